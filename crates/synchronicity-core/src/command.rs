@@ -1,0 +1,221 @@
+//! What a builder tells the group: one signed, canonical statement that the engine puts in order.
+//!
+//! ```text
+//! wire    = [payload: bytes, signature: bytes .size 64]
+//! payload = [1, author: bytes .size 32, action]
+//! action  = [0, request: bytes, lock: bytes, round]                               submit
+//!         / [1, request id: bytes .size 32, round, commitment: bytes .size 32]    commit
+//!         / [2, request id: bytes .size 32, round, result: bytes, nonce: bytes .size 32]  reveal
+//! id      = SHA-256 tagged "synchronicity/command/v1" (group id, payload)
+//! signed  = "synchronicity/command-signature/v1" 00 ‖ id
+//! ```
+//!
+//! All of it is deterministic CBOR (RFC 8949 §4.2) and there is one spelling only. The identity leaves the signature
+//! out and takes the group in: a second signature over the same statement is the same command, and a command of one
+//! group is noise in another. Nothing else protects against replay, and nothing else has to: every command names a
+//! request and a round, and the machine takes each step of a round once.
+
+mod wire;
+
+use ed25519_dalek::{Signer, SigningKey, VerifyingKey};
+use synchronicity_verify::digest::Digest;
+use synchronicity_verify::identity::{BuilderId, RequestId};
+use synchronicity_verify::request::BuildRequest;
+use synchronicity_verify::result::BuildResult;
+use thiserror::Error;
+
+use crate::group::Group;
+
+/// Largest `Cargo.lock` that a submission carries, in bytes.
+pub const LOCK_BYTES_MAX: usize = 512 * 1024;
+
+/// Largest command on the wire, in bytes: a submission with the largest request and lock, and its frame.
+pub const COMMAND_BYTES_MAX: usize = LOCK_BYTES_MAX + 16 * 1024 + 1024;
+
+const ID_DOMAIN: &str = "synchronicity/command/v1";
+const SIGNATURE_DOMAIN: &[u8] = b"synchronicity/command-signature/v1\0";
+
+/// One step of a round, as its author states it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "one command at a time; a block's weight is in the locks and results")]
+pub enum Action {
+    /// Asks the group to rebuild.
+    Submit {
+        /// Everything that the build depends on.
+        request: BuildRequest,
+        /// The bytes of the `Cargo.lock` that the request pins by hash.
+        lock: Vec<u8>,
+        /// 0 for a request never seen before, one more after an inconclusive round: see
+        /// [`Machine::next_round`](crate::machine::Machine::next_round).
+        round: u32,
+    },
+    /// Seals a result without telling it.
+    Commit {
+        /// Which request was built.
+        request: RequestId,
+        /// Which round of it.
+        round: u32,
+        /// [`commitment`](synchronicity_verify::commitment::commitment) of request, author, result and nonce.
+        commitment: Digest,
+    },
+    /// Opens a seal.
+    Reveal {
+        /// Which request was built.
+        request: RequestId,
+        /// Which round of it.
+        round: u32,
+        /// What the build gave.
+        result: BuildResult,
+        /// The 32 random bytes in the commitment.
+        nonce: [u8; 32],
+    },
+}
+
+/// A checked command: canonical, its author a member of the group, the signature good. Nothing else reaches the
+/// machine, and there is no other way to obtain one than [`Command::sign`] and [`Command::from_bytes`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Command {
+    group: Digest,
+    author: BuilderId,
+    action: Action,
+    id: Digest,
+    signature: [u8; 64],
+}
+
+/// The secret with which a builder signs its commands.
+#[derive(Clone)]
+pub struct CommandKey(SigningKey);
+
+/// Why bytes, or an action, are no command of this group.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum CommandError {
+    /// Larger than any command can be.
+    #[error("{0} bytes are too many for a command: at most {COMMAND_BYTES_MAX}")]
+    TooLong(usize),
+    /// Not the layout that the module documents, or not its one canonical spelling.
+    #[error("not a command in canonical form: {0}")]
+    Malformed(String),
+    /// Signed by a key that the group file does not list.
+    #[error("{0} is not a member of this group: check that both use the same group file")]
+    NotAMember(BuilderId),
+    /// The signature is not the author's over this command in this group.
+    #[error("the signature of {0} over this command does not verify")]
+    BadSignature(BuilderId),
+    /// The lock beside a request is not the one that it pins.
+    #[error("the lock has SHA-256 {found}, the request pins {pinned}: submit the lock that was pinned")]
+    LockMismatch {
+        /// Hash of the bytes that came along.
+        found: Digest,
+        /// Hash that the request names.
+        pinned: Digest,
+    },
+    /// The lock is larger than a submission may carry.
+    #[error("the lock has {0} bytes: at most {LOCK_BYTES_MAX} can be submitted")]
+    LockTooLong(usize),
+}
+
+impl Command {
+    /// Signs an action as a member of the group.
+    ///
+    /// # Errors
+    /// [`CommandError::NotAMember`], [`CommandError::LockTooLong`] or [`CommandError::LockMismatch`].
+    pub fn sign(key: &CommandKey, group: &Group, action: Action) -> Result<Command, CommandError> {
+        let author = key.id();
+        check(group, &author, &action)?;
+        let id = id(group, &author, &action);
+        let signature = key.0.sign(&signed_bytes(&id)).to_bytes();
+        Ok(Command { group: group.id(), author, action, id, signature })
+    }
+
+    /// Reads a command that came from anywhere, and checks everything about it that does not depend on state.
+    ///
+    /// # Errors
+    /// Any [`CommandError`]; nothing about the bytes is to be trusted then.
+    pub fn from_bytes(bytes: &[u8], group: &Group) -> Result<Command, CommandError> {
+        if bytes.len() > COMMAND_BYTES_MAX {
+            return Err(CommandError::TooLong(bytes.len()));
+        }
+        let (author, action, signature) = wire::decode(bytes)?;
+        check(group, &author, &action)?;
+        let id = id(group, &author, &action);
+        let verifies = VerifyingKey::from_bytes(&author.0).is_ok_and(|key| {
+            let signature = ed25519_dalek::Signature::from_bytes(&signature);
+            key.verify_strict(&signed_bytes(&id), &signature).is_ok()
+        });
+        if !verifies {
+            return Err(CommandError::BadSignature(author));
+        }
+        Ok(Command { group: group.id(), author, action, id, signature })
+    }
+
+    /// The canonical bytes, at most [`COMMAND_BYTES_MAX`].
+    pub fn to_bytes(&self) -> Vec<u8> {
+        wire::encode(&self.author, &self.action, &self.signature)
+    }
+
+    /// Digest of the statement in its group, without the signature.
+    pub fn id(&self) -> Digest {
+        self.id
+    }
+
+    /// Id of the group it was signed for.
+    pub fn group(&self) -> Digest {
+        self.group
+    }
+
+    /// Who signed it.
+    pub fn author(&self) -> BuilderId {
+        self.author
+    }
+
+    /// What it states.
+    pub fn action(&self) -> &Action {
+        &self.action
+    }
+}
+
+impl CommandKey {
+    /// The key that 32 secret random bytes stand for.
+    pub fn from_seed(seed: [u8; 32]) -> CommandKey {
+        CommandKey(SigningKey::from_bytes(&seed))
+    }
+
+    /// The public half: the builder's identity.
+    pub fn id(&self) -> BuilderId {
+        BuilderId(self.0.verifying_key().to_bytes())
+    }
+}
+
+impl core::fmt::Debug for CommandKey {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "CommandKey({})", self.id())
+    }
+}
+
+fn check(group: &Group, author: &BuilderId, action: &Action) -> Result<(), CommandError> {
+    if group.member(author).is_none() {
+        return Err(CommandError::NotAMember(*author));
+    }
+    if let Action::Submit { request, lock, .. } = action {
+        if lock.len() > LOCK_BYTES_MAX {
+            return Err(CommandError::LockTooLong(lock.len()));
+        }
+        let (found, pinned) = (Digest::of(lock), request.lock.sha256);
+        if found != pinned {
+            return Err(CommandError::LockMismatch { found, pinned });
+        }
+    }
+    Ok(())
+}
+
+fn id(group: &Group, author: &BuilderId, action: &Action) -> Digest {
+    let payload = wire::payload(author, action);
+    Digest::tagged(ID_DOMAIN, &[&group.id().0, &payload])
+}
+
+fn signed_bytes(id: &Digest) -> Vec<u8> {
+    [SIGNATURE_DOMAIN, &id.0].concat()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,355 @@
+//! The group: who its builders are, with which keys, and how many of them must agree.
+//!
+//! A [`Charter`] is what somebody wrote down; a [`Group`] is a charter that was found to be consistent and can no
+//! longer change. Everything that a proof depends on goes into [`Group::id`]; addresses do not, so that a member may
+//! move to another machine without founding another group.
+
+mod text;
+
+use std::collections::BTreeSet;
+
+use ed25519_dalek::VerifyingKey;
+use minicbor::Encoder;
+use synchronicity_verify::digest::Digest;
+use synchronicity_verify::identity::BuilderId;
+use synchronicity_verify::note::{KeyKind, VerifierKey};
+use thiserror::Error;
+
+pub use text::GroupTextError;
+
+/// Most members of a group. A checkpoint then carries at most 31 cosignatures, and an entry fits its 65,535 bytes.
+pub const MEMBERS_MAX: usize = 31;
+
+/// Longest commitment or reveal window: seven days, in milliseconds.
+pub const WINDOW_MS_MAX: u64 = 7 * 24 * 60 * 60 * 1000;
+
+/// Highest epoch: what every JSON and TOML reader still holds exactly.
+pub const EPOCH_MAX: u64 = (1 << 53) - 1;
+
+/// Longest key name (of the log or of a cosigner), in bytes: names are repeated in every entry.
+pub const KEY_NAME_BYTES_MAX: usize = 128;
+
+/// Longest name of a member, in bytes.
+pub const MEMBER_NAME_BYTES_MAX: usize = 64;
+
+/// What the founders of a group wrote down, not yet checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Charter {
+    /// Name of the log, as in the first line of its checkpoints: `synchronicity.example/devnet-1a2b`.
+    pub origin: String,
+    /// Counts changes of membership; the first members are epoch 0.
+    pub epoch: u64,
+    /// The log's own key (type `01`), named like the origin.
+    pub log_key: VerifierKey,
+    /// How many builders must report the same result for a verdict.
+    pub threshold: u16,
+    /// How long builders may take to build and commit, in milliseconds of block time, while no other round is open.
+    pub commit_window_ms: u64,
+    /// How long builders may take to reveal, in milliseconds of block time.
+    pub reveal_window_ms: u64,
+    /// The builders, in any order.
+    pub members: Vec<Member>,
+}
+
+/// One builder of the group: a key for each kind of statement, because one key signs one kind only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Short name for people: lower-case letters, digits, `-`, `_` and `.`, unique in the group.
+    pub name: String,
+    /// Ed25519 public key that votes in consensus and authenticates connections.
+    pub consensus: [u8; 32],
+    /// Ed25519 public key that signs commands: the builder's identity in every entry.
+    pub command: BuilderId,
+    /// Key that cosigns checkpoints (type `04`).
+    pub cosigner: VerifierKey,
+    /// Where its node listens, `host:port`. Not part of the group's identity.
+    pub address: String,
+}
+
+/// A consistent charter. Members are sorted by name, whatever order the file had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    charter: Charter,
+    id: Digest,
+}
+
+/// Why a charter founds no group.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum GroupError {
+    /// No member, or too many.
+    #[error("a group has 1 to {MEMBERS_MAX} members, this one has {0}")]
+    MemberCount(usize),
+    /// Two different results could both reach the threshold, or none ever could.
+    #[error("threshold {threshold} of {members} members: take more than half of them, at most all")]
+    Threshold {
+        /// What the charter says.
+        threshold: u16,
+        /// How many members it lists.
+        members: usize,
+    },
+    /// An epoch that other readers would round.
+    #[error("epoch {0} is out of range: take at most {EPOCH_MAX}")]
+    Epoch(u64),
+    /// A window that is zero or too long.
+    #[error("{which} is {ms} ms: take 1 to {WINDOW_MS_MAX} ms (seven days)")]
+    Window {
+        /// `commit window` or `reveal window`.
+        which: &'static str,
+        /// What the charter says.
+        ms: u64,
+    },
+    /// The log key does not speak for this origin.
+    #[error("the log key is named {key}, the origin is {origin}: they must be the same, with a key of type 01")]
+    LogKey {
+        /// Name in the key.
+        key: String,
+        /// Name in the charter.
+        origin: String,
+    },
+    /// A key name that would not fit an entry.
+    #[error("key name {0} is longer than {KEY_NAME_BYTES_MAX} bytes: shorten it")]
+    KeyName(String),
+    /// A member's name that cannot stand in a policy file.
+    #[error("member name {0:?}: use 1 to {MEMBER_NAME_BYTES_MAX} of a-z 0-9 - _ . and not `none` or `builders`")]
+    MemberName(String),
+    /// Two members, or two of their cosigner keys, with one name.
+    #[error("two members or keys are named {0}: give each its own name")]
+    SameName(String),
+    /// The cosigner key is of another type.
+    #[error("the cosigner key of {0} is not of type 04: generate it as a cosigning key")]
+    CosignerKind(String),
+    /// Bytes that are no point of the curve, or a point of small order.
+    #[error("the {which} key of {member} is not a usable Ed25519 public key: generate a new one")]
+    Key {
+        /// Whose key.
+        member: String,
+        /// `consensus`, `command`, `cosigner` or `log`.
+        which: &'static str,
+    },
+    /// One key in two places: two votes for one holder, or two kinds of statement under one key.
+    #[error("the {which} key of {member} is used twice in this group: every key signs one kind of statement")]
+    SharedKey {
+        /// Whose key was met again.
+        member: String,
+        /// In which role it was met again.
+        which: &'static str,
+    },
+    /// Not `host:port`.
+    #[error("address {address:?} of {member}: write host:port, as in 192.0.2.7:4800")]
+    Address {
+        /// Whose address.
+        member: String,
+        /// What the charter says.
+        address: String,
+    },
+}
+
+impl Group {
+    /// Checks the charter and sorts its members by name.
+    ///
+    /// # Errors
+    /// One [`GroupError`] for the first rule that the charter breaks.
+    pub fn new(mut charter: Charter) -> Result<Group, GroupError> {
+        charter.members.sort_by(|a, b| a.name.cmp(&b.name));
+        check_numbers(&charter)?;
+        check_names(&charter)?;
+        check_keys(&charter)?;
+        let id = charter_id(&charter);
+        Ok(Group { charter, id })
+    }
+
+    /// Digest of everything that a proof of this group depends on: all of the charter but the addresses.
+    pub fn id(&self) -> Digest {
+        self.id
+    }
+
+    /// Name of the group's log.
+    pub fn origin(&self) -> &str {
+        &self.charter.origin
+    }
+
+    /// Counts changes of membership.
+    pub fn epoch(&self) -> u64 {
+        self.charter.epoch
+    }
+
+    /// The log's own key.
+    pub fn log_key(&self) -> &VerifierKey {
+        &self.charter.log_key
+    }
+
+    /// How many builders must report the same result.
+    pub fn threshold(&self) -> u16 {
+        self.charter.threshold
+    }
+
+    /// Milliseconds of block time to build and commit, while no other round is open.
+    pub fn commit_window_ms(&self) -> u64 {
+        self.charter.commit_window_ms
+    }
+
+    /// Milliseconds of block time to reveal.
+    pub fn reveal_window_ms(&self) -> u64 {
+        self.charter.reveal_window_ms
+    }
+
+    /// The builders, sorted by name.
+    pub fn members(&self) -> &[Member] {
+        &self.charter.members
+    }
+
+    /// The member who signs commands with this key, if any.
+    pub fn member(&self, builder: &BuilderId) -> Option<&Member> {
+        self.charter.members.iter().find(|member| member.command == *builder)
+    }
+
+    /// How many cosignatures a published checkpoint carries: `floor((n + f) / 2) + 1` with `f = floor((n - 1) / 3)`,
+    /// so that two quorums share an honest member as long as at most `f` are not.
+    pub fn quorum(&self) -> usize {
+        let n = self.charter.members.len();
+        let f = (n - 1) / 3;
+        (n + f) / 2 + 1
+    }
+
+    /// The C2SP policy file that a client needs to verify this group's proofs.
+    ///
+    /// `log_url`, where given, is the prefix under which the log's static files are served.
+    pub fn policy_text(&self, log_url: Option<&str>) -> String {
+        let mut text = format!(
+            "# builders of {}, epoch {}; group {}\nlog {}",
+            self.origin(),
+            self.epoch(),
+            self.id,
+            self.charter.log_key
+        );
+        if let Some(url) = log_url {
+            text.push(' ');
+            text.push_str(url);
+        }
+        text.push('\n');
+        for member in &self.charter.members {
+            text.push_str(&format!("witness {} {}\n", member.name, member.cosigner));
+        }
+        text.push_str(&format!("group builders {}", self.quorum()));
+        for member in &self.charter.members {
+            text.push(' ');
+            text.push_str(&member.name);
+        }
+        text.push_str("\nquorum builders\n");
+        text
+    }
+}
+
+fn check_numbers(charter: &Charter) -> Result<(), GroupError> {
+    let members = charter.members.len();
+    if members == 0 || members > MEMBERS_MAX {
+        return Err(GroupError::MemberCount(members));
+    }
+    let threshold = charter.threshold;
+    if usize::from(threshold) > members || 2 * usize::from(threshold) <= members {
+        return Err(GroupError::Threshold { threshold, members });
+    }
+    if charter.epoch > EPOCH_MAX {
+        return Err(GroupError::Epoch(charter.epoch));
+    }
+    let windows = [("commit window", charter.commit_window_ms), ("reveal window", charter.reveal_window_ms)];
+    for (which, ms) in windows {
+        if ms == 0 || ms > WINDOW_MS_MAX {
+            return Err(GroupError::Window { which, ms });
+        }
+    }
+    Ok(())
+}
+
+fn check_names(charter: &Charter) -> Result<(), GroupError> {
+    if charter.log_key.name() != charter.origin || charter.log_key.kind() != KeyKind::Log {
+        return Err(GroupError::LogKey { key: charter.log_key.name().to_owned(), origin: charter.origin.clone() });
+    }
+    let cosigners = charter.members.iter().map(|member| &member.cosigner);
+    for key in cosigners.chain([&charter.log_key]) {
+        if key.name().len() > KEY_NAME_BYTES_MAX {
+            return Err(GroupError::KeyName(key.name().to_owned()));
+        }
+    }
+    for member in &charter.members {
+        check_member(member)?;
+    }
+    let mut key_names = BTreeSet::from([charter.origin.as_str()]);
+    if let Some(member) = charter.members.iter().find(|member| !key_names.insert(member.cosigner.name())) {
+        return Err(GroupError::SameName(member.cosigner.name().to_owned()));
+    }
+    for pair in charter.members.windows(2) {
+        if pair[0].name == pair[1].name {
+            return Err(GroupError::SameName(pair[0].name.clone()));
+        }
+    }
+    Ok(())
+}
+
+fn check_member(member: &Member) -> Result<(), GroupError> {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_.".contains(&byte);
+    let name = &member.name;
+    // Both words mean something else in the policy file of the group.
+    let reserved = name == "none" || name == "builders";
+    if name.is_empty() || name.len() > MEMBER_NAME_BYTES_MAX || reserved || !name.bytes().all(allowed) {
+        return Err(GroupError::MemberName(name.clone()));
+    }
+    if member.cosigner.kind() != KeyKind::Cosigner {
+        return Err(GroupError::CosignerKind(name.clone()));
+    }
+    let port = member.address.rsplit_once(':');
+    if !port.is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok()) {
+        return Err(GroupError::Address { member: name.clone(), address: member.address.clone() });
+    }
+    Ok(())
+}
+
+fn check_keys(charter: &Charter) -> Result<(), GroupError> {
+    let mut seen = BTreeSet::new();
+    let mut claim = |member: &str, which, key: &[u8; 32]| {
+        let usable = VerifyingKey::from_bytes(key).is_ok_and(|point| !point.is_weak());
+        let member = member.to_owned();
+        match (usable, seen.insert(*key)) {
+            (true, true) => Ok(()),
+            (false, _) => Err(GroupError::Key { member, which }),
+            (true, false) => Err(GroupError::SharedKey { member, which }),
+        }
+    };
+    claim("the log", "log", charter.log_key.public_bytes())?;
+    for member in &charter.members {
+        claim(&member.name, "consensus", &member.consensus)?;
+        claim(&member.name, "command", &member.command.0)?;
+        claim(&member.name, "cosigner", member.cosigner.public_bytes())?;
+    }
+    Ok(())
+}
+
+/// `tagged("synchronicity/group/v1", CBOR)` with
+/// `[origin, epoch, log vkey, threshold, commit ms, reveal ms, [[name, consensus, command, cosigner vkey]…]]`.
+fn charter_id(charter: &Charter) -> Digest {
+    let mut bytes = Vec::new();
+    let mut cbor = Encoder::new(&mut bytes);
+    let written = (|| {
+        cbor.array(7)?
+            .str(&charter.origin)?
+            .u64(charter.epoch)?
+            .str(&charter.log_key.to_string())?
+            .u16(charter.threshold)?
+            .u64(charter.commit_window_ms)?
+            .u64(charter.reveal_window_ms)?
+            .array(charter.members.len() as u64)?;
+        for member in &charter.members {
+            cbor.array(4)?
+                .str(&member.name)?
+                .bytes(&member.consensus)?
+                .bytes(&member.command.0)?
+                .str(&member.cosigner.to_string())?;
+        }
+        Ok::<(), minicbor::encode::Error<core::convert::Infallible>>(())
+    })();
+    written.expect("writing into a Vec has no failure");
+    Digest::tagged("synchronicity/group/v1", &[&bytes])
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,78 @@
+//! Why an ordered command has no effect. A rejection is not an error of the machine: every node comes to the same one.
+
+use thiserror::Error;
+
+/// Why a command counts for nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum Rejection {
+    /// Signed for another group.
+    #[error("the command belongs to another group")]
+    OtherGroup,
+    /// Submitted while the same request is being rebuilt.
+    #[error("this request is being rebuilt already: wait for its verdict")]
+    AlreadyOpen,
+    /// Submitted after a verdict that stands.
+    #[error("this request has its verdict: entry {index} of the log")]
+    AlreadyConcluded {
+        /// Index of the entry.
+        index: u64,
+    },
+    /// The group has as many open rounds as it takes.
+    #[error("the group has too many open rounds: submit again when some have their verdict")]
+    TooManyOpen,
+    /// The author has as many open rounds as one member may.
+    #[error("this member has too many open rounds: submit again when some have their verdict")]
+    QuotaReached,
+    /// A commitment or reveal for a request that nobody submitted.
+    #[error("nobody submitted this request, as far as this block")]
+    UnknownRequest,
+    /// The round is over, or an earlier one.
+    #[error("this round of the request is over")]
+    RoundOver,
+    /// The round has not come yet.
+    #[error("this round of the request has not come: the next or current one is {expected}")]
+    RoundAhead {
+        /// The number that would have counted.
+        expected: u32,
+    },
+    /// A reveal while others may still seal.
+    #[error("too early to reveal: others may still commit")]
+    TooEarly,
+    /// A commitment when others may already have revealed.
+    #[error("too late to commit: reveals have begun")]
+    TooLate,
+    /// The same statement again.
+    #[error("stated before")]
+    Duplicate,
+    /// A second, different commitment. The first one counts, and the contradiction is kept.
+    #[error("contradicts an earlier commitment of the same builder: the first one counts")]
+    Equivocation,
+    /// A reveal by somebody who sealed nothing.
+    #[error("a reveal without a commitment counts for nothing")]
+    NoCommitment,
+    /// Result and nonce are not those in the author's commitment.
+    #[error("the reveal does not open the commitment of its author")]
+    BadOpening,
+}
+
+impl Rejection {
+    /// Whether the same command may be accepted after later blocks, so that a mempool keeps it.
+    pub fn may_pass_later(&self) -> bool {
+        match self {
+            Rejection::TooManyOpen
+            | Rejection::QuotaReached
+            | Rejection::UnknownRequest
+            | Rejection::RoundAhead { .. }
+            | Rejection::TooEarly => true,
+            Rejection::OtherGroup
+            | Rejection::AlreadyOpen
+            | Rejection::AlreadyConcluded { .. }
+            | Rejection::RoundOver
+            | Rejection::TooLate
+            | Rejection::Duplicate
+            | Rejection::Equivocation
+            | Rejection::NoCommitment
+            | Rejection::BadOpening => false,
+        }
+    }
+}
