@@ -1,198 +1,171 @@
-//! Keys and signed notes (C2SP `signed-note`): a text, a blank line, and signature lines.
+//! Signed notes (C2SP `signed-note`): a text that ends in a newline, a blank line, and signature lines.
 //!
 //! ```text
-//! key id   = SHA-256(name ‖ 0A ‖ type ‖ public key)[:4], big-endian
-//! key text = name "+" 8 hex digits of the key id "+" base64(type ‖ public key)
-//! line     = "— " name " " base64(key id ‖ signature) "\n"
+//! line = "— " name " " base64(key id ‖ signature) "\n"        the dash is U+2014
 //! ```
+//!
+//! A note is UTF-8 without control characters but newline; the text ends at the *last* blank line. A note with a
+//! second spelling of anything, or with two lines of one (name, key id), is refused.
 
 use std::fmt;
-use std::str::FromStr;
 
 use base64ct::{Base64, Encoding};
-use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
-use sha2::{Digest as _, Sha256};
 
-/// Most bytes that a key's name may have.
-pub const KEY_NAME_BYTES_MAX: usize = 255;
+pub use crate::key::{KEY_NAME_BYTES_MAX, KeyError, KeyKind, Signer, VerifierKey, check_key_name};
 
-/// What a key signs. One key signs one kind of statement.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum KeyKind {
-    /// Type `01`: Ed25519 over the text of a note. The log's own key.
-    Log,
-    /// Type `04`: Ed25519 over a timestamped cosignature. A builder's or a witness's key.
-    Cosigner,
+/// The largest note, in bytes: [`SIGNATURES_MAX`] post-quantum signatures fit.
+pub const NOTE_BYTES_MAX: usize = 256 * 1024;
+
+/// The most signature lines that a note can have. The specification asks for at least 16.
+pub const SIGNATURES_MAX: usize = 64;
+
+/// A parsed note. Nothing about its signatures is verified yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedNote {
+    /// The text, with its final newline.
+    pub text: String,
+    /// The signature lines, in the order of the note.
+    pub signatures: Vec<NoteSignature>,
 }
 
-/// A public key with its name, as policy and group files carry it (a *vkey*).
-///
-/// Holds the decoded point, so that each verification decodes no point of the key again. Keys of small order are refused when
-/// the key is made.
-#[derive(Clone, PartialEq, Eq)]
-pub struct VerifierKey {
-    name: String,
-    kind: KeyKind,
-    id: u32,
-    point: VerifyingKey,
+/// One signature line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoteSignature {
+    /// Name of the key.
+    pub name: String,
+    /// Id of the key; name and id together say which key it is.
+    pub key_id: u32,
+    /// What the key's algorithm defines: 64 bytes for type `01`, 8 + 64 for type `04`.
+    pub signature: Vec<u8>,
 }
 
-/// A secret key with its name.
-pub struct Signer {
-    secret: SigningKey,
-    public: VerifierKey,
-}
-
-/// A text that is no key, or a key that must not be used.
+/// Bytes that are no signed note.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum KeyError {
-    /// Empty, too long, or with a space, a plus sign or a control character.
-    #[error("not a key name: {0:?}; it must not be empty, longer than 255 bytes, or have spaces, + or controls")]
-    Name(String),
-    /// Not `name+hash+base64`.
-    #[error("not a verifier key; write name+hash+key, as the key's owner published it")]
-    Malformed,
-    /// The key id in the text is not the one of this name and key.
-    #[error("the verifier key's hash is {stated:08x}, but its name and key have {computed:08x}: copy it again")]
-    Id {
-        /// In the text.
-        stated: u32,
-        /// Of the name and key.
-        computed: u32,
+pub enum NoteError {
+    /// More than [`NOTE_BYTES_MAX`].
+    #[error("signed note of {0} bytes; at most {NOTE_BYTES_MAX} are read")]
+    TooLong(usize),
+    /// Not UTF-8, or with a control character other than newline.
+    #[error("signed note is not plain text: it must be UTF-8 with no control characters but newline")]
+    NotText,
+    /// No blank line before the signatures, no text, or no final newline.
+    #[error("signed note is cut off: it must be text, a blank line, and lines that each end in a newline")]
+    Truncated,
+    /// A line below the blank line that is no signature.
+    #[error("signed note: signature line {0} is malformed")]
+    Line(usize),
+    /// More than [`SIGNATURES_MAX`] lines.
+    #[error("signed note with more than {SIGNATURES_MAX} signature lines")]
+    TooMany,
+    /// Two lines of one key, good or bad.
+    #[error("signed note: two signature lines of key {name}+{key_id:08x}")]
+    Duplicate {
+        /// Name of the key.
+        name: String,
+        /// Id of the key.
+        key_id: u32,
     },
-    /// A type that this program does not verify.
-    #[error("verifier key of type {0:02x}; this program knows 01 (Ed25519 log) and 04 (Ed25519 cosigner)")]
-    Kind(u8),
-    /// Not a point, not canonical, or of small order.
-    #[error("the public key is not a valid Ed25519 point of large order; ask the key's owner for another")]
-    Point,
 }
 
-/// A signature that does not hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the signature does not verify")]
-pub struct BadSignature;
+/// A signature that does not hold, or is none of this key.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the signature of {name} does not verify")]
+pub struct BadSignature {
+    /// Name of the key.
+    pub name: String,
+}
 
-impl KeyKind {
-    /// The type byte.
-    pub fn byte(self) -> u8 {
-        match self {
-            Self::Log => 0x01,
-            Self::Cosigner => 0x04,
+/// A key asked to sign what is not its kind of statement.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("key {name} is not of the kind that signs this; log keys sign notes, cosigner keys cosign checkpoints")]
+pub struct WrongKind {
+    /// Name of the key.
+    pub name: String,
+}
+
+impl SignedNote {
+    /// Reads a note; refuses everything that [`SignedNote`]'s `Display` would not write back byte by byte.
+    pub fn parse(bytes: &[u8]) -> Result<Self, NoteError> {
+        if bytes.len() > NOTE_BYTES_MAX {
+            return Err(NoteError::TooLong(bytes.len()));
         }
-    }
-}
-
-impl VerifierKey {
-    /// A key from its parts; `public` is the 32-byte Ed25519 encoding.
-    pub fn new(name: &str, kind: KeyKind, public: &[u8; 32]) -> Result<Self, KeyError> {
-        check_key_name(name)?;
-        let point = VerifyingKey::from_bytes(public).map_err(|_| KeyError::Point)?;
-        if point.is_weak() || point.to_edwards().compress().as_bytes() != public {
-            return Err(KeyError::Point);
+        let note = plain_text(bytes).ok_or(NoteError::NotText)?;
+        let (text, lines) = note.rsplit_once("\n\n").ok_or(NoteError::Truncated)?;
+        let lines = lines.strip_suffix('\n').ok_or(NoteError::Truncated)?;
+        let mut signatures: Vec<NoteSignature> = Vec::new();
+        for (number, line) in lines.split('\n').enumerate() {
+            let signature = NoteSignature::parse(line).ok_or(NoteError::Line(number + 1))?;
+            if signatures.len() == SIGNATURES_MAX {
+                return Err(NoteError::TooMany);
+            }
+            if signatures.iter().any(|other| other.key_id == signature.key_id && other.name == signature.name) {
+                return Err(NoteError::Duplicate { name: signature.name, key_id: signature.key_id });
+            }
+            signatures.push(signature);
         }
-        Ok(Self { name: name.to_owned(), kind, id: key_id(name, kind.byte(), public), point })
+        Ok(Self { text: format!("{text}\n"), signatures })
     }
 
-    /// The name.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// What the key signs.
-    pub fn kind(&self) -> KeyKind {
-        self.kind
-    }
-
-    /// The key id.
-    pub fn id(&self) -> u32 {
-        self.id
-    }
-
-    /// The 32-byte Ed25519 encoding.
-    pub fn public_bytes(&self) -> &[u8; 32] {
-        self.point.as_bytes()
-    }
-
-    pub(crate) fn verify_bytes(&self, message: &[u8], signature: &[u8; 64]) -> Result<(), BadSignature> {
-        self.point.verify_strict(message, &Signature::from_bytes(signature)).map_err(|_| BadSignature)
+    /// The line of this key, if there is one.
+    pub fn signature_of(&self, key: &VerifierKey) -> Option<&NoteSignature> {
+        self.signatures.iter().find(|signature| signature.is_of(key))
     }
 }
 
-impl fmt::Display for VerifierKey {
+impl fmt::Display for SignedNote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut key = [self.kind.byte(); 33];
-        key[1..].copy_from_slice(self.public_bytes());
-        write!(f, "{}+{:08x}+{}", self.name, self.id, Base64::encode_string(&key))
+        writeln!(f, "{}", self.text)?;
+        self.signatures.iter().try_for_each(|signature| writeln!(f, "{signature}"))
     }
 }
 
-impl fmt::Debug for VerifierKey {
+impl NoteSignature {
+    /// Reads one line, without its newline.
+    pub fn parse(line: &str) -> Option<Self> {
+        let (name, blob) = line.strip_prefix("— ")?.split_once(' ')?;
+        check_key_name(name).ok()?;
+        let blob = Base64::decode_vec(blob).ok()?;
+        let (key_id, signature) = blob.split_first_chunk()?;
+        let signature =
+            NoteSignature { name: name.to_owned(), key_id: u32::from_be_bytes(*key_id), signature: signature.to_vec() };
+        (!signature.signature.is_empty()).then_some(signature)
+    }
+
+    /// Whether the line claims to be of this key.
+    pub fn is_of(&self, key: &VerifierKey) -> bool {
+        self.key_id == key.id() && self.name == key.name()
+    }
+}
+
+impl fmt::Display for NoteSignature {
+    /// The line, without its newline.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "VerifierKey({self})")
+        let mut blob = self.key_id.to_be_bytes().to_vec();
+        blob.extend_from_slice(&self.signature);
+        write!(f, "— {} {}", self.name, Base64::encode_string(&blob))
     }
 }
 
-impl FromStr for VerifierKey {
-    type Err = KeyError;
-
-    fn from_str(text: &str) -> Result<Self, KeyError> {
-        let mut parts = text.splitn(3, '+');
-        let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
-            return Err(KeyError::Malformed);
-        };
-        check_key_name(name)?;
-        let stated = u32::from_be_bytes(crate::digest::parse_hex(id).map_err(|_| KeyError::Malformed)?);
-        let bytes = Base64::decode_vec(key).map_err(|_| KeyError::Malformed)?;
-        let (kind, public) = match bytes.split_first().ok_or(KeyError::Malformed)? {
-            (0x01, public) => (KeyKind::Log, public),
-            (0x04, public) => (KeyKind::Cosigner, public),
-            (other, _) => return Err(KeyError::Kind(*other)),
-        };
-        let key = Self::new(name, kind, public.try_into().map_err(|_| KeyError::Malformed)?)?;
-        if key.id == stated { Ok(key) } else { Err(KeyError::Id { stated, computed: key.id }) }
+/// Signs a note's text (which ends in a newline) with a key of type `01`.
+pub fn sign(signer: &Signer, text: &str) -> Result<NoteSignature, WrongKind> {
+    let key = signer.verifier_key();
+    if key.kind() != KeyKind::Log {
+        return Err(WrongKind { name: key.name().to_owned() });
     }
+    let signature = signer.sign_bytes(text.as_bytes()).to_vec();
+    Ok(NoteSignature { name: key.name().to_owned(), key_id: key.id(), signature })
 }
 
-impl Signer {
-    /// The key of this name and kind that a 32-byte secret seed gives (RFC 8032 secret key).
-    pub fn from_seed(name: &str, kind: KeyKind, seed: &[u8; 32]) -> Result<Self, KeyError> {
-        let secret = SigningKey::from_bytes(seed);
-        let public = VerifierKey::new(name, kind, secret.verifying_key().as_bytes())?;
-        Ok(Self { secret, public })
-    }
-
-    /// The public half.
-    pub fn verifier_key(&self) -> &VerifierKey {
-        &self.public
-    }
-
-    pub(crate) fn sign_bytes(&self, message: &[u8]) -> [u8; 64] {
-        self.secret.sign(message).to_bytes()
-    }
+/// Verifies a line of type `01`: Ed25519 over the text.
+pub fn verify(key: &VerifierKey, text: &str, line: &NoteSignature) -> Result<(), BadSignature> {
+    let good = key.kind() == KeyKind::Log
+        && line.is_of(key)
+        && <&[u8; 64]>::try_from(line.signature.as_slice()).is_ok_and(|signature| key.made(signature, text.as_bytes()));
+    if good { Ok(()) } else { Err(BadSignature { name: key.name().to_owned() }) }
 }
 
-/// Never the secret.
-impl fmt::Debug for Signer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Signer({})", self.public)
-    }
-}
-
-/// Whether a key may have this name: not empty, at most [`KEY_NAME_BYTES_MAX`] bytes, no Unicode space, no `+`, no
-/// control character.
-pub fn check_key_name(name: &str) -> Result<(), KeyError> {
-    let bad = name.is_empty()
-        || name.len() > KEY_NAME_BYTES_MAX
-        || name.chars().any(|c| c.is_whitespace() || c == '+' || c.is_control());
-    if bad { Err(KeyError::Name(name.to_owned())) } else { Ok(()) }
-}
-
-fn key_id(name: &str, kind: u8, public: &[u8; 32]) -> u32 {
-    let mut hash = Sha256::new();
-    hash.update(name.as_bytes());
-    hash.update([b'\n', kind]);
-    hash.update(public);
-    let digest: [u8; 32] = hash.finalize().into();
-    u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]])
+/// UTF-8 with no ASCII control character but newline.
+pub(crate) fn plain_text(bytes: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    text.bytes().all(|byte| byte >= 0x20 || byte == b'\n').then_some(text)
 }
