@@ -216,6 +216,3 @@ fn id(group: &Group, author: &BuilderId, action: &Action) -> Digest {
 fn signed_bytes(id: &Digest) -> Vec<u8> {
     [SIGNATURE_DOMAIN, &id.0].concat()
 }
-
-#[cfg(test)]
-mod tests;

@@ -51,14 +51,16 @@ pub enum Duty {
     },
 }
 
-/// Everything that `me` owes in this state: rounds in order of request id, the cosignature last. A stranger owes
-/// nothing.
+/// Everything that `me` owes in this state: the rounds with the nearest deadline first, the cosignature last. A stranger
+/// owes nothing.
 pub fn duties(machine: &Machine, journal: &Journal, me: BuilderId) -> Vec<Duty> {
     if machine.group().member(&me).is_none() {
         return Vec::new();
     }
-    let rounds = machine.open_rounds();
-    let mut owed: Vec<Duty> = rounds.filter_map(|(id, round)| in_round(id, round, journal, me)).collect();
+    let mut rounds: Vec<(&RequestId, &Round)> = machine.open_rounds().collect();
+    // Not in order of request id: whoever floods the group could choose ids that come before everybody else's.
+    rounds.sort_by_key(|(id, round)| (round.deadline_ms(), **id));
+    let mut owed: Vec<Duty> = rounds.into_iter().filter_map(|(id, round)| in_round(id, round, journal, me)).collect();
     owed.extend(cosignature(machine, journal));
     owed
 }

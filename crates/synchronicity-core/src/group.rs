@@ -350,6 +350,3 @@ fn charter_id(charter: &Charter) -> Digest {
     written.expect("writing into a Vec has no failure");
     Digest::tagged("synchronicity/group/v1", &[&bytes])
 }
-
-#[cfg(test)]
-mod tests;

@@ -280,10 +280,7 @@ impl Machine {
     }
 
     fn deadline_passed(&self, id: &RequestId, time_ms: u64) -> bool {
-        match self.rounds[id].phase {
-            Phase::Committing { deadline_ms } | Phase::Revealing { deadline_ms } => deadline_ms <= time_ms,
-            Phase::Concluded { .. } => false,
-        }
+        self.rounds[id].deadline_ms().is_some_and(|deadline_ms| deadline_ms <= time_ms)
     }
 
     /// The round that a commitment or reveal speaks of, if it is open.

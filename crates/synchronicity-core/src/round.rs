@@ -83,6 +83,14 @@ impl Round {
         !matches!(self.phase, Phase::Concluded { .. })
     }
 
+    /// Block time, in milliseconds, at which the present phase ends; `None` after the verdict.
+    pub fn deadline_ms(&self) -> Option<u64> {
+        match self.phase {
+            Phase::Committing { deadline_ms } | Phase::Revealing { deadline_ms } => Some(deadline_ms),
+            Phase::Concluded { .. } => None,
+        }
+    }
+
     /// What this member has done; `None` for a stranger.
     pub fn member(&self, builder: &BuilderId) -> Option<&Participation> {
         self.members.get(builder)

@@ -1,0 +1,114 @@
+//! What is a command, and what only looks like one.
+
+use proptest::prelude::*;
+use synchronicity_core::command::{COMMAND_BYTES_MAX, Command, CommandError, CommandKey, LOCK_BYTES_MAX};
+use synchronicity_core::group::Group;
+use synchronicity_verify::digest::Digest;
+
+use crate::stage::{LOCK, Stage, built, charter, commit, request, reveal, submit};
+
+fn one_of_each(stage: &Stage) -> [Command; 3] {
+    let (me, id) = (stage.builder(0), request("a").id());
+    let actions = [submit(&request("a"), 0), commit(me, id, 0, &built("x")), reveal(me, id, 3, &built("x"))];
+    actions.map(|action| stage.sign(0, action))
+}
+
+#[test]
+fn a_command_reads_back_as_it_was_signed() {
+    let stage = Stage::of(4);
+    for command in one_of_each(&stage) {
+        let read = Command::from_bytes(&command.to_bytes(), &stage.group).unwrap();
+        assert_eq!(read, command);
+        assert_eq!((read.author(), read.group()), (stage.builder(0), stage.group.id()));
+    }
+}
+
+#[test]
+fn no_byte_of_a_command_can_be_flipped_dropped_or_added() {
+    let stage = Stage::of(4);
+    for command in one_of_each(&stage) {
+        let bytes = command.to_bytes();
+        for at in 0..bytes.len() {
+            let mut flipped = bytes.clone();
+            flipped[at] ^= 1 << (at % 8);
+            assert!(Command::from_bytes(&flipped, &stage.group).is_err(), "byte {at} flipped");
+            assert!(Command::from_bytes(&bytes[..at], &stage.group).is_err(), "cut at {at}");
+        }
+        assert!(Command::from_bytes(&[bytes.as_slice(), &[0]].concat(), &stage.group).is_err());
+    }
+}
+
+#[test]
+fn a_stranger_signs_no_command() {
+    let stage = Stage::of(4);
+    let stranger = CommandKey::from_seed([42; 32]);
+    let refused = Command::sign(&stranger, &stage.group, submit(&request("a"), 0));
+    assert_eq!(refused, Err(CommandError::NotAMember(stranger.id())));
+
+    let larger = Stage::of(5);
+    let former = larger.keys.iter().position(|key| stage.group.member(&key.id()).is_none()).unwrap();
+    let bytes = larger.sign(former, submit(&request("a"), 0)).to_bytes();
+    let refused = Command::from_bytes(&bytes, &stage.group);
+    assert_eq!(refused, Err(CommandError::NotAMember(larger.builder(former))));
+}
+
+#[test]
+fn a_command_signed_for_one_group_is_not_valid_in_another_with_the_same_members() {
+    let stage = Stage::of(4);
+    let mut next = charter(4, 3);
+    next.epoch += 1;
+    let next = Group::new(next).unwrap();
+    let bytes = stage.sign(0, submit(&request("a"), 0)).to_bytes();
+    assert_eq!(Command::from_bytes(&bytes, &next), Err(CommandError::BadSignature(stage.builder(0))));
+}
+
+#[test]
+fn the_identity_is_of_the_statement_not_of_its_signature() {
+    let stage = Stage::of(4);
+    let [first, second, third] = one_of_each(&stage);
+    assert_eq!(first.id(), one_of_each(&stage)[0].id());
+    assert!(first.id() != second.id() && second.id() != third.id());
+    assert_ne!(first.id(), stage.sign(1, submit(&request("a"), 0)).id());
+}
+
+#[test]
+fn a_submission_carries_the_lock_that_it_pins() {
+    let stage = Stage::of(4);
+    let mut wanted = request("a");
+    wanted.lock.sha256 = Digest::of(b"another lock");
+    let refused = Command::sign(&stage.keys[0], &stage.group, submit(&wanted, 0));
+    let mismatch = CommandError::LockMismatch { found: Digest::of(LOCK), pinned: wanted.lock.sha256 };
+    assert_eq!(refused, Err(mismatch));
+}
+
+#[test]
+fn the_largest_submission_fits_and_a_larger_lock_is_refused() {
+    let stage = Stage::of(4);
+    let sized = |bytes: usize| {
+        let lock = vec![b'#'; bytes];
+        let mut wanted = request("a");
+        wanted.lock.sha256 = Digest::of(&lock);
+        let action = synchronicity_core::command::Action::Submit { request: wanted, lock, round: 0 };
+        Command::sign(&stage.keys[0], &stage.group, action)
+    };
+    let largest = sized(LOCK_BYTES_MAX).unwrap().to_bytes();
+    assert!(largest.len() < COMMAND_BYTES_MAX);
+    assert!(Command::from_bytes(&largest, &stage.group).is_ok());
+    assert_eq!(sized(LOCK_BYTES_MAX + 1), Err(CommandError::LockTooLong(LOCK_BYTES_MAX + 1)));
+    let refused = Command::from_bytes(&vec![0; COMMAND_BYTES_MAX + 1], &stage.group);
+    assert_eq!(refused, Err(CommandError::TooLong(COMMAND_BYTES_MAX + 1)));
+}
+
+#[test]
+fn a_key_in_a_trace_is_its_public_half() {
+    let key = CommandKey::from_seed([42; 32]);
+    assert_eq!(format!("{key:?}"), format!("CommandKey({})", key.id()));
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_the_reader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {
+        let stage = Stage::of(1);
+        prop_assert!(Command::from_bytes(&bytes, &stage.group).is_err());
+    }
+}
