@@ -13,6 +13,7 @@ use minicbor::Encoder;
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::identity::BuilderId;
 use synchronicity_verify::note::{KeyKind, VerifierKey};
+use synchronicity_verify::policy::{Policy, PolicyError, Witness};
 use thiserror::Error;
 
 pub use text::GroupTextError;
@@ -211,32 +212,25 @@ impl Group {
         (n + f) / 2 + 1
     }
 
-    /// The C2SP policy file that a client needs to verify this group's proofs.
+    /// The policy with which a client verifies this group's proofs: any [`Group::quorum`] of its members.
     ///
     /// `log_url`, where given, is the prefix under which the log's static files are served.
-    pub fn policy_text(&self, log_url: Option<&str>) -> String {
-        let mut text = format!(
-            "# builders of {}, epoch {}; group {}\nlog {}",
-            self.origin(),
-            self.epoch(),
-            self.id,
-            self.charter.log_key
-        );
-        if let Some(url) = log_url {
-            text.push(' ');
-            text.push_str(url);
-        }
-        text.push('\n');
-        for member in &self.charter.members {
-            text.push_str(&format!("witness {} {}\n", member.name, member.cosigner));
-        }
-        text.push_str(&format!("group builders {}", self.quorum()));
-        for member in &self.charter.members {
-            text.push(' ');
-            text.push_str(&member.name);
-        }
-        text.push_str("\nquorum builders\n");
-        text
+    ///
+    /// # Errors
+    /// [`PolicyError`] for a `log_url` that cannot stand in a policy file.
+    pub fn policy(&self, log_url: Option<&str>) -> Result<Policy, PolicyError> {
+        let witness = |member: &Member| Witness { name: member.name.clone(), key: member.cosigner.clone(), url: None };
+        let witnesses = self.charter.members.iter().map(witness).collect();
+        Policy::any_of(self.charter.log_key.clone(), log_url.map(str::to_owned), witnesses, self.quorum())
+    }
+
+    /// The policy as the C2SP policy file that is handed to clients, with a comment that says whose it is.
+    ///
+    /// # Errors
+    /// As [`Group::policy`].
+    pub fn policy_text(&self, log_url: Option<&str>) -> Result<String, PolicyError> {
+        let policy = self.policy(log_url)?;
+        Ok(format!("# builders of {}, epoch {}; group {}\n{policy}", self.origin(), self.epoch(), self.id))
     }
 }
 

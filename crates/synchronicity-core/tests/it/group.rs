@@ -2,6 +2,7 @@
 
 use synchronicity_core::group::{Charter, EPOCH_MAX, Group, GroupError, GroupTextError, WINDOW_MS_MAX};
 use synchronicity_verify::note::{KeyKind, Signer};
+use synchronicity_verify::policy::Policy;
 
 use crate::stage::charter;
 
@@ -131,7 +132,7 @@ fn a_checkpoint_needs_a_quorum_in_which_two_quorums_share_an_honest_member() {
 #[test]
 fn the_policy_names_the_log_every_member_and_the_quorum() {
     let group = Group::new(charter(4, 3)).unwrap();
-    let text = group.policy_text(Some("https://log.example/"));
+    let text = group.policy_text(Some("https://log.example/")).unwrap();
     let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
     assert_eq!(lines[0], format!("log {} https://log.example/", group.log_key()));
     for (line, member) in lines[1..5].iter().zip(group.members()) {
@@ -139,4 +140,6 @@ fn the_policy_names_the_log_every_member_and_the_quorum() {
     }
     assert_eq!(lines[5], "group builders 3 builder-00 builder-01 builder-02 builder-03");
     assert_eq!(lines[6], "quorum builders");
+    assert_eq!(Policy::parse(text.as_bytes()).unwrap(), group.policy(Some("https://log.example/")).unwrap());
+    assert!(group.policy_text(Some("two words")).is_err());
 }
