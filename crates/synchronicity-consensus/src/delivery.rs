@@ -1,0 +1,125 @@
+//! Final blocks on their way to the executor: in order, and acknowledged only when their effects are durable.
+
+use std::sync::Arc;
+
+use commonware_actor::Feedback;
+use commonware_consensus::marshal::Update;
+use commonware_consensus::marshal::core::Mailbox;
+use commonware_consensus::marshal::standard::Standard;
+use commonware_consensus::simplex::scheme::ed25519::Scheme;
+use commonware_consensus::types::Height;
+use commonware_consensus::{Heightable, Reporter};
+use commonware_cryptography::Digested;
+use commonware_utils::Acknowledgement;
+use commonware_utils::acknowledgement::Exact;
+use thiserror::Error;
+use tokio::sync::mpsc;
+
+use crate::block::Block;
+use crate::executor::{ExecuteError, Executor};
+use crate::local::Local;
+use crate::sightings::Sightings;
+
+/// How many final blocks are handed over before the first of them is acknowledged.
+pub(crate) const UNACKNOWLEDGED_MAX: usize = 16;
+
+/// Why final blocks can no longer be delivered. Each is fatal for the engine.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub(crate) enum DeliveryError {
+    #[error(transparent)]
+    Execute(#[from] ExecuteError),
+    #[error(
+        "the node's state ends at block {executed} and block {missing} is not in the chain's folder: restore both from \
+         the same moment, or remove both and let the node catch up from the group"
+    )]
+    Missing { executed: u64, missing: u64 },
+    #[error("executing block {height} left the node's state at block {executed}: this is a defect of the node")]
+    NotExecuted { height: u64, executed: u64 },
+}
+
+/// The end of the engine that reports final blocks. The channel has room for every block that may be unacknowledged,
+/// so it is full only if the engine breaks its own limit.
+#[derive(Clone)]
+pub(crate) struct Outlet {
+    blocks: mpsc::Sender<(Digested<Block>, Exact)>,
+    sightings: Arc<Sightings>,
+}
+
+/// The end from which blocks are executed.
+pub(crate) struct Deliveries(mpsc::Receiver<(Digested<Block>, Exact)>);
+
+pub(crate) fn channel(sightings: Arc<Sightings>) -> (Outlet, Deliveries) {
+    let (blocks, deliveries) = mpsc::channel(2 * UNACKNOWLEDGED_MAX);
+    (Outlet { blocks, sightings }, Deliveries(deliveries))
+}
+
+impl Reporter for Outlet {
+    type Activity = Update<Block>;
+
+    fn report(&mut self, update: Self::Activity) -> Feedback {
+        match update {
+            Update::Tip(round, height, _) => {
+                self.sightings.finalized(height.get(), round.view().get());
+                Feedback::Ok
+            }
+            Update::Block(block, acknowledgement) => {
+                self.sightings.finalized(block.height().get(), 0);
+                // A refused block drops its acknowledgement, which stops the engine: it is never lost silently.
+                match self.blocks.try_send((block, acknowledgement)) {
+                    Ok(()) => Feedback::Ok,
+                    Err(_) => Feedback::Closed,
+                }
+            }
+        }
+    }
+}
+
+impl Deliveries {
+    /// Executes blocks until the engine ends, which closes the channel, or until one cannot be executed.
+    pub(crate) async fn run<X: Executor>(
+        mut self,
+        local: &Local<X>,
+        chain: &Mailbox<Scheme, Standard<Block>>,
+    ) -> Result<(), DeliveryError> {
+        while let Some((block, acknowledgement)) = self.0.recv().await {
+            let block = block.inner();
+            catch_up(local, chain, block.height).await?;
+            execute(local, block).await?;
+            acknowledgement.acknowledge();
+        }
+        Ok(())
+    }
+}
+
+/// Executes what lies between the node's state and the block at `height`. The chain remembers how far it was
+/// acknowledged; where the node's own state is older, as after a restored backup, the blocks between are read again.
+async fn catch_up<X: Executor>(
+    local: &Local<X>,
+    chain: &Mailbox<Scheme, Standard<Block>>,
+    height: u64,
+) -> Result<(), DeliveryError> {
+    loop {
+        let executed = local.executor.executed().height;
+        let missing = executed.saturating_add(1);
+        if missing >= height {
+            return Ok(());
+        }
+        let Some(block) = chain.get_block(Height::new(missing)).await else {
+            return Err(DeliveryError::Missing { executed, missing });
+        };
+        execute(local, block.inner()).await?;
+    }
+}
+
+async fn execute<X: Executor>(local: &Local<X>, block: &Block) -> Result<(), DeliveryError> {
+    if block.height <= local.executor.executed().height {
+        return Ok(());
+    }
+    local.executor.execute(block.to_ordered()).await?;
+    let executed = local.executor.executed().height;
+    if executed != block.height {
+        return Err(DeliveryError::NotExecuted { height: block.height, executed });
+    }
+    local.executed(&block.commands);
+    Ok(())
+}

@@ -1,0 +1,173 @@
+//! The engine of one member, over any runtime and any links: its parts meet here and nowhere else.
+//!
+//! ```text
+//!            votes, certificates                      commands, statements
+//!  members <---------------------> vote       gossip <---------------------> members
+//!                                   |            |
+//!                   propose, verify |            | mempool
+//!            blocks                 v            v
+//!  members <------> chain -------> local <-------+
+//!                     |             ^
+//!                     +--> delivery +--> Executor (the node)
+//! ```
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use commonware_consensus::simplex::scheme::ed25519::Scheme;
+use commonware_cryptography::{Digested, Digestible, Signer, ed25519};
+use commonware_macros::select;
+use commonware_p2p::{Blocker, Provider, Receiver, Sender};
+use commonware_parallel::Sequential;
+use commonware_runtime::{Clock, Metrics, Spawner, Storage};
+use commonware_utils::ordered::Set;
+use rand_core::CryptoRng;
+use synchronicity_verify::digest::Digest;
+use synchronicity_verify::identity::BuilderId;
+use tokio::sync::{mpsc, watch};
+
+use crate::block::Block;
+use crate::executor::Executor;
+use crate::local::Local;
+use crate::network::Network;
+use crate::sightings::{Key, Watcher, key_of};
+use crate::{chain, delivery, gossip, storage, vote};
+
+/// Everything about a member that its engine needs and the network does not carry.
+pub(crate) struct Member<X> {
+    pub(crate) identity: ed25519::PrivateKey,
+    /// Consensus keys in the order of the group, each with its command key.
+    pub(crate) members: Vec<(ed25519::PublicKey, BuilderId)>,
+    /// The group's id, which separates its votes and connections from any other group's.
+    pub(crate) group: Digest,
+    pub(crate) local: Arc<Local<X>>,
+    /// Put in front of every name on disk; empty where the disk holds one member only.
+    pub(crate) folder: String,
+    /// Statements to tell, and those that are heard, with their author's place in the group.
+    pub(crate) tell: mpsc::Receiver<Arc<[u8]>>,
+    pub(crate) heard: mpsc::Sender<(usize, Vec<u8>)>,
+    pub(crate) shutdown: watch::Receiver<bool>,
+}
+
+/// Why an engine ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stopped {
+    /// It was asked to.
+    Shutdown,
+    /// It could not go on, for this reason: a block that could not be executed, a disk that could not be written, a
+    /// defect. The node must not go on as if it were a member.
+    Failed(String),
+}
+
+impl fmt::Display for Stopped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Shutdown => f.write_str("it was shut down"),
+            Self::Failed(reason) => f.write_str(reason),
+        }
+    }
+}
+
+/// The domain of everything that a consensus key signs in this group.
+pub(crate) fn namespace(group: &Digest) -> Vec<u8> {
+    [b"synchronicity/consensus/v1\0".as_slice(), &group.0].concat()
+}
+
+/// Runs a member until it is shut down or cannot go on. Dropping the future ends every part of it.
+pub(crate) async fn run<E, X, S, R, P, B>(context: E, member: Member<X>, network: Network<S, R, P, B>) -> Stopped
+where
+    E: Clock + CryptoRng + Spawner + Storage + Metrics,
+    X: Executor,
+    S: Sender<PublicKey = ed25519::PublicKey>,
+    R: Receiver<PublicKey = ed25519::PublicKey>,
+    P: Provider<PublicKey = ed25519::PublicKey>,
+    B: Blocker<PublicKey = ed25519::PublicKey>,
+{
+    let participants = Set::from_iter_dedup(member.members.iter().map(|(key, _)| key.clone()));
+    let keys: Vec<Key> = participants.iter().map(key_of).collect();
+    let Some(scheme) = Scheme::signer(&namespace(&member.group), participants, member.identity.clone()) else {
+        return Stopped::Failed("this node's consensus key is not among the members' keys".to_owned());
+    };
+    let genesis = Digested::compute(Block::genesis(member.group), &Sequential).await;
+    let cache = storage::page_cache();
+    let (outlet, deliveries) = delivery::channel(member.local.sightings.clone());
+    let setup = chain::Setup {
+        scheme: scheme.clone(),
+        key: member.identity.public_key(),
+        group: member.local.group.clone(),
+        genesis: genesis.clone(),
+        cache: cache.clone(),
+        outlet,
+        folder: member.folder.clone(),
+    };
+    let links = chain::Links {
+        fetched: network.fetched_blocks,
+        fresh: network.fresh_blocks,
+        peers: network.peers,
+        blocker: network.blocker.clone(),
+    };
+    let (chain, mut keeper) = match chain::start(&context, setup, links).await {
+        Ok(started) => started,
+        Err(error) => return Stopped::Failed(format!("the chain's folder cannot be read: {error}")),
+    };
+    let setup = vote::Setup {
+        scheme,
+        genesis: genesis.digest(),
+        cache,
+        chain: chain.clone(),
+        folder: member.folder.clone(),
+        blocker: network.blocker,
+        local: member.local.clone(),
+        watcher: Watcher::new(context.child("watcher"), member.local.sightings.clone(), keys),
+    };
+    let links =
+        vote::Links { votes: network.votes, certificates: network.certificates, fetched: network.fetched_certificates };
+    let mut voter = vote::start(&context, setup, links);
+    let local = member.local.clone();
+    let mut delivery = context.child("delivery").spawn(|_| async move { deliveries.run(&local, &chain).await });
+    let mut shutdown = member.shutdown.clone();
+    let mut talk = context.child("gossip").spawn(|context| talk(context, member, network.commands, network.statements));
+    select! {
+        _ = shutdown.wait_for(|wanted| *wanted) => Stopped::Shutdown,
+        ended = &mut delivery => Stopped::Failed(match ended {
+            Ok(Err(error)) => error.to_string(),
+            other => format!("the delivery of blocks ended: {other:?}"),
+        }),
+        ended = &mut keeper => Stopped::Failed(format!("the keeper of the chain ended: {ended:?}")),
+        ended = &mut voter => Stopped::Failed(format!("the voter ended: {ended:?}")),
+        ended = &mut talk => Stopped::Failed(format!("the gossip ended: {ended:?}")),
+    }
+}
+
+/// Runs the four parts of the gossip until one of them ends, which is when the network does.
+async fn talk<E, X, S, R>(context: E, member: Member<X>, commands: (S, R), statements: (S, R))
+where
+    E: Clock + Spawner,
+    X: Executor,
+    S: Sender<PublicKey = ed25519::PublicKey>,
+    R: Receiver<PublicKey = ed25519::PublicKey>,
+{
+    let authors: BTreeMap<Key, BuilderId> = member.members.iter().map(|(key, author)| (key_of(key), *author)).collect();
+    let order: Vec<Key> = member.members.iter().map(|(key, _)| key_of(key)).collect();
+    let (local, heard) = (member.local.clone(), member.heard);
+    let mut hear = context.child("hear_commands").spawn(|clock| async move {
+        gossip::hear_commands(&clock, &local, &authors, commands.1).await;
+    });
+    let mut hear_statements = context.child("hear_statements").spawn(|_| async move {
+        gossip::hear_statements(&order, statements.1, heard).await;
+    });
+    let local = member.local;
+    let mut tell = context.child("tell_commands").spawn(|clock| async move {
+        gossip::tell_commands(&clock, &local, commands.0).await;
+    });
+    let mut tell_statements = context.child("tell_statements").spawn(|_| async move {
+        gossip::tell_statements(member.tell, statements.0).await;
+    });
+    select! {
+        _ = &mut hear => {},
+        _ = &mut hear_statements => {},
+        _ = &mut tell => {},
+        _ = &mut tell_statements => {},
+    }
+}

@@ -1,0 +1,47 @@
+//! The one thing that the chain asks of the node: execute ordered blocks, and say how far that has come.
+
+use std::future::Future;
+
+use synchronicity_core::block::OrderedBlock;
+use synchronicity_core::command::Command;
+use synchronicity_core::group::Group;
+use synchronicity_core::machine::Executed;
+use synchronicity_core::rejection::Rejection;
+use thiserror::Error;
+
+/// The node's side of the chain. Clones share one state.
+///
+/// The engine calls from its own threads, never concurrently for [`execute`](Self::execute). Every method except that
+/// one must return promptly: votes wait for it.
+pub trait Executor: Clone + Send + Sync + 'static {
+    /// The state after the last executed block. It never goes back while the engine runs.
+    fn executed(&self) -> Executed;
+
+    /// Whether the state as it is would take a command.
+    ///
+    /// # Errors
+    /// The machine's reason for which the command would count for nothing if it were ordered now.
+    fn screen(&self, command: &Command) -> Result<(), Rejection>;
+
+    /// The group whose members sign commands and votes.
+    fn group(&self) -> &Group;
+
+    /// Executes the next block. Blocks come in order of height without gaps, each at least once: one at or below
+    /// [`executed`](Self::executed) changes nothing. Resolves when the effects, together with the height, would survive
+    /// a crash, and when `executed` shows them; only then is the block marked as delivered on disk.
+    ///
+    /// # Errors
+    /// Any error stops the engine for good: a member that cannot keep what was ordered must not vote on.
+    fn execute(&self, block: OrderedBlock) -> impl Future<Output = Result<(), ExecuteError>> + Send;
+}
+
+/// Why an ordered block has no durable effect here. The text is the reason that
+/// [`Handle::stopped`](crate::Handle::stopped) then gives.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("block {height} could not be executed: {reason}")]
+pub struct ExecuteError {
+    /// Height of the block.
+    pub height: u64,
+    /// What went wrong and what can be done about it.
+    pub reason: String,
+}

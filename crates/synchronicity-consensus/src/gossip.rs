@@ -1,0 +1,154 @@
+//! What members tell each other beside consensus: commands that want to be ordered, and opaque statements (the node's
+//! cosignatures) that need no order.
+//!
+//! A command goes from its author's node straight to every other member, and again from time to time until it is
+//! ordered; nobody passes on what is not his own. So what a member sends can be charged to that member alone: a command
+//! of somebody else is refused, and each author has his own quota of the mempool.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use commonware_cryptography::ed25519::PublicKey;
+use commonware_macros::select;
+use commonware_p2p::{Receiver, Recipients, Sender};
+use commonware_runtime::Clock;
+use synchronicity_core::command::{COMMAND_BYTES_MAX, Command};
+use synchronicity_verify::digest::Digest;
+use synchronicity_verify::identity::BuilderId;
+use tokio::sync::mpsc;
+
+use crate::executor::Executor;
+use crate::local::{Local, NotTaken};
+use crate::sightings::{Key, hex, key_of};
+
+/// Largest opaque statement, in bytes.
+pub const STATEMENT_BYTES_MAX: usize = 64 * 1024;
+
+/// Pause before a command that is still not ordered is told again; it doubles up to [`RETELL_MAX`].
+const RETELL_FIRST: Duration = Duration::from_secs(1);
+const RETELL_MAX: Duration = Duration::from_secs(8);
+
+/// After this many messages that are no command of their sender, the sender is not listened to for a while: checking a
+/// signature costs more than sending garbage.
+const STRIKES_MAX: u32 = 32;
+const DEAF: Duration = Duration::from_secs(60);
+
+/// Takes in the commands of the other members until the network closes.
+pub(crate) async fn hear_commands<E: Clock, X: Executor>(
+    clock: &E,
+    local: &Local<X>,
+    authors: &BTreeMap<Key, BuilderId>,
+    mut network: impl Receiver<PublicKey = PublicKey>,
+) {
+    let mut patience: BTreeMap<Key, Patience> = BTreeMap::new();
+    while let Ok((sender, bytes)) = network.recv().await {
+        let sender = key_of(&sender);
+        let now = clock.current();
+        let patience = patience.entry(sender).or_default();
+        if patience.deaf_until.is_some_and(|until| now < until) {
+            continue;
+        }
+        match accept(local, authors.get(&sender), bytes.as_ref()) {
+            Ok(()) => {}
+            Err(Refused::Useless(reason)) => {
+                tracing::debug!(sender = %hex(&sender), reason, "a command that cannot wait here");
+            }
+            Err(Refused::NotACommand(reason)) => {
+                patience.strikes += 1;
+                tracing::debug!(sender = %hex(&sender), reason, strikes = patience.strikes, "not a command");
+                if patience.strikes >= STRIKES_MAX {
+                    tracing::warn!(sender = %hex(&sender), "sends garbage: not listening to its commands for a minute");
+                    *patience = Patience { strikes: 0, deaf_until: now.checked_add(DEAF) };
+                }
+            }
+        }
+    }
+}
+
+#[derive(Default)]
+struct Patience {
+    strikes: u32,
+    deaf_until: Option<SystemTime>,
+}
+
+enum Refused {
+    /// Sent in good faith, perhaps: ordered meanwhile, or over the quota.
+    Useless(String),
+    /// No honest node sends this.
+    NotACommand(String),
+}
+
+fn accept<X: Executor>(local: &Local<X>, author: Option<&BuilderId>, bytes: &[u8]) -> Result<(), Refused> {
+    if bytes.len() > COMMAND_BYTES_MAX {
+        return Err(Refused::NotACommand(format!("{} bytes", bytes.len())));
+    }
+    let command = Command::from_bytes(bytes, &local.group).map_err(|e| Refused::NotACommand(e.to_string()))?;
+    if Some(&command.author()) != author {
+        return Err(Refused::NotACommand("a command of another member".to_owned()));
+    }
+    local.take(command, bytes.len()).map_err(|not_taken| match not_taken {
+        NotTaken::Rejected(rejection) => Refused::Useless(rejection.to_string()),
+        NotTaken::Full => Refused::Useless("the author's quota is used up".to_owned()),
+    })
+}
+
+/// Tells the others this member's own commands, at once and then again until they are ordered.
+pub(crate) async fn tell_commands<E: Clock, X: Executor>(
+    clock: &E,
+    local: &Local<X>,
+    mut network: impl Sender<PublicKey = PublicKey>,
+) {
+    let mut told: BTreeMap<Digest, (SystemTime, Duration)> = BTreeMap::new();
+    let mut news = local.own_news();
+    loop {
+        news.borrow_and_update();
+        let now = clock.current();
+        let waiting = local.own_commands();
+        told.retain(|id, _| waiting.iter().any(|command| command.id() == *id));
+        for command in &waiting {
+            let (due, pause) = told.get(&command.id()).copied().unwrap_or((now, RETELL_FIRST));
+            if due <= now {
+                network.send(Recipients::All, command.to_bytes(), false);
+                told.insert(command.id(), (now + pause, (pause * 2).min(RETELL_MAX)));
+            }
+        }
+        let next = told.values().map(|(due, _)| *due).min().unwrap_or(now + RETELL_MAX);
+        select! {
+            _ = news.changed() => {},
+            _ = clock.sleep_until(next) => {},
+        }
+    }
+}
+
+/// Passes on what the other members state, with each one's place in `members`. A receiver that does not keep up loses
+/// statements: they are repeated by whoever still needs them to arrive.
+pub(crate) async fn hear_statements(
+    members: &[Key],
+    mut network: impl Receiver<PublicKey = PublicKey>,
+    heard: mpsc::Sender<(usize, Vec<u8>)>,
+) {
+    while let Ok((sender, bytes)) = network.recv().await {
+        let sender = key_of(&sender);
+        let Some(index) = members.iter().position(|key| *key == sender) else {
+            continue;
+        };
+        if bytes.len() > STATEMENT_BYTES_MAX {
+            tracing::debug!(sender = %hex(&sender), bytes = bytes.len(), "a statement that is too long");
+            continue;
+        }
+        if heard.try_send((index, bytes.as_ref().to_vec())).is_err() {
+            tracing::debug!(sender = %hex(&sender), "nobody takes up statements as fast as they come: dropping one");
+        }
+    }
+}
+
+/// Tells every other member what the node hands in, until the node has dropped its end.
+pub(crate) async fn tell_statements(
+    mut statements: mpsc::Receiver<Arc<[u8]>>,
+    mut network: impl Sender<PublicKey = PublicKey>,
+) {
+    while let Some(statement) = statements.recv().await {
+        network.send(Recipients::All, statement.to_vec(), false);
+    }
+}

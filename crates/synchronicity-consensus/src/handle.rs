@@ -1,0 +1,236 @@
+//! How a node talks to its engine.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use commonware_cryptography::ed25519;
+use synchronicity_core::command::Command;
+use synchronicity_core::rejection::Rejection;
+use synchronicity_verify::digest::Digest;
+use synchronicity_verify::identity::BuilderId;
+use thiserror::Error;
+use tokio::sync::{mpsc, watch};
+
+use crate::engine::{Member, Stopped};
+use crate::executor::Executor;
+use crate::gossip::STATEMENT_BYTES_MAX;
+use crate::local::{Local, NotTaken, Pace};
+use crate::sightings::{Key, Sightings, key_of};
+use crate::vote::Patience;
+
+/// Statements that wait to be told, or to be taken up by the node.
+const STATEMENTS_WAITING_MAX: usize = 256;
+
+/// A running engine. Clones talk to the same one; dropping them all does not stop it, [`shutdown`](Self::shutdown) does.
+#[derive(Clone)]
+pub struct Handle {
+    desk: Arc<dyn Desk>,
+    tell: mpsc::Sender<Arc<[u8]>>,
+    heard: Arc<Mutex<Option<Statements>>>,
+    shutdown: watch::Sender<bool>,
+    stopped: watch::Receiver<Option<Stopped>>,
+}
+
+/// Statements of other members: each one's place in [`Group::members`](synchronicity_core::group::Group::members), and
+/// bytes of which nothing is known but who sent them.
+pub type Statements = mpsc::Receiver<(usize, Vec<u8>)>;
+
+/// How far the chain is, as this member sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChainStatus {
+    /// Height of the last block that the node executed.
+    pub height: u64,
+    /// Highest view in which anybody was seen to vote.
+    pub view: u64,
+    /// Time of the block at `height`, in milliseconds since 1970.
+    pub time_ms: u64,
+    /// Consensus keys of the other members that were heard of in the last views.
+    pub connected: Vec<[u8; 32]>,
+    /// Commands that wait to be ordered.
+    pub mempool: usize,
+    /// How far the local clock is ahead of the other leaders' clocks, in milliseconds (behind: negative): the median over
+    /// distinct leaders, the way of a proposal included. `None` until another member has led.
+    pub clock_skew_ms: Option<i64>,
+    /// Whether everything is executed that was seen to be final since the start. False until anything was.
+    pub caught_up: bool,
+    /// Consensus keys of members that signed contradictory votes since the start.
+    pub contradictory: Vec<[u8; 32]>,
+}
+
+/// Why a command is not on its way to be ordered.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum SubmitError {
+    /// It would count for nothing.
+    #[error("the group would not take this command: {0}")]
+    Rejected(#[from] Rejection),
+    /// Signed by another member: each member's node tells only its own commands.
+    #[error("this command is signed by another member ({0}): submit it at that member's node")]
+    AnotherAuthor(BuilderId),
+    /// Too many commands of this member wait.
+    #[error("too many of this member's commands wait to be ordered: try again when the group has made progress")]
+    Full,
+    /// The engine has ended.
+    #[error("the engine has stopped: {0}")]
+    Stopped(Stopped),
+}
+
+/// Why a statement is not told.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum BroadcastError {
+    /// Longer than members listen to.
+    #[error("a statement of {0} bytes is too long: at most {STATEMENT_BYTES_MAX}")]
+    TooLong(usize),
+    /// Statements are handed in faster than the network takes them.
+    #[error("too many statements wait to be told: try again in a moment")]
+    Full,
+    /// The engine has ended.
+    #[error("the engine has stopped")]
+    Stopped,
+}
+
+/// A member's engine before it runs, and the handle to it.
+pub(crate) struct Assembled<X> {
+    pub(crate) member: Member<X>,
+    pub(crate) handle: Handle,
+    pub(crate) stopped: watch::Sender<Option<Stopped>>,
+}
+
+/// Makes the parts of a member. `members` in the order of the group; `identity` belongs to the one at `place`.
+pub(crate) fn assemble<X: Executor>(
+    executor: X,
+    identity: ed25519::PrivateKey,
+    members: Vec<(ed25519::PublicKey, BuilderId)>,
+    place: usize,
+    pace: Pace,
+    now: impl Fn() -> SystemTime + Send + Sync + 'static,
+) -> Assembled<X> {
+    let (key, author) = (key_of(&members[place].0), members[place].1);
+    let sightings = Arc::new(Sightings::new(fresh_for(pace.heartbeat)));
+    let group: Digest = executor.group().id();
+    let local = Arc::new(Local::new(executor, key, author, pace, sightings));
+    let (tell, to_tell) = mpsc::channel(STATEMENTS_WAITING_MAX);
+    let (heard, to_hear) = mpsc::channel(STATEMENTS_WAITING_MAX);
+    let (shutdown, wanted) = watch::channel(false);
+    let (stopped, outcome) = watch::channel(None);
+    Assembled {
+        member: Member {
+            identity,
+            members,
+            group,
+            local: local.clone(),
+            folder: String::new(),
+            tell: to_tell,
+            heard,
+            shutdown: wanted,
+        },
+        handle: Handle {
+            desk: Arc::new(Counter { local, now }),
+            tell,
+            heard: Arc::new(Mutex::new(Some(to_hear))),
+            shutdown,
+            stopped: outcome,
+        },
+        stopped,
+    }
+}
+
+/// A member that is awake votes in every view, and no view lasts longer than this.
+fn fresh_for(heartbeat: Duration) -> Duration {
+    Patience::for_heartbeat(heartbeat).inactive
+}
+
+impl Handle {
+    /// Has a command of this member ordered. It is told to the other members again and again until it is in a block, but
+    /// a restart forgets it: whoever owes it computes it anew. Submitting the same command twice is harmless.
+    ///
+    /// # Errors
+    /// Any [`SubmitError`]; the command is then not kept.
+    pub fn submit(&self, command: Command) -> Result<(), SubmitError> {
+        if let Some(stopped) = self.stopped.borrow().clone() {
+            return Err(SubmitError::Stopped(stopped));
+        }
+        self.desk.submit(command)
+    }
+
+    /// Tells every other member that is connected an opaque statement of at most [`STATEMENT_BYTES_MAX`] bytes. Nothing
+    /// is repeated: a member that is away does not hear of it.
+    ///
+    /// # Errors
+    /// Any [`BroadcastError`]; the statement is then told to nobody.
+    pub fn broadcast(&self, statement: Vec<u8>) -> Result<(), BroadcastError> {
+        if statement.len() > STATEMENT_BYTES_MAX {
+            return Err(BroadcastError::TooLong(statement.len()));
+        }
+        self.tell.try_send(statement.into()).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => BroadcastError::Full,
+            mpsc::error::TrySendError::Closed(_) => BroadcastError::Stopped,
+        })
+    }
+
+    /// The receiver of the other members' statements: there is one, and whoever asks first has it. Statements that are
+    /// not taken up in time are dropped.
+    pub fn statements(&self) -> Option<Statements> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// How far the chain is.
+    pub fn status(&self) -> ChainStatus {
+        self.desk.status()
+    }
+
+    /// Resolves when the engine has ended, with the reason: asked for, or a failure that the node must not survive in
+    /// silence.
+    pub async fn stopped(&self) -> Stopped {
+        let mut stopped = self.stopped.clone();
+        match stopped.wait_for(Option::is_some).await {
+            Ok(outcome) => outcome.clone().unwrap_or(Stopped::Shutdown),
+            Err(_) => Stopped::Failed("the engine's thread vanished".to_owned()),
+        }
+    }
+
+    /// Asks the engine to end. Whatever it does at that moment is safe: it is made to be killed.
+    pub fn shutdown(&self) {
+        self.shutdown.send_replace(true);
+    }
+}
+
+/// What a handle asks of a member, whatever its executor is.
+trait Desk: Send + Sync {
+    fn submit(&self, command: Command) -> Result<(), SubmitError>;
+    fn status(&self) -> ChainStatus;
+}
+
+struct Counter<X, N> {
+    local: Arc<Local<X>>,
+    now: N,
+}
+
+impl<X: Executor, N: Fn() -> SystemTime + Send + Sync> Desk for Counter<X, N> {
+    fn submit(&self, command: Command) -> Result<(), SubmitError> {
+        if command.author() != self.local.author {
+            return Err(SubmitError::AnotherAuthor(command.author()));
+        }
+        self.local.executor.screen(&command)?;
+        let bytes = command.to_bytes().len();
+        self.local.take(command, bytes).map_err(|not_taken| match not_taken {
+            NotTaken::Rejected(rejection) => SubmitError::Rejected(rejection),
+            NotTaken::Full => SubmitError::Full,
+        })
+    }
+
+    fn status(&self) -> ChainStatus {
+        let executed = self.local.executor.executed();
+        let sightings = &self.local.sightings;
+        let key: &Key = &self.local.key;
+        ChainStatus {
+            height: executed.height,
+            view: sightings.view(),
+            time_ms: executed.time_ms,
+            connected: sightings.connected(key, (self.now)()),
+            mempool: self.local.waiting(),
+            clock_skew_ms: sightings.clock_skew_ms(),
+            caught_up: sightings.final_height().is_some_and(|height| executed.height >= height),
+            contradictory: sightings.contradictory(),
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! What one member knows and wants, shared by the parts of its engine: the one place that they meet.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use synchronicity_core::command::Command;
+use synchronicity_core::group::Group;
+use synchronicity_core::machine::Executed;
+use synchronicity_verify::digest::Digest;
+use synchronicity_verify::identity::BuilderId;
+use tokio::sync::watch;
+
+use crate::executor::Executor;
+use crate::mempool::{Mempool, Offer};
+use crate::past::PastStates;
+use crate::sightings::{Key, Sightings};
+
+/// How a member keeps time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pace {
+    /// How long a leader waits for commands before it proposes an empty block.
+    pub(crate) heartbeat: Duration,
+    /// How far a block's time may be from the local clock for this member to vote.
+    pub(crate) max_clock_skew: Duration,
+}
+
+/// Why a command does not wait here now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotTaken {
+    Rejected(synchronicity_core::rejection::Rejection),
+    Full,
+}
+
+/// The shared state of one engine.
+pub(crate) struct Local<X> {
+    pub(crate) executor: X,
+    pub(crate) group: Arc<Group>,
+    /// This member's consensus key and command key.
+    pub(crate) key: Key,
+    pub(crate) author: BuilderId,
+    pub(crate) pace: Pace,
+    pub(crate) past: PastStates,
+    pub(crate) sightings: Arc<Sightings>,
+    mempool: Mutex<Mempool>,
+    /// Changes whenever a command arrived or a block was executed.
+    news: watch::Sender<u64>,
+    /// Changes whenever this member has a command of its own to tell the others.
+    own: watch::Sender<u64>,
+}
+
+impl<X: Executor> Local<X> {
+    pub(crate) fn new(executor: X, key: Key, author: BuilderId, pace: Pace, sightings: Arc<Sightings>) -> Self {
+        let group = Arc::new(executor.group().clone());
+        let past = PastStates::starting_from(&executor.executed());
+        Self {
+            executor,
+            group,
+            key,
+            author,
+            pace,
+            past,
+            sightings,
+            mempool: Mutex::default(),
+            news: watch::Sender::new(0),
+            own: watch::Sender::new(0),
+        }
+    }
+
+    /// Lets a command wait for a block. One that waits already is taken silently.
+    pub(crate) fn take(&self, command: Command, bytes: usize) -> Result<(), NotTaken> {
+        if let Err(rejection) = self.executor.screen(&command)
+            && !(rejection.may_pass_later())
+        {
+            return Err(NotTaken::Rejected(rejection));
+        }
+        let own = command.author() == self.author;
+        let height = self.executor.executed().height;
+        match self.mempool().offer(Arc::new(command), bytes, height) {
+            Offer::Full => return Err(NotTaken::Full),
+            Offer::Known => return Ok(()),
+            Offer::Accepted => {}
+        }
+        self.news.send_modify(|n| *n += 1);
+        if own {
+            self.own.send_modify(|n| *n += 1);
+        }
+        Ok(())
+    }
+
+    /// Commands for a block upon the executed state, without those in `ancestors`; and the state that they were
+    /// screened against. `None` when a block was executed meanwhile: ask again.
+    pub(crate) fn admissible(&self, ancestors: &BTreeSet<Digest>) -> Option<(Executed, Vec<Arc<Command>>)> {
+        let executed = self.executor.executed();
+        let commands = self.mempool().select(executed.height, |command| {
+            !ancestors.contains(&command.id()) && self.executor.screen(command).is_ok()
+        });
+        (self.executor.executed() == executed).then_some((executed, commands))
+    }
+
+    /// Takes note that a block was executed.
+    pub(crate) fn executed(&self, ordered: &[Arc<Command>]) {
+        let executed = self.executor.executed();
+        self.past.remember(&executed);
+        self.mempool().settle(executed.height, ordered, |command| self.executor.screen(command));
+        self.news.send_modify(|n| *n += 1);
+    }
+
+    /// Resolves once the block at `height` is executed here.
+    pub(crate) async fn until_executed(&self, height: u64) {
+        let mut news = self.news();
+        // The sender lives as long as `self`, so the channel cannot close while this waits.
+        let _ = news.wait_for(|_| self.executor.executed().height >= height).await;
+    }
+
+    /// Commands of this member that wait, oldest first.
+    pub(crate) fn own_commands(&self) -> Vec<Arc<Command>> {
+        self.mempool().of(&self.author).cloned().collect()
+    }
+
+    pub(crate) fn waiting(&self) -> usize {
+        self.mempool().len()
+    }
+
+    pub(crate) fn news(&self) -> watch::Receiver<u64> {
+        self.news.subscribe()
+    }
+
+    pub(crate) fn own_news(&self) -> watch::Receiver<u64> {
+        self.own.subscribe()
+    }
+
+    fn mempool(&self) -> MutexGuard<'_, Mempool> {
+        self.mempool.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Milliseconds since 1970; 0 for a clock before that.
+pub(crate) fn unix_ms(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,134 @@
+//! The channels between members, how much each may carry, and the real links under them.
+
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use commonware_consensus::marshal;
+use commonware_consensus::marshal::standard::Standard;
+use commonware_consensus::simplex;
+use commonware_consensus::simplex::scheme::ed25519::Scheme;
+use commonware_cryptography::{ChaCha20Poly1305, ed25519, sha256};
+use commonware_p2p::authenticated::lookup;
+use commonware_runtime::Quota;
+use commonware_stream::SakeCups;
+use commonware_stream::cups::{self, Cups};
+use commonware_stream::sake::{self, Sake};
+use commonware_utils::{NZU32, NZUsize};
+use synchronicity_core::command::COMMAND_BYTES_MAX;
+use synchronicity_core::group::Group;
+
+use crate::block::Block;
+use crate::gossip::STATEMENT_BYTES_MAX;
+
+/// Number of channels: one each for votes, certificates, certificates that are asked for, blocks that are asked for,
+/// fresh blocks, commands and statements.
+pub(crate) const CHANNELS: usize = 7;
+
+/// Number of the channel of votes on the wire.
+pub(crate) const VOTES_CHANNEL: u64 = 0;
+
+/// Number of the channel of commands on the wire.
+pub(crate) const COMMANDS_CHANNEL: u64 = 5;
+
+/// What a member uses to talk to the others, and the engine to know them by.
+pub(crate) struct Network<S, R, P, B> {
+    pub(crate) votes: (S, R),
+    pub(crate) certificates: (S, R),
+    pub(crate) fetched_certificates: (S, R),
+    pub(crate) fetched_blocks: (S, R),
+    pub(crate) fresh_blocks: (S, R),
+    pub(crate) commands: (S, R),
+    pub(crate) statements: (S, R),
+    pub(crate) peers: P,
+    pub(crate) blocker: B,
+}
+
+impl<S, R, P, B> Network<S, R, P, B> {
+    /// `channels` in the order of [`CHANNELS`], which is also their number on the wire.
+    pub(crate) fn new(channels: [(S, R); CHANNELS], peers: P, blocker: B) -> Self {
+        let [votes, certificates, fetched_certificates, fetched_blocks, fresh_blocks, commands, statements] = channels;
+        Self {
+            votes,
+            certificates,
+            fetched_certificates,
+            fetched_blocks,
+            fresh_blocks,
+            commands,
+            statements,
+            peers,
+            blocker,
+        }
+    }
+}
+
+/// Messages that one member may send to another on each channel, per second. What comes faster is not read, so that the
+/// sender waits; a queue has room for one second of every member.
+pub(crate) fn quotas() -> [Quota; CHANNELS] {
+    let per_second = |messages| Quota::per_second(messages);
+    [
+        per_second(NZU32!(256)),
+        per_second(NZU32!(256)),
+        per_second(NZU32!(256)),
+        per_second(NZU32!(256)),
+        per_second(NZU32!(64)),
+        per_second(NZU32!(64)),
+        per_second(NZU32!(32)),
+    ]
+}
+
+/// Largest message of any channel. The engine panics on a larger one, so every size is taken from whoever sends it.
+pub(crate) fn message_bytes_max(group: &Arc<Group>) -> u32 {
+    let members = u32::try_from(group.members().len()).expect("a group has at most 31 members");
+    commonware_p2p::max_message_size(&[
+        simplex::max_payload_size::<Scheme, sha256::Digest>(members),
+        marshal::max_payload_size::<Standard<Block>, Scheme>(members, group),
+        COMMAND_BYTES_MAX,
+        STATEMENT_BYTES_MAX,
+    ])
+}
+
+/// Settings of the encrypted links between members whose addresses are known.
+pub(crate) fn links(
+    identity: ed25519::PrivateKey,
+    namespace: &[u8],
+    listen: SocketAddr,
+    members: usize,
+    message_bytes_max: u32,
+) -> lookup::Config<SakeCups<ed25519::PrivateKey, ChaCha20Poly1305>> {
+    // The handshake compares clocks. It is lenient, so that a member whose clock is a little off is told so by the
+    // others' proposals instead of finding nobody.
+    let sake = Sake {
+        signer: identity,
+        synchrony_bound: Duration::from_secs(60),
+        max_handshake_age: Duration::from_secs(120),
+        version: sake::Version::V1,
+    };
+    lookup::Config {
+        handshake: Cups::new(sake, cups::Version::V1),
+        namespace: namespace.to_vec(),
+        listen,
+        // Containers, test networks and a group on one machine live on private addresses.
+        allow_private_ips: true,
+        allow_dns: false,
+        // A member is known by its key. Its outgoing address differs behind NAT or with several interfaces.
+        bypass_ip_check: true,
+        max_message_size: message_bytes_max,
+        max_peers_per_set: NonZeroUsize::MIN.saturating_add(members),
+        mailbox_size: NZUsize!(1024),
+        send_batch_size: NZUsize!(8),
+        handshake_timeout: Duration::from_secs(5),
+        dial_timeout: Duration::from_secs(10),
+        // The engine's own default keeps a restarted member out for a minute.
+        peer_connection_cooldown: Duration::from_secs(2),
+        max_concurrent_handshakes: NZU32!(128),
+        // Members of a development group share one address.
+        allowed_handshake_rate_per_ip: Quota::per_second(NZU32!(16)),
+        allowed_handshake_rate_per_subnet: Quota::per_second(NZU32!(128)),
+        ping_frequency: Duration::from_secs(10),
+        dial_frequency: Duration::from_millis(500),
+        tracked_peer_sets: NZUsize!(1),
+        block_duration: Duration::from_secs(60 * 60),
+    }
+}

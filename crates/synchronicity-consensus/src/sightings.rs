@@ -1,0 +1,163 @@
+//! What this member sees of the others: who speaks, how far the chain is, and how its clock compares with theirs.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use commonware_actor::Feedback;
+use commonware_consensus::simplex::scheme::ed25519::Scheme;
+use commonware_consensus::simplex::types::{Activity, Attributable};
+use commonware_consensus::{Reporter, Viewable};
+use commonware_cryptography::{ed25519, sha256};
+use commonware_runtime::Clock;
+
+/// A member's consensus public key.
+pub(crate) type Key = [u8; 32];
+
+/// The collected observations of one engine.
+pub(crate) struct Sightings {
+    seen: Mutex<Seen>,
+    /// A member counts as connected while its last vote is younger than this.
+    fresh: Duration,
+}
+
+#[derive(Default)]
+struct Seen {
+    view: u64,
+    final_height: Option<u64>,
+    heard: BTreeMap<Key, SystemTime>,
+    ahead_ms: BTreeMap<Key, i64>,
+    contradictory: BTreeSet<Key>,
+}
+
+impl Sightings {
+    pub(crate) fn new(fresh: Duration) -> Self {
+        Self { seen: Mutex::default(), fresh }
+    }
+
+    /// A vote of `member` arrived.
+    fn heard(&self, member: Key, now: SystemTime, view: u64) {
+        let mut seen = self.lock();
+        seen.heard.insert(member, now);
+        seen.view = seen.view.max(view);
+    }
+
+    fn contradicted(&self, member: Key) {
+        if self.lock().contradictory.insert(member) {
+            tracing::warn!(member = %hex(&member), "this member signed two contradictory votes for one view");
+        }
+    }
+
+    /// A certificate shows that the block at `height` is final.
+    pub(crate) fn finalized(&self, height: u64, view: u64) {
+        let mut seen = self.lock();
+        seen.final_height = seen.final_height.max(Some(height));
+        seen.view = seen.view.max(view);
+    }
+
+    /// A fresh proposal of `leader` carries `proposed_ms` while the local clock shows `now_ms`.
+    pub(crate) fn proposed(&self, leader: Key, proposed_ms: u64, now_ms: u64) {
+        let ahead = i128::from(now_ms) - i128::from(proposed_ms);
+        let ahead = ahead.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64;
+        self.lock().ahead_ms.insert(leader, ahead);
+    }
+
+    pub(crate) fn view(&self) -> u64 {
+        self.lock().view
+    }
+
+    /// The highest height that was seen to be final since the engine started.
+    pub(crate) fn final_height(&self) -> Option<u64> {
+        self.lock().final_height
+    }
+
+    /// Members, other than this one, that were heard of lately.
+    pub(crate) fn connected(&self, me: &Key, now: SystemTime) -> Vec<Key> {
+        let seen = self.lock();
+        let fresh = |at: &SystemTime| now.duration_since(*at).map_or(true, |age| age < self.fresh);
+        seen.heard.iter().filter(|(key, at)| *key != me && fresh(at)).map(|(key, _)| *key).collect()
+    }
+
+    /// How far the local clock is ahead of the other leaders' (behind: negative), in milliseconds: the median, so that
+    /// one leader with a wrong clock does not decide. It includes the time that a proposal is on its way.
+    pub(crate) fn clock_skew_ms(&self) -> Option<i64> {
+        let mut ahead: Vec<i64> = self.lock().ahead_ms.values().copied().collect();
+        ahead.sort_unstable();
+        ahead.get(ahead.len() / 2).copied()
+    }
+
+    /// Members of which contradictory votes were seen since the engine started.
+    pub(crate) fn contradictory(&self) -> Vec<Key> {
+        self.lock().contradictory.iter().copied().collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Feeds [`Sightings`] from what the engine reports.
+pub(crate) struct Watcher<E> {
+    clock: Arc<E>,
+    sightings: Arc<Sightings>,
+    participants: Arc<Vec<Key>>,
+}
+
+impl<E> Clone for Watcher<E> {
+    fn clone(&self) -> Self {
+        Self { clock: self.clock.clone(), sightings: self.sightings.clone(), participants: self.participants.clone() }
+    }
+}
+
+impl<E: Clock> Watcher<E> {
+    /// `participants` are the keys in the order of the engine's participant indices.
+    pub(crate) fn new(clock: E, sightings: Arc<Sightings>, participants: Vec<Key>) -> Self {
+        Self { clock: Arc::new(clock), sightings, participants: Arc::new(participants) }
+    }
+
+    fn voted(&self, vote: &(impl Attributable + Viewable)) {
+        if let Some(key) = self.participants.get(usize::from(vote.signer())) {
+            self.sightings.heard(*key, self.clock.current(), vote.view().get());
+        }
+    }
+
+    fn contradicted(&self, evidence: &impl Attributable) {
+        if let Some(key) = self.participants.get(usize::from(evidence.signer())) {
+            self.sightings.contradicted(*key);
+        }
+    }
+}
+
+impl<E: Clock> Reporter for Watcher<E> {
+    type Activity = Activity<Scheme, sha256::Digest>;
+
+    fn report(&mut self, activity: Self::Activity) -> Feedback {
+        match &activity {
+            Activity::Notarize(vote) => self.voted(vote),
+            Activity::Nullify(vote) => self.voted(vote),
+            Activity::Finalize(vote) => self.voted(vote),
+            Activity::ConflictingNotarize(evidence) => self.contradicted(evidence),
+            Activity::ConflictingFinalize(evidence) => self.contradicted(evidence),
+            Activity::NullifyFinalize(evidence) => self.contradicted(evidence),
+            Activity::Notarization(_)
+            | Activity::Certification(_)
+            | Activity::Nullification(_)
+            | Activity::Finalization(_) => {}
+        }
+        Feedback::Ok
+    }
+}
+
+/// The 32 bytes of a consensus key.
+pub(crate) fn key_of(key: &ed25519::PublicKey) -> Key {
+    let mut bytes = [0; 32];
+    bytes.copy_from_slice(key.as_ref());
+    bytes
+}
+
+pub(crate) fn hex(key: &Key) -> String {
+    synchronicity_verify::digest::Digest(*key).to_string()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,131 @@
+//! Whether this member votes for a block.
+//!
+//! The answer is no only for what can never be right. What may still become right, or cannot be judged yet, is waited
+//! for: the engine gives up by itself when the view is over. A block decodes only if every command in it verifies, so
+//! signatures are checked before this is asked.
+
+use std::future::pending;
+use std::time::{Duration, UNIX_EPOCH};
+
+use commonware_consensus::marshal::ancestry::Ancestry;
+use commonware_cryptography::Digested;
+use commonware_runtime::Clock;
+use futures::StreamExt;
+
+use crate::block::{Block, Claim};
+use crate::executor::Executor;
+use crate::local::{Local, unix_ms};
+use crate::past::Recollection;
+use crate::propose::{UNEXECUTED_BLOCKS_MAX, unexecuted};
+use crate::sightings::{Key, hex};
+
+/// Judges the first block of `ancestry`, a proposal of `leader`; the second is its parent.
+pub(crate) async fn verify<E: Clock, X: Executor>(
+    clock: &E,
+    local: &Local<X>,
+    leader: Key,
+    mut ancestry: impl Ancestry<Block>,
+) -> bool {
+    let (Some(block), Some(parent)) = (ancestry.next().await, ancestry.next().await) else {
+        return pending().await;
+    };
+    if let Err(flaw) = against_parent(block.inner(), parent.inner()) {
+        tracing::warn!(height = block.inner().height, leader = %hex(&leader), flaw, "refusing a proposal");
+        return false;
+    }
+    near_own_clock(clock, local, leader, block.inner(), parent.inner()).await;
+    if let Err(flaw) = against_own_state(local, block.inner(), parent.inner()).await {
+        tracing::warn!(height = block.inner().height, leader = %hex(&leader), flaw, "refusing a proposal");
+        return false;
+    }
+    if let Err(flaw) = commands(local, block.inner(), &parent, ancestry).await {
+        tracing::warn!(height = block.inner().height, leader = %hex(&leader), flaw, "refusing a proposal");
+        return false;
+    }
+    true
+}
+
+/// What two adjacent blocks show without any knowledge of the state.
+fn against_parent(block: &Block, parent: &Block) -> Result<(), &'static str> {
+    if block.time_ms <= parent.time_ms {
+        return Err("its time is not later than its parent's");
+    }
+    if block.claim.height > parent.height {
+        return Err("it claims the state after a block that is not its ancestor");
+    }
+    if block.claim.height < parent.claim.height || block.claim.log_size < parent.claim.log_size {
+        return Err("it claims an older state than its parent");
+    }
+    if block.claim.height == parent.claim.height && block.claim != parent.claim {
+        return Err("it claims another state than its parent at the same height");
+    }
+    Ok(())
+}
+
+/// Resolves when the block's time is within the bound of the local clock; never if it is too far in the past, which no
+/// waiting mends. Clocks differ, so this is never a reason to call a block invalid.
+async fn near_own_clock<E: Clock, X: Executor>(
+    clock: &E,
+    local: &Local<X>,
+    leader: Key,
+    block: &Block,
+    parent: &Block,
+) {
+    let now = unix_ms(clock.current());
+    let skew = u64::try_from(local.pace.max_clock_skew.as_millis()).unwrap_or(u64::MAX);
+    // One millisecond after the parent is what a leader writes whose clock is behind: it says nothing about clocks.
+    if leader != local.key && block.time_ms > parent.time_ms.saturating_add(1) {
+        local.sightings.proposed(leader, block.time_ms, now);
+    }
+    if block.time_ms.saturating_add(skew) < now {
+        tracing::debug!(leader = %hex(&leader), behind_ms = now - block.time_ms, "a proposal too old to vote for");
+        return pending().await;
+    }
+    if let Some(early) = block.time_ms.checked_sub(now.saturating_add(skew))
+        && early > 0
+    {
+        tracing::debug!(leader = %hex(&leader), early_ms = early, "a proposal from the future: waiting");
+        match UNIX_EPOCH.checked_add(Duration::from_millis(block.time_ms - skew)) {
+            Some(due) => clock.sleep_until(due).await,
+            None => pending().await,
+        }
+    }
+}
+
+/// Compares the claim with what was executed here, once it was.
+async fn against_own_state<X: Executor>(local: &Local<X>, block: &Block, parent: &Block) -> Result<(), &'static str> {
+    local.until_executed(block.claim.height).await;
+    match local.past.recall(block.claim.height) {
+        Recollection::Known(own) if own == block.claim => Ok(()),
+        Recollection::Known(_) => {
+            Err("it claims a state that this member did not come to by executing the same blocks")
+        }
+        // The parent's claim was voted for by a quorum, of which an honest majority had executed it.
+        _ if block.claim == parent.claim => Ok(()),
+        _ => pending().await,
+    }
+}
+
+/// Refuses a command that an ancestor holds, and, where this member is at the very state that the leader claims, one
+/// that this state does not take. At any later state an honest leader's choice can no longer be judged.
+async fn commands<X: Executor>(
+    local: &Local<X>,
+    block: &Block,
+    parent: &Digested<Block>,
+    before: impl Ancestry<Block>,
+) -> Result<(), &'static str> {
+    if block.commands.is_empty() {
+        return Ok(());
+    }
+    local.until_executed(parent.inner().height.saturating_sub(UNEXECUTED_BLOCKS_MAX)).await;
+    let ancestors = unexecuted(local, parent, before).await.unwrap_or_default();
+    if block.commands.iter().any(|c| ancestors.contains(&c.id())) {
+        return Err("it repeats a command of an ancestor");
+    }
+    let refused = block.commands.iter().any(|c| local.executor.screen(c).is_err());
+    let state = Claim::from(&local.executor.executed());
+    if refused && state == block.claim {
+        return Err("it orders a command that the state it claims does not take");
+    }
+    Ok(())
+}
