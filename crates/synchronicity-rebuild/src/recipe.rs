@@ -1,0 +1,212 @@
+//! From what a person asks for to a request in which nothing is left open.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use synchronicity_verify::digest::Digest;
+use synchronicity_verify::request::{
+    BuildRequest, Environment, Features, Limits, Lock, LockGrade, Products, REQUEST_SCHEMA, RequestError, Source,
+    Toolchain,
+};
+
+use crate::fixture::{Fixture, FixtureError};
+use crate::lock::{self, LockError, ResolveLockError};
+use crate::manifest::{ManifestError, ProductsError};
+use crate::registry::ArchiveError;
+use crate::release::{ResolveError, supports};
+use crate::source::Depot;
+use crate::spec::Spec;
+use crate::unpack::{self, Bounds, UnpackError};
+
+/// The date that builds are told, in seconds since 1970: 9 September 2001. One constant for every crate, so that whoever
+/// repeats a build by hand has nothing to look up; after 1980, before which zip files have no dates.
+pub const SOURCE_DATE_EPOCH: u64 = 1_000_000_000;
+
+/// Where every sandbox shows the cargo home to the build.
+pub const CARGO_HOME_INSIDE: &str = "/opt/rustwide/cargo-home";
+
+/// Where every sandbox shows the target folder to the build.
+pub const TARGET_INSIDE: &str = "/opt/rustwide/target";
+
+/// What a person may choose; the rest of a recipe is fixed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Features of the root package.
+    pub features: Features,
+    /// What to build; `None` takes executables if the crate has any, its library otherwise.
+    pub products: Option<Products>,
+    /// What the build may use.
+    pub limits: Limits,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            features: Features { default: true, all: false, named: Vec::new() },
+            products: None,
+            limits: Limits {
+                memory_bytes: 3 << 30,
+                time_seconds: 20 * 60,
+                disk_bytes: 8 << 30,
+                processes: 512,
+                transcript_bytes: 16 << 20,
+                jobs: 2,
+            },
+        }
+    }
+}
+
+/// A request and what travels beside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pinned {
+    /// The request.
+    pub request: BuildRequest,
+    /// The bytes of the `Cargo.lock` whose digest the request states.
+    pub lock: Vec<u8>,
+}
+
+/// Why nothing can be asked of builders.
+#[derive(Debug, thiserror::Error)]
+pub enum PinError {
+    /// The name or version leads to no release.
+    #[error(transparent)]
+    Resolve(#[from] ResolveError),
+    /// The release's archive is not to be had.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    /// The archive was refused.
+    #[error(transparent)]
+    Unpack(#[from] UnpackError),
+    /// The folder is no fixture.
+    #[error(transparent)]
+    Fixture(#[from] FixtureError),
+    /// The manifest cannot be used.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// Nothing to build with these features and products.
+    #[error(transparent)]
+    Products(#[from] ProductsError),
+    /// The published lock cannot be used.
+    #[error("the published lock: {0}")]
+    Lock(#[from] LockError),
+    /// There is no published lock, and none could be resolved.
+    #[error(transparent)]
+    ResolveLock(#[from] ResolveLockError),
+    /// The manifest asks for a newer compiler. (Usually the index says so before: [`ResolveError::RustVersion`].)
+    #[error("{package} needs rustc {needed} or newer, and the pinned one is {pinned}")]
+    RustVersion {
+        /// Name and version.
+        package: String,
+        /// The release that the manifest asks for.
+        needed: String,
+        /// The release at hand.
+        pinned: String,
+    },
+    /// A choice that no request can carry.
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    /// The scratch folder could not be used.
+    #[error("{}: {error}", path.display())]
+    Disk {
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's answer.
+        error: io::Error,
+    },
+}
+
+/// Pins everything that a build of `spec` with `options` can depend on. Uses the network; builds nothing.
+pub fn pin(
+    depot: &Depot,
+    spec: &Spec,
+    toolchain: &Toolchain,
+    environment: &Environment,
+    options: &Options,
+) -> Result<Pinned, PinError> {
+    let scratch = depot.scratch().map_err(|error| PinError::Disk { path: depot.dir().to_owned(), error })?;
+    let unpacked = scratch.path().join("source");
+    let source = fetch(depot, spec, toolchain, &unpacked)?;
+    let manifest = depot.manifest(&unpacked)?;
+    if let Some(needed) = manifest.rust_version.as_ref().filter(|needed| !supports(&toolchain.release, needed)) {
+        return Err(PinError::RustVersion {
+            package: format!("{} {}", manifest.name, manifest.version),
+            needed: needed.clone(),
+            pinned: toolchain.release.clone(),
+        });
+    }
+    let products = options.products.unwrap_or_else(|| manifest.default_products(&options.features));
+    manifest.expected(&options.features, products)?;
+    let (grade, lock) = lock_of(depot, &unpacked, &source)?;
+    let request = BuildRequest {
+        schema: REQUEST_SCHEMA,
+        source,
+        lock: Lock { grade, sha256: Digest::of(&lock) },
+        toolchain: toolchain.clone(),
+        environment: *environment,
+        target: toolchain.host.clone(),
+        profile: "release".into(),
+        features: options.features.clone(),
+        products,
+        env: env(),
+        rustflags: rustflags(),
+        limits: options.limits,
+    };
+    request.check()?;
+    Ok(Pinned { request, lock })
+}
+
+fn fetch(depot: &Depot, spec: &Spec, toolchain: &Toolchain, into: &Path) -> Result<Source, PinError> {
+    match spec {
+        Spec::Crate { name, version } => {
+            let release = depot.registry().resolve(name, version.as_ref(), &toolchain.release)?;
+            let archive = depot.registry().archive(&release)?;
+            let root = format!("{}-{}", release.name, release.version);
+            unpack::crate_archive(&archive, &root, into, Bounds::default())?;
+            Ok(Source::Registry { name: release.name, version: release.version, checksum: release.checksum })
+        }
+        Spec::Folder(path) => {
+            let fixture = Fixture::in_folder(path)?;
+            let source = fixture.source();
+            let root = format!("{}-{}", source.name(), source.version());
+            unpack::tar_archive(&fixture.archive(), &root, into, Bounds::default())?;
+            Ok(source)
+        }
+    }
+}
+
+fn lock_of(depot: &Depot, unpacked: &Path, source: &Source) -> Result<(LockGrade, Vec<u8>), PinError> {
+    let path = unpacked.join("Cargo.lock");
+    match fs::read(&path) {
+        Ok(bytes) => {
+            lock::screen(&bytes, source.name(), source.version())?;
+            Ok((LockGrade::Published, bytes))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Ok((LockGrade::Resolved, depot.resolve_lock(unpacked, source)?))
+        }
+        Err(error) => Err(PinError::Disk { path, error }),
+    }
+}
+
+/// The variables that builds see beyond what a sandbox always sets.
+fn env() -> BTreeMap<String, String> {
+    let epoch = SOURCE_DATE_EPOCH.to_string();
+    let variables = [
+        ("SOURCE_DATE_EPOCH", epoch.as_str()),
+        ("LANG", "C.UTF-8"),
+        ("LC_ALL", "C.UTF-8"),
+        ("TZ", "UTC"),
+        ("CARGO_INCREMENTAL", "0"),
+        // The crate const-random, and with it ahash, asks for this instead of dice.
+        ("CONST_RANDOM_SEED", "synchronicity"),
+    ];
+    variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+/// Remaps that change nothing for builders, whose paths are these already. Cargo hashes the presence of remaps, though
+/// not their values: with them in the recipe, a person can remap folders of their own to these and get the same bytes.
+fn rustflags() -> Vec<String> {
+    [CARGO_HOME_INSIDE, TARGET_INSIDE].map(|path| format!("--remap-path-prefix={path}={path}")).to_vec()
+}

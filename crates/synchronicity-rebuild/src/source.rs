@@ -1,0 +1,211 @@
+//! What a builder does first: the source that a request names, and its dependencies, by checksum.
+//!
+//! All of it happens on the host, with the network and before the sealed build, and none of it runs a line of the crate.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use synchronicity_verify::digest::Digest;
+use synchronicity_verify::request::{BuildRequest, LockGrade, Source};
+use synchronicity_verify::result::Failure;
+use tempfile::TempDir;
+
+use crate::fixture::Fixture;
+use crate::host_cargo::HostCargo;
+use crate::lock::{self, LockError, ResolveLockError};
+use crate::manifest::{Manifest, ManifestError};
+use crate::registry::{ArchiveError, Registry};
+use crate::release::ResolveError;
+use crate::unpack::{self, Bounds, UnpackError};
+use crate::vendor::{self, VendorError};
+
+/// Files of a crate by which it would choose its own flags, programs or compiler. The request chooses those, and
+/// `cargo install` ignores these files too.
+const OVERRIDES: [&str; 4] = [".cargo/config", ".cargo/config.toml", "rust-toolchain", "rust-toolchain.toml"];
+
+/// Where sources come from: the registry, a folder with a cache of verified archives, and Cargo of the host.
+#[derive(Debug)]
+pub struct Depot {
+    dir: PathBuf,
+    registry: Registry,
+    cargo: HostCargo,
+}
+
+/// Why a builder does not get a request's source.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The index does not know the release, or does not answer.
+    #[error(transparent)]
+    Resolve(#[from] ResolveError),
+    /// The archive is not to be had.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    /// The request's checksum is not the registry's.
+    #[error("the request pins {package} with SHA-256 {pinned}, and the registry lists {listed}")]
+    NotTheRegistrys {
+        /// Name and version.
+        package: String,
+        /// The request's digest.
+        pinned: Digest,
+        /// The index's digest.
+        listed: Digest,
+    },
+    /// The request names a fixture that this program does not have.
+    #[error("this program has no fixture {package} with SHA-256 {pinned}; builders may be of different versions")]
+    UnknownFixture {
+        /// Name and version.
+        package: String,
+        /// The request's digest.
+        pinned: Digest,
+    },
+    /// The archive was refused.
+    #[error(transparent)]
+    Unpack(#[from] UnpackError),
+    /// The lock was refused.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The lock is not the one that the request pins, or not of the grade that it claims.
+    #[error("the Cargo.lock beside the request {0}")]
+    LockMismatch(&'static str),
+    /// The dependencies could not be fetched.
+    #[error(transparent)]
+    Vendor(#[from] VendorError),
+    /// The folder could not be written.
+    #[error("{}: {error}", path.display())]
+    Disk {
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's answer.
+        error: io::Error,
+    },
+}
+
+impl SourceError {
+    /// The failure to report if every other builder must come to it too, because the request itself is at fault; `None`
+    /// for trouble of this machine, its network or the registry, which says nothing about the crate.
+    pub fn failure(&self) -> Option<Failure> {
+        match self {
+            Self::NotTheRegistrys { .. } => Some(Failure::Unsupported),
+            Self::Unpack(UnpackError::Disk { .. }) => None,
+            // The bytes had the pinned digest, so every builder refuses the same archive.
+            Self::Unpack(_) | Self::Lock(LockError::Foreign { .. }) => Some(Failure::Unsupported),
+            Self::Lock(_) | Self::LockMismatch(_) | Self::Vendor(VendorError::LockDoesNotFit { .. }) => {
+                Some(Failure::Lock)
+            }
+            Self::Resolve(_) | Self::Archive(_) | Self::UnknownFixture { .. } | Self::Vendor(_) | Self::Disk { .. } => {
+                None
+            }
+        }
+    }
+}
+
+impl Depot {
+    /// A depot for crates.io in the folder `dir`, which is created if it is not there.
+    pub fn open(dir: &Path, cargo: HostCargo) -> io::Result<Self> {
+        let registry = Registry::crates_io(&dir.join("crates"))?;
+        Self::with_registry(dir, cargo, registry)
+    }
+
+    /// A depot with another registry: a mirror, or a server of a test.
+    pub fn with_registry(dir: &Path, cargo: HostCargo, registry: Registry) -> io::Result<Self> {
+        fs::create_dir_all(dir.join("cargo-home"))?;
+        Ok(Self { dir: dir.to_owned(), registry, cargo })
+    }
+
+    /// Puts the source of `request`, with its pinned `Cargo.lock`, into the folder `into`, which must not exist.
+    ///
+    /// The digest is compared with the registry's index again: a submitter's word is not enough. Where the archive holds
+    /// a lock of its own, the pinned one must be that.
+    pub fn obtain(&self, request: &BuildRequest, lock: &[u8], into: &Path) -> Result<(), SourceError> {
+        if Digest::of(lock) != request.lock.sha256 {
+            return Err(SourceError::LockMismatch("does not have the pinned SHA-256"));
+        }
+        lock::screen(lock, request.source.name(), request.source.version())?;
+        let parent = into.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let disk = |path: &Path, error| SourceError::Disk { path: path.to_owned(), error };
+        let staging = tempfile::Builder::new().prefix(".obtain-").tempdir_in(parent).map_err(|e| disk(parent, e))?;
+        let staged = staging.path().join("source");
+        self.unpack_source(&request.source, &staged)?;
+        let lock_path = staged.join("Cargo.lock");
+        let claimed = match request.lock.grade {
+            LockGrade::Published => lock::is_pinned(&lock_path, &request.lock.sha256).unwrap_or(false),
+            LockGrade::Resolved => !lock_path.exists(),
+        };
+        if !claimed {
+            return Err(SourceError::LockMismatch("is not the one that the crate was published with"));
+        }
+        fs::write(&lock_path, lock).map_err(|error| disk(&lock_path, error))?;
+        for name in OVERRIDES {
+            remove_if_there(&staged.join(name)).map_err(|error| disk(&staged.join(name), error))?;
+        }
+        fs::rename(&staged, into).map_err(|error| disk(into, error))
+    }
+
+    /// Fetches the dependencies of the source in `source` (as [`Depot::obtain`] left it) into `cargo_home`, such that
+    /// `cargo build --locked --offline` finds them there, even if it may only read.
+    ///
+    /// Every archive and every unpacked file is compared with the lock's checksums, also those of earlier builds.
+    pub fn vendor(&self, request: &BuildRequest, source: &Path, cargo_home: &Path) -> Result<(), SourceError> {
+        let lock = fs::read(source.join("Cargo.lock"))
+            .map_err(|error| SourceError::Disk { path: source.join("Cargo.lock"), error })?;
+        let locked = lock::screen(&lock, request.source.name(), request.source.version())?;
+        Ok(vendor::fetch(&self.cargo, &request.target, source, &lock, &locked, cargo_home)?)
+    }
+
+    /// The manifest of the unpacked crate in `source`.
+    pub fn manifest(&self, source: &Path) -> Result<Manifest, ManifestError> {
+        Manifest::read(&self.cargo, &self.cargo_home(), source)
+    }
+
+    /// The registry.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    pub(crate) fn resolve_lock(&self, unpacked: &Path, source: &Source) -> Result<Vec<u8>, ResolveLockError> {
+        lock::resolve(&self.cargo, &self.cargo_home(), unpacked, source.name(), source.version())
+    }
+
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// A folder that is deleted when dropped.
+    pub(crate) fn scratch(&self) -> io::Result<TempDir> {
+        tempfile::Builder::new().prefix("scratch-").tempdir_in(&self.dir)
+    }
+
+    /// Home of the Cargo that reads manifests and resolves locks: apart from the one that builds see.
+    fn cargo_home(&self) -> PathBuf {
+        self.dir.join("cargo-home")
+    }
+
+    fn unpack_source(&self, source: &Source, into: &Path) -> Result<(), SourceError> {
+        let root = format!("{}-{}", source.name(), source.version());
+        let package = || format!("{} {}", source.name(), source.version());
+        match source {
+            Source::Registry { name, version, checksum } => {
+                let release = self.registry.release(name, version)?;
+                if release.checksum != *checksum {
+                    let (pinned, listed) = (*checksum, release.checksum);
+                    return Err(SourceError::NotTheRegistrys { package: package(), pinned, listed });
+                }
+                Ok(unpack::crate_archive(&self.registry.archive(&release)?, &root, into, Bounds::default())?)
+            }
+            Source::Fixture { checksum, .. } => match Fixture::with_checksum(checksum) {
+                Some(fixture) if fixture.source() == *source => {
+                    Ok(unpack::tar_archive(&fixture.archive(), &root, into, Bounds::default())?)
+                }
+                _ => Err(SourceError::UnknownFixture { package: package(), pinned: *checksum }),
+            },
+        }
+    }
+}
+
+fn remove_if_there(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Err(error),
+        _ => Ok(()),
+    }
+}
