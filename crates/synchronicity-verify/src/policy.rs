@@ -11,12 +11,11 @@
 //! Items are separated by spaces and tabs; each line ends in a newline. Stricter than the specification: one log, of
 //! type `01`; witnesses of type `04`; UTF-8; and no public key twice, not even as log and witness.
 
-use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::key::VerifierKey;
 use crate::policy_text;
-pub use crate::policy_text::PolicyError;
+pub use crate::policy_text::{LineProblem, PolicyError};
 
 /// The largest policy file, in bytes.
 pub const POLICY_BYTES_MAX: usize = 128 * 1024;
@@ -99,16 +98,16 @@ impl Policy {
 
     /// Whether witness number `index` of [`Policy::witnesses`] is included in the quorum.
     pub fn counts(&self, index: usize) -> bool {
-        let mut counted = BTreeSet::new();
         let mut open: Vec<Part> = self.quorum.into_iter().collect();
         // Ends: a group's members all stand before it, and each name is a member at most once.
         while let Some(part) = open.pop() {
             match part {
-                Part::Witness(witness) => drop(counted.insert(witness)),
+                Part::Witness(witness) if witness == index => return true,
+                Part::Witness(_) => {}
                 Part::Group(group) => open.extend(&self.groups[group].members),
             }
         }
-        counted.contains(&index)
+        false
     }
 
     /// Whether the quorum is reached, when `cosigned[i]` says whether witness `i` cosigned. Missing flags are `false`.

@@ -19,7 +19,7 @@ use crate::cosignature;
 use crate::digest::Digest;
 use crate::entry::{Entry, EntryError, Verdict};
 use crate::merkle::{ProofMismatch, leaf_hash, verify_inclusion};
-use crate::note::{self, BadSignature, SignedNote};
+use crate::note::{self, BadSignature, NoteSignature, SignedNote};
 use crate::policy::Policy;
 use crate::proof::{Proof, ProofError};
 use crate::result::ArtifactName;
@@ -130,10 +130,12 @@ pub enum Invalid {
 /// evidence; no file is compared then. Callers must ask [`Verified::is_evidence`].
 pub fn verify(proof: &[u8], policy: &Policy, file: Option<&Digest>) -> Result<Verified, VerifyError> {
     let proof = Proof::parse(proof).map_err(Invalid::from)?;
+    let (checkpoint, log_line) = read_checkpoint(&proof.checkpoint, policy)?;
     only_known_keys(&proof.checkpoint, policy)?;
-    let (checkpoint, cosigned) = check_signatures(&proof.checkpoint, policy)?;
+    // Hashing before signatures: damaged evidence costs little to refuse.
     verify_inclusion(&leaf_hash(&proof.entry), proof.index, checkpoint.size, &proof.path, &checkpoint.root)
         .map_err(Invalid::from)?;
+    let cosigned = check_signatures(&proof.checkpoint, log_line, policy)?;
     let entry = Entry::from_bytes(&proof.entry).map_err(Invalid::from)?;
     let cosigners = count(policy, &cosigned)?;
     let verified = Verified { entry, index: proof.index, size: checkpoint.size, cosigners, file: None };
@@ -146,7 +148,8 @@ pub fn verify(proof: &[u8], policy: &Policy, file: Option<&Digest>) -> Result<Ve
 /// Decides whether `note` is a checkpoint of the policy's log that its quorum cosigned. Lines of unknown keys are
 /// ignored; a line of a known key that fails is an error.
 pub fn verify_checkpoint(note: &SignedNote, policy: &Policy) -> Result<VerifiedCheckpoint, VerifyError> {
-    let (checkpoint, cosigned) = check_signatures(note, policy)?;
+    let (checkpoint, log_line) = read_checkpoint(note, policy)?;
+    let cosigned = check_signatures(note, log_line, policy)?;
     Ok(VerifiedCheckpoint { checkpoint, cosigners: count(policy, &cosigned)? })
 }
 
@@ -169,7 +172,7 @@ impl Verified {
 }
 
 fn only_known_keys(note: &SignedNote, policy: &Policy) -> Result<(), Invalid> {
-    let known = |line: &note::NoteSignature| {
+    let known = |line: &NoteSignature| {
         line.is_of(policy.log()) || policy.witnesses().iter().any(|witness| line.is_of(&witness.key))
     };
     match note.signatures.iter().find(|line| !known(line)) {
@@ -178,21 +181,27 @@ fn only_known_keys(note: &SignedNote, policy: &Policy) -> Result<(), Invalid> {
     }
 }
 
-/// The checkpoint, and for each witness of the policy the time of its cosignature, if it has one.
-fn check_signatures(note: &SignedNote, policy: &Policy) -> Result<(Checkpoint, Vec<Option<u64>>), Invalid> {
+/// The checkpoint, and the line that the policy's log must have signed.
+fn read_checkpoint<'a>(note: &'a SignedNote, policy: &Policy) -> Result<(Checkpoint, &'a NoteSignature), Invalid> {
     let checkpoint: Checkpoint = note.text.parse()?;
     let log = policy.log();
     if checkpoint.origin != log.name() {
         return Err(Invalid::Origin { found: checkpoint.origin, wanted: log.name().to_owned() });
     }
     let line = note.signature_of(log).ok_or_else(|| Invalid::NotSignedByLog(log.name().to_owned()))?;
-    note::verify(log, &note.text, line)?;
+    Ok((checkpoint, line))
+}
+
+/// For each witness of the policy the time of its cosignature, if it has one. Each signature of a key that the policy
+/// knows must hold.
+fn check_signatures(note: &SignedNote, log_line: &NoteSignature, policy: &Policy) -> Result<Vec<Option<u64>>, Invalid> {
+    note::verify(policy.log(), &note.text, log_line)?;
     let mut cosigned = Vec::new();
     for witness in policy.witnesses() {
         let line = note.signature_of(&witness.key);
         cosigned.push(line.map(|line| cosignature::verify(&witness.key, &note.text, line)).transpose()?);
     }
-    Ok((checkpoint, cosigned))
+    Ok(cosigned)
 }
 
 /// Those that cosigned and that the quorum includes; an error if they do not reach it.

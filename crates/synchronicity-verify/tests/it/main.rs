@@ -1,0 +1,14 @@
+//! Tests of the formats and of the decision, through the public API alone.
+#![allow(clippy::unwrap_used, reason = "in a test it is the right answer to a surprise")]
+
+mod bits;
+mod canonical;
+mod catalogue;
+mod entry;
+mod merkle;
+mod note;
+mod policy;
+mod sample;
+mod strategy;
+mod tile;
+mod vectors;

@@ -1,0 +1,147 @@
+//! A group of four builders with known keys, and a log of seven entries: the ground for proofs, good and bad.
+//! Shared with the benchmark.
+
+use synchronicity_verify::checkpoint::Checkpoint;
+use synchronicity_verify::commitment::commitment;
+use synchronicity_verify::cosignature::cosign;
+use synchronicity_verify::digest::Digest;
+use synchronicity_verify::entry::{Entry, MemberRecord, Opening, tally};
+use synchronicity_verify::identity::BuilderId;
+use synchronicity_verify::merkle::{inclusion_proof, leaf_hash, root};
+use synchronicity_verify::note::{self, KeyKind, SignedNote, Signer};
+use synchronicity_verify::policy::{Policy, Witness};
+use synchronicity_verify::proof::Proof;
+use synchronicity_verify::request::{
+    BuildRequest, Environment, Features, Limits, Lock, LockGrade, Products, Source, Toolchain,
+};
+use synchronicity_verify::result::{Artifact, Artifacts, BuildResult};
+
+pub(crate) const ORIGIN: &str = "synchronicity.example/sample";
+pub(crate) const TIME_S: u64 = 1_790_000_000;
+pub(crate) const INDEX: u64 = 4;
+pub(crate) const SIZE: u64 = 7;
+
+pub(crate) fn log_signer() -> Signer {
+    signer(ORIGIN, KeyKind::Log, "log")
+}
+
+pub(crate) fn cosigner(member: usize) -> Signer {
+    signer(&format!("{ORIGIN}/builder-{member}"), KeyKind::Cosigner, &format!("cosigner {member}"))
+}
+
+pub(crate) fn signer(name: &str, kind: KeyKind, seed: &str) -> Signer {
+    Signer::from_seed(name, kind, &Digest::of(seed.as_bytes()).0).unwrap()
+}
+
+pub(crate) fn witness(member: usize) -> Witness {
+    Witness { name: format!("builder-{member}"), key: cosigner(member).verifier_key().clone(), url: None }
+}
+
+/// Any `threshold` of the four builders.
+pub(crate) fn policy(threshold: usize) -> Policy {
+    Policy::any_of(log_signer().verifier_key().clone(), None, (0..4).map(witness).collect(), threshold).unwrap()
+}
+
+pub(crate) fn request() -> BuildRequest {
+    BuildRequest {
+        schema: 1,
+        source: Source::Registry {
+            name: "hexyl".parse().unwrap(),
+            version: "0.17.0".parse().unwrap(),
+            checksum: Digest::of(b"the archive"),
+        },
+        lock: Lock { grade: LockGrade::Published, sha256: Digest::of(b"the lock") },
+        toolchain: Toolchain {
+            release: "1.95.0".to_owned(),
+            commit: "0123456789abcdef0123456789abcdef01234567".to_owned(),
+            host: "x86_64-unknown-linux-gnu".to_owned(),
+        },
+        environment: Environment::Image { layer: Digest::of(b"the image") },
+        target: "x86_64-unknown-linux-gnu".to_owned(),
+        profile: "release".to_owned(),
+        features: Features { default: true, all: false, named: vec![] },
+        products: Products::Binaries,
+        env: [("SOURCE_DATE_EPOCH".to_owned(), "0".to_owned())].into(),
+        rustflags: vec![],
+        limits: Limits {
+            memory_bytes: 4 << 30,
+            time_seconds: 1800,
+            disk_bytes: 8 << 30,
+            processes: 512,
+            transcript_bytes: 4 << 20,
+            jobs: 2,
+        },
+    }
+}
+
+/// A good build whose one artifact has `content`.
+pub(crate) fn built(content: &str) -> BuildResult {
+    let artifact =
+        Artifact { name: "hexyl".parse().unwrap(), size: content.len() as u64, sha256: Digest::of(content.as_bytes()) };
+    BuildResult::Built(Artifacts::new(vec![artifact]).unwrap())
+}
+
+/// The entry that follows when the members of a group reveal `results`; `None` is a silent member.
+pub(crate) fn entry(threshold: u16, results: &[Option<BuildResult>]) -> Entry {
+    let request = request();
+    let mut members: Vec<_> =
+        results.iter().enumerate().map(|(member, result)| record(&request, member, result)).collect();
+    members.sort_by_key(|member| member.builder);
+    let reveals: Vec<_> = members.iter().filter_map(|member| Some((member.builder, member.result()?))).collect();
+    let tally = tally(threshold, &reveals);
+    let agreed = results.iter().flatten().find(|result| Some(result.digest()) == tally.agreed).cloned();
+    Entry {
+        schema: 1,
+        group: Digest::of(b"the group"),
+        epoch: 0,
+        height: 300,
+        time_ms: TIME_S * 1000,
+        request,
+        round: 0,
+        threshold,
+        verdict: tally.verdict(agreed.as_ref()).unwrap(),
+        agreed,
+        members,
+    }
+}
+
+fn record(request: &BuildRequest, member: usize, result: &Option<BuildResult>) -> MemberRecord {
+    let builder = BuilderId(Digest::of(format!("builder {member}").as_bytes()).0);
+    let opening = result
+        .as_ref()
+        .map(|result| Opening { nonce: Digest::of(format!("nonce {member}").as_bytes()).0, result: result.digest() });
+    MemberRecord {
+        builder,
+        name: cosigner(member).verifier_key().name().to_owned(),
+        commitment: opening.map(|opening| commitment(&request.id(), &builder, &opening.result, &opening.nonce)),
+        opening,
+        attestation: opening.map(|_| Digest::of(format!("reveal {member}").as_bytes())),
+    }
+}
+
+/// Four builders, all with the same result, which has `content`.
+pub(crate) fn reproduced() -> Entry {
+    entry(3, &[0, 1, 2, 3].map(|_| Some(built("the binary"))))
+}
+
+/// A proof of `entry` at [`INDEX`] in a log of [`SIZE`] entries, signed by the log and `cosigners`.
+pub(crate) fn proof(entry: Vec<u8>, cosigners: &[usize]) -> Proof {
+    let leaves: Vec<_> = (0..SIZE)
+        .map(|index| if index == INDEX { leaf_hash(&entry) } else { leaf_hash(format!("filler {index}").as_bytes()) })
+        .collect();
+    let path = inclusion_proof(&leaves, SIZE, INDEX).unwrap();
+    let checkpoint = Checkpoint { origin: ORIGIN.to_owned(), size: SIZE, root: root(&leaves) };
+    Proof { entry, index: INDEX, path, checkpoint: signed(&checkpoint.to_string(), cosigners) }
+}
+
+/// `text` signed by the log and `cosigners`.
+pub(crate) fn signed(text: &str, cosigners: &[usize]) -> SignedNote {
+    let mut signatures = vec![note::sign(&log_signer(), text).unwrap()];
+    signatures.extend(cosigners.iter().map(|member| cosign(&cosigner(*member), text, TIME_S).unwrap()));
+    SignedNote { text: text.to_owned(), signatures }
+}
+
+/// The good proof: four builders agreed, four cosigned.
+pub(crate) fn good_proof() -> Proof {
+    proof(reproduced().to_bytes(), &[0, 1, 2, 3])
+}
