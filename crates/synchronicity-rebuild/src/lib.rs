@@ -5,18 +5,48 @@
 //! behind and [`lock`] which dependencies it has; [`recipe::pin`] makes a request of all that. A builder goes the same way
 //! back: [`source::Depot`] obtains the source of a request and its dependencies ([`vendor`]). [`fixture`] holds crates that
 //! misbehave on purpose. Nothing in this half runs a line of a crate.
+//!
+//! Then comes the build. A [`bench::Bench`] starts a [`worker`] process for each request; the worker fetches, writes the
+//! command down ([`invocation`]), and runs it in a [`sandbox`]: [`docker`] (with [`docker_shim`] and [`image`]) or
+//! [`embedded`] (with [`room`], [`room_files`] and [`census`]), both with the toolchain that [`seed`] froze and under the eyes
+//! of [`guard`]. What it prints becomes a [`transcript`], a failure is named by [`diagnose`], and [`artifacts`] collects
+//! and hashes what it leaves ([`make`]). [`probe`] says what a machine can give.
 
+pub mod artifacts;
+pub mod bench;
 pub mod cache;
+mod census;
+mod diagnose;
+mod docker;
+mod docker_shim;
 pub mod download;
+mod embedded;
+mod fingerprint;
 pub mod fixture;
+mod folder;
+mod guard;
 pub mod host_cargo;
+pub mod image;
+mod invocation;
+mod lines;
 pub mod lock;
+mod make;
 pub mod manifest;
+mod order;
+pub mod probe;
 pub mod recipe;
 pub mod registry;
 pub mod release;
+mod room;
+mod room_files;
+pub mod running;
+pub mod sandbox;
+pub mod scripted;
+pub mod seed;
 mod skeleton;
 pub mod source;
 pub mod spec;
+mod transcript;
 pub mod unpack;
 pub mod vendor;
+pub mod worker;

@@ -1,0 +1,378 @@
+//! The bench: one folder in which one node (or one client) builds, and all that it needs to know to do so.
+//!
+//! ```text
+//! bench-id               names this bench to Docker
+//! lock                   held while the bench is open
+//! homes/rustup-home      the frozen toolchain        or in the shared folder
+//! homes/cargo-home       fetched dependencies        or in the shared folder
+//! homes/depot            downloaded archives         or in the shared folder
+//! shim/docker            link to the running program
+//! builds/<request id>    one folder for each build: transcript and artifacts after it, more during it
+//! ```
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+
+use synchronicity_verify::request::{BuildRequest, Environment, Toolchain};
+use synchronicity_verify::result::BuildResult;
+
+use crate::docker_shim::Labels;
+use crate::fingerprint::{self, NoCompiler};
+use crate::folder;
+use crate::image::{Docker, ImageError};
+use crate::make::{Halt, broken, make};
+use crate::order::{Order, Report, Room};
+use crate::running::{self, BuildEvent, Remains, Running};
+use crate::sandbox::{Job, SandboxError};
+use crate::scripted::Script;
+use crate::seed::{self, SeedError};
+use crate::{probe, worker};
+
+/// How many ended builds keep their transcripts and artifacts on the bench.
+const ENDED_KEPT: usize = 8;
+
+/// Which sandbox to use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SandboxChoice {
+    /// Docker where its daemon answers and the image is there or can be built, else the embedded one.
+    #[default]
+    Auto,
+    /// Docker or nothing.
+    Docker,
+    /// Namespaces, without any daemon.
+    Embedded,
+}
+
+/// How to open a bench.
+#[derive(Debug, Clone, Default)]
+pub struct BenchOptions {
+    /// Which sandbox.
+    pub choice: SandboxChoice,
+    /// A folder for toolchain, dependencies and downloads that several benches of one owner share.
+    pub shared: Option<PathBuf>,
+    /// The program that becomes workers: it must call [`worker::main`] first. Without it, this program.
+    pub program: Option<PathBuf>,
+}
+
+/// A bench cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum BenchError {
+    /// A file of the bench.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// The file or folder.
+        path: PathBuf,
+        /// What went wrong.
+        source: io::Error,
+    },
+    /// Two programs on one folder.
+    #[error("another program builds in {}: stop it, or choose another folder", .0.display())]
+    InUse(PathBuf),
+    /// No usable toolchain.
+    #[error(transparent)]
+    Toolchain(#[from] SeedError),
+    /// No usable image, and Docker was asked for.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    /// No C compiler on the host, and the embedded sandbox is to be used.
+    #[error(transparent)]
+    Compiler(#[from] NoCompiler),
+    /// The kernel does not let the embedded sandbox work.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    /// Docker keeps what an earlier run left.
+    #[error("containers of an earlier run cannot be removed ({0}): `docker ps --all` shows them")]
+    Leftovers(String),
+}
+
+/// A build cannot be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A request for another machine.
+    #[error("the request pins {pinned}, and this builder has {here}: {advice}")]
+    Pin {
+        /// What the request says.
+        pinned: String,
+        /// What there is.
+        here: String,
+        /// What a person can do.
+        advice: &'static str,
+    },
+    /// A file of the bench.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// The file or folder.
+        path: PathBuf,
+        /// What went wrong.
+        source: io::Error,
+    },
+}
+
+/// An open bench.
+#[derive(Debug)]
+pub struct Bench {
+    dir: PathBuf,
+    homes: PathBuf,
+    id: String,
+    program: PathBuf,
+    toolchain: Toolchain,
+    environment: Environment,
+    kind: Kind,
+    _lock: File,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Docker(Docker),
+    Embedded,
+    Scripted(Arc<Script>),
+}
+
+impl Bench {
+    /// Opens the bench in `dir`, which is created if needed: chooses the sandbox, freezes the toolchain, and removes
+    /// what an earlier run left, on disk and in Docker.
+    pub fn open(dir: &Path, options: &BenchOptions) -> Result<Self, BenchError> {
+        let (dir, lock) = enter(dir)?;
+        let program = match &options.program {
+            Some(program) => program.clone(),
+            None => std::env::current_exe().map_err(at("/proc/self/exe"))?,
+        };
+        let installed = seed::installed()?;
+        let homes = options.shared.clone().unwrap_or_else(|| dir.join("homes"));
+        fs::create_dir_all(&homes).map_err(at(&homes))?;
+        let homes = homes.canonicalize().map_err(at(&homes))?;
+        let (kind, environment) = choose(options.choice, &installed.toolchain, &homes, &program)?;
+        seed::freeze(&installed, &homes.join("rustup-home"))?;
+        let id = identity(&dir.join("bench-id"))?;
+        if let Kind::Docker(docker) = &kind {
+            docker.remove_labelled(&Labels::owner_label(&id)).map_err(BenchError::Leftovers)?;
+        }
+        Ok(Self { dir, homes, id, program, toolchain: installed.toolchain, environment, kind, _lock: lock })
+    }
+
+    /// A bench whose builds are written down beforehand: for tests of what is around builds.
+    pub fn scripted(dir: &Path, script: Script) -> Result<Self, BenchError> {
+        let (dir, lock) = enter(dir)?;
+        let (toolchain, environment) = (script.toolchain.clone(), script.environment);
+        let kind = Kind::Scripted(Arc::new(script));
+        let (id, homes) = ("scripted".into(), dir.join("homes"));
+        Ok(Self { dir, homes, id, program: PathBuf::new(), toolchain, environment, kind, _lock: lock })
+    }
+
+    /// The environment that requests for this bench pin.
+    pub fn environment(&self) -> Environment {
+        self.environment
+    }
+
+    /// The toolchain that requests for this bench pin.
+    pub fn toolchain(&self) -> Toolchain {
+        self.toolchain.clone()
+    }
+
+    /// The sandbox's name: `docker`, `embedded` or `scripted`.
+    pub fn name(&self) -> &'static str {
+        match self.kind {
+            Kind::Docker(_) => "docker",
+            Kind::Embedded => "embedded",
+            Kind::Scripted(_) => "scripted",
+        }
+    }
+
+    /// The folder of verified downloads, for a [`Depot`](crate::source::Depot) of the same owner.
+    pub fn depot_dir(&self) -> PathBuf {
+        self.homes.join("depot")
+    }
+
+    /// Folder of the frozen toolchain, with `bin` and `lib`.
+    pub fn sysroot(&self) -> PathBuf {
+        self.rustup_home().join("toolchains").join(seed::toolchain_name(&self.toolchain))
+    }
+
+    /// Starts to build `request` with the pinned `lock`. One request must not be built twice at the same time.
+    pub fn start(&self, request: &BuildRequest, lock: &[u8]) -> Result<Running, StartError> {
+        self.fits(request)?;
+        let name = request.id().0.to_string()[..32].to_owned();
+        let folder = self.dir.join("builds").join(&name);
+        let file = |path: &Path| {
+            let path = path.to_owned();
+            move |source| StartError::File { path, source }
+        };
+        self.make_room().map_err(file(&self.dir))?;
+        // The target folder marks a build under way.
+        folder::fresh(&folder).and_then(|()| folder::fresh(&folder.join("target"))).map_err(file(&folder))?;
+        let (room, remains) = match &self.kind {
+            Kind::Scripted(script) => return Ok(play(Arc::clone(script), request, folder)),
+            Kind::Embedded => (Room::Embedded { program: self.program.clone() }, None),
+            Kind::Docker(docker) => {
+                let labels = Labels { owner: self.id.clone(), build: name };
+                let remains = Remains { docker: docker.clone(), label: labels.build_label() };
+                (Room::Docker { program: docker.program().to_owned(), labels }, Some(remains))
+            }
+        };
+        let order = Order {
+            request: request.to_bytes(),
+            lock: lock.to_vec(),
+            folder,
+            depot: self.depot_dir(),
+            cargo_home: self.homes.join("cargo-home"),
+            rustup_home: self.rustup_home(),
+            room,
+        };
+        worker::command(&self.program, &order, request, &self.dir.join("shim"))
+            .and_then(|worker| Running::start(worker, &order, remains))
+            .map_err(file(&self.program))
+    }
+
+    fn rustup_home(&self) -> PathBuf {
+        self.homes.join("rustup-home")
+    }
+
+    fn fits(&self, request: &BuildRequest) -> Result<(), StartError> {
+        if request.toolchain != self.toolchain {
+            let name = |toolchain: &Toolchain| format!("rustc {} ({})", toolchain.release, toolchain.commit);
+            let (pinned, here) = (name(&request.toolchain), name(&self.toolchain));
+            return Err(StartError::Pin {
+                pinned,
+                here,
+                advice: "install that release and start this program with it",
+            });
+        }
+        if request.environment != self.environment {
+            let name = |environment: &Environment| match environment {
+                Environment::Image { layer } => format!("the image with layer sha256:{layer}"),
+                Environment::Host { fingerprint } => format!("a host with fingerprint {fingerprint}"),
+            };
+            let (pinned, here) = (name(&request.environment), name(&self.environment));
+            let advice = "all builders of a group need one sandbox image, or equal hosts";
+            return Err(StartError::Pin { pinned, here, advice });
+        }
+        Ok(())
+    }
+
+    /// Removes the oldest ended builds beyond those that are kept.
+    fn make_room(&self) -> io::Result<()> {
+        let mut ended = Vec::new();
+        for entry in fs::read_dir(self.dir.join("builds"))? {
+            let entry = entry?;
+            // A build under way still has its target folder.
+            if !entry.path().join("target").exists() {
+                ended.push((entry.metadata()?.modified()?, entry.path()));
+            }
+        }
+        ended.sort();
+        let surplus = ended.len().saturating_sub(ENDED_KEPT);
+        ended.iter().take(surplus).try_for_each(|(_, path)| folder::wipe(path))
+    }
+}
+
+fn at(path: impl AsRef<Path>) -> impl FnOnce(io::Error) -> BenchError {
+    let path = path.as_ref().to_owned();
+    move |source| BenchError::File { path, source }
+}
+
+/// The folder, empty of builds, and the lock on it.
+fn enter(dir: &Path) -> Result<(PathBuf, File), BenchError> {
+    fs::create_dir_all(dir).map_err(at(dir))?;
+    let dir = dir.canonicalize().map_err(at(dir))?;
+    let path = dir.join("lock");
+    let lock = File::create(&path).map_err(at(&path))?;
+    match lock.try_lock() {
+        Ok(()) => {}
+        Err(fs::TryLockError::WouldBlock) => return Err(BenchError::InUse(dir)),
+        Err(fs::TryLockError::Error(source)) => return Err(BenchError::File { path, source }),
+    }
+    let builds = dir.join("builds");
+    folder::fresh(&builds).map_err(at(&builds))?;
+    Ok((dir, lock))
+}
+
+/// A random name that stays with the bench.
+fn identity(path: &Path) -> Result<String, BenchError> {
+    if let Ok(id) = fs::read_to_string(path)
+        && id.len() == 16
+        && id.bytes().all(|byte| byte.is_ascii_hexdigit())
+    {
+        return Ok(id);
+    }
+    let mut bytes = [0; 8];
+    File::open("/dev/urandom").and_then(|mut dice| dice.read_exact(&mut bytes)).map_err(at("/dev/urandom"))?;
+    let id = format!("{:016x}", u64::from_be_bytes(bytes));
+    fs::write(path, &id).map_err(at(path))?;
+    Ok(id)
+}
+
+fn choose(
+    choice: SandboxChoice,
+    toolchain: &Toolchain,
+    homes: &Path,
+    program: &Path,
+) -> Result<(Kind, Environment), BenchError> {
+    if choice != SandboxChoice::Embedded {
+        let docker = Docker::find().and_then(|docker| {
+            let layer = docker.layer_or_build(&homes.join("image.lock"))?;
+            Ok((Kind::Docker(docker), Environment::Image { layer }))
+        });
+        match docker {
+            Err(_) if choice == SandboxChoice::Auto => {}
+            done => return Ok(done?),
+        }
+    }
+    let fingerprint = fingerprint::of_this_host(toolchain)?;
+    probe::try_room(program)?;
+    Ok((Kind::Embedded, Environment::Host { fingerprint }))
+}
+
+fn play(script: Arc<Script>, request: &BuildRequest, folder: PathBuf) -> Running {
+    let (purl, limits) = (request.source.purl(), request.limits);
+    Running::on_thread(move |send| {
+        let mut tell = |report: Report| {
+            let event = running::event(report, &folder).unwrap_or_else(BuildEvent::Broken);
+            // The one who asked may have lost interest.
+            let _ = send.send(event);
+        };
+        let Some(build) = script.builds.get(&purl) else {
+            return tell(Report::Broken { reason: format!("the script has no build of {purl}") });
+        };
+        tell(Report::Fetching);
+        let none = PathBuf::new;
+        let job = Job {
+            source: none(),
+            cargo_home: none(),
+            rustup_home: none(),
+            scratch: none(),
+            target: folder.join("target"),
+            command: Vec::new(),
+            env: Default::default(),
+            limits,
+        };
+        let expected: Vec<String> = build.leaves.keys().cloned().collect();
+        let result = make(build, &job, &expected, &folder, &mut tell);
+        let result = folder::wipe(&job.target).map_err(broken).and(result);
+        tell(match result {
+            Ok(result) => Report::Finished { result: result.to_bytes() },
+            Err(Halt::Failed(failure, _)) => Report::Finished { result: BuildResult::Failed(failure).to_bytes() },
+            Err(Halt::Broken(reason)) => Report::Broken { reason },
+        });
+    })
+}
+
+/// A word that names no sandbox.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no sandbox is named {0:?}: use auto, docker or embedded")]
+pub struct UnknownSandbox(String);
+
+impl FromStr for SandboxChoice {
+    type Err = UnknownSandbox;
+
+    fn from_str(text: &str) -> Result<Self, UnknownSandbox> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "docker" => Ok(Self::Docker),
+            "embedded" => Ok(Self::Embedded),
+            other => Err(UnknownSandbox(other.into())),
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Why a build failed: from what it printed to one of the named failures.
+//!
+//! Builders agree on a failure only if all name it alike, so this looks for fixed phrases of cargo, rustc, libc and
+//! common tools, in a fixed order, and nothing else. What matches nothing is a compile error.
+
+use synchronicity_verify::result::Failure;
+
+/// What a failed command means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Diagnosis {
+    /// A result that other builders can confirm.
+    Crate(Failure),
+    /// This builder prepared the build badly; the text is the line that says so.
+    Ours(String),
+}
+
+/// Phrases in lower case. Causes come before what they bring about: a build script without network also ends as a
+/// compile error, and one without disk may say that the network failed.
+const PHRASES: &[(Failure, &[&str])] = &[
+    (
+        Failure::Lock,
+        &[
+            "but --locked was passed",
+            "cannot update the lock file",
+            "because --locked was passed to prevent this",
+            "failed to parse lock file",
+            "changed between lock files",
+        ],
+    ),
+    (
+        Failure::RustVersion,
+        &[
+            "is not supported by the following package",
+            "cannot be built because it requires rustc",
+            "this version of cargo is older than the",
+            "the package requires the cargo feature called",
+        ],
+    ),
+    (Failure::Disk, &["no space left on device", "disk quota exceeded", "file too large (os error 27)", "sigxfsz"]),
+    (
+        Failure::Memory,
+        &[
+            "memory allocation of ",
+            "cannot allocate memory",
+            "virtual memory exhausted",
+            "llvm error: out of memory",
+            "std::bad_alloc",
+            "(signal: 9, sigkill: kill)",
+        ],
+    ),
+    (Failure::Processes, &["resource temporarily unavailable"]),
+    (
+        Failure::Network,
+        &[
+            "could not resolve host",
+            "couldn't resolve host",
+            "failed to lookup address information",
+            "temporary failure in name resolution",
+            "name or service not known",
+            "network is unreachable",
+            // With a loopback device (Docker) and without one (embedded) the same attempt ends differently.
+            "connection refused",
+            "dns error",
+            "no address associated with hostname",
+            "failed to resolve host",
+            "unable to resolve host",
+        ],
+    ),
+];
+
+/// What cargo says when something that this builder had to fetch is not there.
+const UNFETCHED: &[&str] = &["attempting to make an http request, but --offline was specified", "in offline mode"];
+
+/// Names the failure of a command that ended by itself with an error; `tail` is the end of its transcript.
+pub(crate) fn diagnose(tail: &[String]) -> Diagnosis {
+    let lower: Vec<String> = tail.iter().map(|line| line.to_lowercase()).collect();
+    let says = |phrases: &[&str]| lower.iter().position(|line| phrases.iter().any(|phrase| line.contains(phrase)));
+    // Only cargo itself reports this, at the start of a line of its own: not a test string inside a compile error.
+    if let Some(line) = says(UNFETCHED)
+        && !lower.iter().any(|line| line.contains("compiling "))
+    {
+        return Diagnosis::Ours(tail[line].trim().to_owned());
+    }
+    let named = PHRASES.iter().find(|(_, phrases)| says(phrases).is_some());
+    Diagnosis::Crate(named.map_or(Failure::Compile, |(failure, _)| *failure))
+}
+
+#[cfg(test)]
+#[path = "diagnose/tests.rs"]
+mod tests;

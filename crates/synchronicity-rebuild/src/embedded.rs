@@ -1,0 +1,187 @@
+//! Builds in Linux namespaces: no daemon, no set-up, as root or as an ordinary user.
+//!
+//! This half runs outside, in the worker. It starts a process that takes itself out of the host's namespaces
+//! ([`crate::room`]), maps that process's users, watches what the build uses, and sees to it that nothing is left.
+//!
+//! Who the build is, outside: where the worker is root, a user that owns nothing ([`BUILD_USER`]), never root, because
+//! the kernel lets root write to much below `/proc/sys` whatever namespaces and rights it has; else the worker's own
+//! user, who sees only what the sandbox mounts.
+
+use std::fs;
+use std::io::{self, BufRead, BufReader, Write};
+use std::ops::ControlFlow;
+use std::os::unix::fs::chown;
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::thread;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Pid, getegid, geteuid};
+use synchronicity_verify::result::Failure;
+
+use crate::census::Census;
+use crate::guard::Guard;
+use crate::lines::each_line;
+use crate::room::{self, Plan};
+use crate::sandbox::{BUILD_USER, Finished, Job, Sandbox, SandboxError, Watch};
+
+/// Runs builds in namespaces of their own.
+pub(crate) struct EmbeddedSandbox {
+    /// This executable, which becomes the build's first process.
+    pub(crate) program: PathBuf,
+}
+
+/// How the first process of a build ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    Status(i32),
+    Signal(i32),
+}
+
+impl Sandbox for EmbeddedSandbox {
+    fn build(&self, job: &Job, watch: &mut Watch<'_>) -> Result<Finished, SandboxError> {
+        if geteuid().is_root() {
+            chown(&job.target, Some(BUILD_USER), Some(BUILD_USER))
+                .map_err(SandboxError::file("change the owner of", &job.target))?;
+        }
+        let root = job.scratch.join("root");
+        fs::create_dir_all(&root).map_err(SandboxError::file("create", &root))?;
+        // The kernel's list of mounts knows no links.
+        let root = root.canonicalize().map_err(SandboxError::file("find", &root))?;
+        let mut room = self.enter(&Plan::new(job, root, geteuid().is_root()))?;
+        let output = room.child.stderr.take();
+        let first = room.started()?;
+        let census = Census::of(first);
+        let limits = job.limits;
+        let guard = Guard::start(&job.limits, &job.target, move || stop(first), move || census.exceeded(&limits));
+        let control = thread::spawn(move || room.ended());
+        if let Some(output) = output {
+            let read = each_line(output, |line| {
+                if let ControlFlow::Break(failure) = watch(line) {
+                    guard.trip(failure);
+                }
+            });
+            // Without its reader the build would wait for ever.
+            if read.is_err() {
+                stop(first);
+            }
+        }
+        let ended = control.join().unwrap_or_else(|_| Err(refused("follow the build", "its thread ended early")));
+        match (guard.finish(), ended?) {
+            (Some(failure), _) => Ok(Finished::Stopped(failure)),
+            (None, Ended::Status(0)) => Ok(Finished::Succeeded),
+            // From 125 up the status is that of `nice`, which found no cargo, or of a signal.
+            (None, Ended::Status(1..125)) => Ok(Finished::Failed),
+            (None, Ended::Signal(signal)) if signal == Signal::SIGXFSZ as i32 => Ok(Finished::Stopped(Failure::Disk)),
+            (None, other) => Err(refused("run cargo to its end", &format!("{other:?}"))),
+        }
+    }
+}
+
+/// Kills the first process of a PID namespace, and the kernel everything else in it.
+fn stop(first: Pid) {
+    // It may have ended by itself at this moment.
+    let _ = kill(first, Signal::SIGKILL);
+}
+
+/// A process that is on its way into its own namespaces, and the line to it.
+struct Room {
+    child: Child,
+    orders: ChildStdin,
+    reports: BufReader<ChildStdout>,
+}
+
+impl EmbeddedSandbox {
+    fn enter(&self, plan: &Plan) -> Result<Room, SandboxError> {
+        let mut child = Command::new(&self.program)
+            .arg(room::OUTER_ARGUMENT)
+            .env_clear()
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(SandboxError::file("start", &self.program))?;
+        let (Some(orders), Some(reports)) = (child.stdin.take(), child.stdout.take()) else {
+            return Err(refused("talk to its first process", "no pipes"));
+        };
+        let mut room = Room { child, orders, reports: BufReader::new(reports) };
+        let order = serde_json::to_string(plan).map_err(|error| refused("write its plan", &error.to_string()))?;
+        room.order(&order)?;
+        room.expect("unshared")?;
+        room.map_users()?;
+        room.order("mapped")?;
+        Ok(room)
+    }
+}
+
+impl Room {
+    fn order(&mut self, line: &str) -> Result<(), SandboxError> {
+        writeln!(self.orders, "{line}").map_err(|error| refused("talk to its first process", &error.to_string()))
+    }
+
+    /// The next report, which must begin with `word`; what follows the word.
+    fn expect(&mut self, word: &str) -> Result<String, SandboxError> {
+        let mut line = String::new();
+        self.reports.read_line(&mut line).map_err(|error| refused("hear its first process", &error.to_string()))?;
+        let (got, rest) = line.trim_end().split_once(' ').unwrap_or((line.trim_end(), ""));
+        match got {
+            "ready" => self.expect(word), // comes before or after `started`
+            _ if got == word => Ok(rest.to_owned()),
+            "failed" => {
+                let (step, reason) = rest.split_once(": ").unwrap_or((rest, "no reason given"));
+                Err(refused(step, reason))
+            }
+            _ => Err(refused(&format!("reach the step {word:?}"), "its first process ended")),
+        }
+    }
+
+    /// Only from outside can more than one user be mapped.
+    fn map_users(&self) -> Result<(), SandboxError> {
+        let process = PathBuf::from(format!("/proc/{}", self.child.id()));
+        let write = |name: &str, text: String| {
+            fs::write(process.join(name), text).map_err(|error| refused("map users", &format!("{name}: {error}")))
+        };
+        if geteuid().is_root() {
+            let map = format!("0 0 1\n{BUILD_USER} {BUILD_USER} 1\n");
+            write("uid_map", map.clone())?;
+            write("gid_map", map)
+        } else {
+            write("setgroups", "deny".into())?;
+            write("uid_map", format!("0 {} 1\n", geteuid()))?;
+            write("gid_map", format!("0 {} 1\n", getegid()))
+        }
+    }
+
+    /// Waits until the build's first process exists; its number outside.
+    fn started(&mut self) -> Result<Pid, SandboxError> {
+        let number = self.expect("started")?;
+        number.parse().map(Pid::from_raw).map_err(|_| refused("learn the number of its first process", &number))
+    }
+
+    /// Waits until no process of the build is left.
+    fn ended(mut self) -> Result<Ended, SandboxError> {
+        let ended = self.expect("ended");
+        // Its first process is its last to be reaped, and the outer one reports only after that.
+        let reaped = self.child.wait().map_err(|error| refused("end", &error.to_string()));
+        let ended = ended?;
+        reaped?;
+        let number = |text: &str| text.parse().map_err(|_| refused("learn how the build ended", text));
+        match ended.split_once(' ') {
+            Some(("status", code)) => Ok(Ended::Status(number(code)?)),
+            Some(("signal", signal)) => Ok(Ended::Signal(number(signal)?)),
+            _ => Err(refused("learn how the build ended", &ended)),
+        }
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        // On the way out after an error; the kernel kills what is inside together with the outer process.
+        let _: io::Result<()> = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn refused(step: &str, reason: &str) -> SandboxError {
+    SandboxError::Embedded { step: step.into(), reason: reason.into() }
+}

@@ -1,0 +1,126 @@
+//! The image in which Docker builds run, and the Docker program itself.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use synchronicity_verify::digest::Digest;
+
+/// The image that `scripts/sandbox-image.sh` makes. The number is that of the script's recipe.
+pub const IMAGE: &str = "synchronicity-sandbox:1";
+
+/// Builds the image from Debian packages; needs root and Debian, and says on standard error what it does.
+const SCRIPT: &str = include_str!("../../../scripts/sandbox-image.sh");
+
+/// The sandbox image cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ImageError {
+    /// No program.
+    #[error("there is no docker program on PATH: run scripts/docker-up.sh as root, or use the embedded sandbox")]
+    NoProgram,
+    /// No daemon.
+    #[error("no Docker daemon answers ({0}): run scripts/docker-up.sh as root, or use the embedded sandbox")]
+    NoDaemon(String),
+    /// No image.
+    #[error("Docker has no image {IMAGE}: run scripts/sandbox-image.sh, or use the embedded sandbox")]
+    NoImage,
+    /// An image of another origin under our name.
+    #[error("the image {IMAGE} has {0} layers where one is expected: run scripts/sandbox-image.sh --force")]
+    Layers(usize),
+}
+
+/// A Docker daemon that answers, by way of its program.
+#[derive(Debug, Clone)]
+pub struct Docker {
+    program: PathBuf,
+}
+
+impl Docker {
+    /// The program on this process's PATH; asks the daemon whether it is there.
+    pub fn find() -> Result<Self, ImageError> {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let program =
+            std::env::split_paths(&path).map(|folder| folder.join("docker")).find(|program| program.is_file());
+        let docker = Self { program: program.ok_or(ImageError::NoProgram)? };
+        docker.run(&["version", "--format", "{{.Server.Version}}"]).map_err(ImageError::NoDaemon)?;
+        Ok(docker)
+    }
+
+    /// For a process that was told where the program is.
+    pub(crate) fn at(program: PathBuf) -> Self {
+        Self { program }
+    }
+
+    /// The real program.
+    pub(crate) fn program(&self) -> &Path {
+        &self.program
+    }
+
+    /// The diff id of the sandbox image's single layer: what a request pins. The image's own id also covers the
+    /// moment of its import and differs between machines.
+    pub fn layer(&self) -> Result<Digest, ImageError> {
+        let format = "{{range .RootFS.Layers}}{{println .}}{{end}}";
+        let printed = self.run(&["image", "inspect", "--format", format, IMAGE]).map_err(|_| ImageError::NoImage)?;
+        let layers: Vec<&str> = printed.split_whitespace().collect();
+        match layers[..] {
+            [layer] => {
+                let digest = layer.strip_prefix("sha256:").and_then(|hex| hex.parse().ok());
+                digest.ok_or(ImageError::NoImage)
+            }
+            _ => Err(ImageError::Layers(layers.len())),
+        }
+    }
+
+    /// The layer of the image, which is built first if it is missing and can be built here. `lock` is a file by which
+    /// several programs of one owner build it only once.
+    pub(crate) fn layer_or_build(&self, lock: &Path) -> Result<Digest, ImageError> {
+        match self.layer() {
+            Err(ImageError::NoImage) => {}
+            known => return known,
+        }
+        if let Ok(guard) = File::create(lock)
+            && guard.lock().is_ok()
+            && self.layer().is_err()
+        {
+            // If it fails, the image is still missing, which is what the caller is told.
+            let _ = Command::new("sh").args(["-c", SCRIPT]).stdin(Stdio::null()).stdout(Stdio::null()).status();
+        }
+        self.layer()
+    }
+
+    /// Removes every container with this label, running or not, and waits until they are gone.
+    pub(crate) fn remove_labelled(&self, label: &str) -> Result<(), String> {
+        let filter = format!("label={label}");
+        for _ in 0..3 {
+            let printed = self.run(&["ps", "--all", "--quiet", "--no-trunc", "--filter", &filter])?;
+            let containers: Vec<&str> = printed.split_whitespace().collect();
+            if containers.is_empty() {
+                return Ok(());
+            }
+            let mut arguments = vec!["rm", "--force", "--volumes"];
+            arguments.extend(&containers);
+            // One that somebody else removes at this moment is an error here and gone in the next round.
+            let _ = self.run(&arguments);
+        }
+        Err(format!("containers with the label {label} cannot be removed"))
+    }
+
+    /// Removes one container by its name; one that is not there is fine.
+    pub(crate) fn remove(&self, container: &str) {
+        let _ = self.run(&["rm", "--force", "--volumes", container]);
+    }
+
+    /// Standard output of a successful command, else why it failed.
+    fn run(&self, arguments: &[&str]) -> Result<String, String> {
+        let Output { status, stdout, stderr } = Command::new(&self.program)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .output()
+            .map_err(|error| error.to_string())?;
+        if status.success() {
+            return Ok(String::from_utf8_lossy(&stdout).into_owned());
+        }
+        let stderr = String::from_utf8_lossy(&stderr);
+        Err(stderr.lines().last().unwrap_or("no reason given").trim().to_owned())
+    }
+}

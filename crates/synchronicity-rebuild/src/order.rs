@@ -1,0 +1,67 @@
+//! What a bench and its workers tell one another: an order on standard input, reports on standard output, each one line
+//! of JSON.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use synchronicity_verify::request::BuildRequest;
+
+use crate::docker_shim::Labels;
+
+/// Everything a worker needs to know.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Order {
+    /// Canonical bytes of the request.
+    pub(crate) request: Vec<u8>,
+    /// The bytes of the pinned `Cargo.lock`.
+    pub(crate) lock: Vec<u8>,
+    /// The build's own folder.
+    pub(crate) folder: PathBuf,
+    /// Downloaded archives.
+    pub(crate) depot: PathBuf,
+    /// Where dependencies are fetched to.
+    pub(crate) cargo_home: PathBuf,
+    /// Where the frozen toolchain is.
+    pub(crate) rustup_home: PathBuf,
+    /// Which sandbox, and how.
+    pub(crate) room: Room,
+}
+
+/// Which sandbox runs the build.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Room {
+    Docker { program: PathBuf, labels: Labels },
+    Embedded { program: PathBuf },
+}
+
+/// What a worker says.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Report {
+    Fetching,
+    Building {
+        compiled: String,
+    },
+    /// Canonical bytes of the result.
+    Finished {
+        result: Vec<u8>,
+    },
+    Broken {
+        reason: String,
+    },
+}
+
+impl Order {
+    pub(crate) fn request(&self) -> Result<BuildRequest, String> {
+        BuildRequest::from_bytes(&self.request).map_err(|error| error.to_string())
+    }
+
+    /// The transcript's file.
+    pub(crate) fn transcript(folder: &std::path::Path) -> PathBuf {
+        folder.join("transcript.txt")
+    }
+
+    /// The folder of the collected artifacts.
+    pub(crate) fn artifacts(folder: &std::path::Path) -> PathBuf {
+        folder.join("artifacts")
+    }
+}

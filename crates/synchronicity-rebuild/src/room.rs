@@ -1,0 +1,225 @@
+//! The inner half of the embedded sandbox: a process that takes itself out of the host, and the build's first process.
+//!
+//! Two processes, because a PID namespace begins with a child: the *outer* one leaves the host's namespaces, waits
+//! until its users are mapped (which only the worker outside can do) and starts the *first* one, number 1 inside. That
+//! builds the file system, gives up every right, and becomes the build's command. Both are this very executable under
+//! a hidden argument, and have one thread, which the kernel asks of a process that leaves its user namespace.
+//!
+//! Reports go to standard output, one per line (`unshared`, `started PID`, `ready`, `failed STEP: REASON`, `ended status N`,
+//! `ended signal N`). The build itself never has that pipe: what it prints goes to standard error, both streams.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::io::{self, BufRead, Write};
+use std::os::fd::AsFd;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::prctl;
+use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::signal::Signal;
+use nix::sys::stat::{Mode, umask};
+use nix::unistd::{Gid, Uid, dup2_stdout, setgroups, sethostname, setresgid, setresuid, setsid};
+use serde::{Deserialize, Serialize};
+
+use crate::room_files;
+use crate::sandbox::{
+    BUILD_USER, INNER_CARGO_HOME, INNER_HOSTNAME, INNER_RUSTUP_HOME, INNER_SOURCE, INNER_TARGET, Job,
+};
+
+/// The argument under which the executable becomes the outer process.
+pub(crate) const OUTER_ARGUMENT: &str = "__synchronicity-room";
+/// The argument under which it becomes the first process inside; the plan follows as JSON.
+const FIRST_ARGUMENT: &str = "__synchronicity-first";
+const OPEN_FILES_MAX: u64 = 4096;
+
+/// What the room looks like and what happens in it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Plan {
+    /// An empty folder outside, over which the new root is mounted.
+    pub(crate) root: PathBuf,
+    /// Folders of the host, in the order of mounting.
+    pub(crate) mounts: Vec<Mount>,
+    /// Size of `/tmp`, in bytes.
+    pub(crate) temporary_bytes: u64,
+    /// Whether users besides our own are mapped, because the worker is root.
+    as_root: bool,
+    command: Vec<String>,
+    env: BTreeMap<String, String>,
+    memory_bytes: u64,
+    file_bytes: u64,
+    processes: u64,
+}
+
+/// A folder of the host that is shown inside.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Mount {
+    pub(crate) from: PathBuf,
+    pub(crate) to: PathBuf,
+    pub(crate) writable: bool,
+}
+
+/// A step that the kernel refused.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    step: String,
+    reason: String,
+}
+
+/// For `map_err`: names the step.
+pub(crate) fn at<E: Display>(step: impl Into<String>) -> impl FnOnce(E) -> Refused {
+    let step = step.into();
+    move |reason| Refused { step, reason: reason.to_string() }
+}
+
+impl Plan {
+    pub(crate) fn new(job: &Job, root: PathBuf, as_root: bool) -> Self {
+        let mount = |from: &Path, to: &str, writable| Mount { from: from.to_owned(), to: to.into(), writable };
+        Self {
+            root,
+            mounts: vec![
+                mount(&job.source, INNER_SOURCE, false),
+                mount(&job.cargo_home, INNER_CARGO_HOME, false),
+                mount(&job.rustup_home, INNER_RUSTUP_HOME, false),
+                mount(&job.target, INNER_TARGET, true),
+            ],
+            temporary_bytes: (job.limits.memory_bytes / 2).min(job.limits.disk_bytes),
+            as_root,
+            command: job.command.clone(),
+            env: job.env.clone(),
+            memory_bytes: job.limits.memory_bytes,
+            file_bytes: job.limits.disk_bytes,
+            processes: job.limits.processes.into(),
+        }
+    }
+}
+
+/// Acts as one of the two processes if this one was started as such; does not return then.
+pub(crate) fn main() {
+    let mut words = std::env::args().skip(1);
+    let done = match words.next().as_deref() {
+        Some(OUTER_ARGUMENT) => outer(),
+        Some(FIRST_ARGUMENT) => first(&words.next().unwrap_or_default()),
+        _ => return,
+    };
+    let code = done.unwrap_or_else(|Refused { step, reason }| {
+        println!("failed {step}: {}", reason.replace('\n', " "));
+        125
+    });
+    std::process::exit(code);
+}
+
+fn outer() -> Result<i32, Refused> {
+    prctl::set_pdeathsig(Signal::SIGKILL).map_err(at("tie itself to its parent"))?;
+    let mut orders = io::stdin().lock();
+    let plan = order(&mut orders)?;
+    setsid().map_err(at("leave the session"))?;
+    let spaces = [
+        CloneFlags::CLONE_NEWUSER,
+        CloneFlags::CLONE_NEWNS,
+        CloneFlags::CLONE_NEWPID,
+        CloneFlags::CLONE_NEWNET,
+        CloneFlags::CLONE_NEWIPC,
+        CloneFlags::CLONE_NEWUTS,
+    ];
+    unshare(spaces.into_iter().collect()).map_err(at("leave the host's namespaces"))?;
+    println!("unshared");
+    // A closed line means that the parent is gone.
+    if order(&mut orders)? != "mapped" {
+        return Ok(125);
+    }
+    let output = || io::stderr().as_fd().try_clone_to_owned().map(Stdio::from);
+    let mut first = Command::new("/proc/self/exe")
+        .args([FIRST_ARGUMENT, &plan])
+        .stdin(Stdio::null())
+        .stderr(output().map_err(at("hand on its output"))?)
+        .spawn()
+        .map_err(at("start the first process"))?;
+    println!("started {}", first.id());
+    let status = first.wait().map_err(at("wait for the first process"))?;
+    match (status.code(), status.signal()) {
+        (Some(code), _) => println!("ended status {code}"),
+        (None, signal) => println!("ended signal {}", signal.unwrap_or(0)),
+    }
+    Ok(0)
+}
+
+fn order(orders: &mut impl BufRead) -> Result<String, Refused> {
+    let mut line = String::new();
+    orders.read_line(&mut line).map_err(at("read its orders"))?;
+    line.truncate(line.trim_end().len());
+    Ok(line)
+}
+
+fn first(plan: &str) -> Result<i32, Refused> {
+    prctl::set_pdeathsig(Signal::SIGKILL).map_err(at("tie itself to its parent"))?;
+    let plan: Plan = serde_json::from_str(plan).map_err(at("read its plan"))?;
+    umask(Mode::from_bits_truncate(0o022));
+    room_files::arrange(&plan)?;
+    sethostname(INNER_HOSTNAME).map_err(at("set the host name"))?;
+    limit(&plan)?;
+    become_nobody(plan.as_root)?;
+    prctl::set_no_new_privs().map_err(at("give up new rights"))?;
+    std::env::set_current_dir(INNER_SOURCE).map_err(at("enter the source"))?;
+    let Some((program, arguments)) = plan.command.split_first() else {
+        return Err(at("run its command")("there is none"));
+    };
+    let mut command = Command::new(program);
+    command.args(arguments).env_clear().envs(&plan.env);
+    // From here on nothing can be reported: the pipe for reports is not for the build.
+    dup2_stdout(io::stderr()).map_err(at("close its reports"))?;
+    let error = command.exec();
+    eprintln!("{program} cannot be run: {error}");
+    Ok(127)
+}
+
+/// Backstops for what the worker measures every quarter of a second: a burst must not hurt the machine meanwhile.
+fn limit(plan: &Plan) -> Result<(), Refused> {
+    let limits = [
+        // For each process. What is measured is the sum.
+        (Resource::RLIMIT_DATA, plan.memory_bytes),
+        (Resource::RLIMIT_FSIZE, plan.file_bytes),
+        (Resource::RLIMIT_NPROC, plan.processes),
+        (Resource::RLIMIT_NOFILE, OPEN_FILES_MAX),
+        (Resource::RLIMIT_CORE, 0),
+    ];
+    for (resource, limit) in limits {
+        // A lower limit that this process came with stays.
+        let (_, hard) = nix::sys::resource::getrlimit(resource).map_err(at("read its limits"))?;
+        let limit = limit.min(hard);
+        setrlimit(resource, limit, limit).map_err(at(format!("set {resource:?}")))?;
+    }
+    Ok(())
+}
+
+/// Changes to the user of builds. All rights over the namespaces are lost with the next `exec`, for that user is not
+/// root in any of them.
+fn become_nobody(as_root: bool) -> Result<(), Refused> {
+    let (uid, gid) = (Uid::from_raw(BUILD_USER), Gid::from_raw(BUILD_USER));
+    if as_root {
+        setgroups(&[]).map_err(at("leave its groups"))?;
+        setresgid(gid, gid, gid).map_err(at("change its group"))?;
+        setresuid(uid, uid, uid).map_err(at("change its user"))?;
+    } else {
+        // With one user mapped, that user can only be given another number, in a namespace below.
+        unshare(CloneFlags::CLONE_NEWUSER).map_err(at("leave its user namespace"))?;
+        let write = |name: &str, text: String| {
+            std::fs::write(format!("/proc/self/{name}"), text).map_err(at(format!("write {name}")))
+        };
+        write("setgroups", "deny".into()).or_else(already_denied)?;
+        write("uid_map", format!("{BUILD_USER} 0 1"))?;
+        write("gid_map", format!("{BUILD_USER} 0 1"))?;
+    }
+    // Changing users cut the tie.
+    prctl::set_pdeathsig(Signal::SIGKILL).map_err(at("tie itself to its parent"))?;
+    // A parent that died before that is found out by the pipe that nobody reads any more.
+    writeln!(io::stdout(), "ready").map_err(at("tie itself to its parent"))
+}
+
+/// The namespace above may have denied it for all below, and the file then refuses a second denial.
+fn already_denied(refused: Refused) -> Result<(), Refused> {
+    let now = std::fs::read_to_string("/proc/self/setgroups").unwrap_or_default();
+    if now.trim() == "deny" { Ok(()) } else { Err(refused) }
+}

@@ -1,0 +1,184 @@
+//! A build in a process of its own: fetch, build, collect, report.
+//!
+//! The worker is the same executable as the program that wants the build, started under a hidden argument. It alone
+//! has the PATH with the hardened `docker`, it can be killed at any line without harm to the node, and it ends itself
+//! when its standard input closes, which the kernel does for a parent that died.
+
+use std::io::{self, BufRead, Read, Write};
+use std::path::Path;
+use std::process::Command;
+use std::thread;
+
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::getpgrp;
+use synchronicity_verify::request::BuildRequest;
+use synchronicity_verify::result::{BuildResult, Failure};
+
+use crate::diagnose::{Diagnosis, diagnose};
+use crate::docker::DockerSandbox;
+use crate::docker_shim::{self, Shim};
+use crate::embedded::EmbeddedSandbox;
+use crate::host_cargo::{CargoError, HostCargo};
+use crate::image::Docker;
+use crate::invocation;
+use crate::make::{Halt, broken, make};
+use crate::manifest::ManifestError;
+use crate::order::{Order, Report, Room};
+use crate::sandbox::{Job, Sandbox};
+use crate::source::Depot;
+use crate::{folder, room, seed};
+
+/// The argument under which the executable becomes a worker.
+const ARGUMENT: &str = "__synchronicity-worker";
+/// The only profile that is built so far.
+const PROFILE: &str = "release";
+
+/// Takes this process over if it was started as a worker or as one of a worker's helpers, and does not return then.
+///
+/// Every program that uses a [`Bench`](crate::bench::Bench) calls this first in its `main`, before any thread exists.
+pub fn main() {
+    docker_shim::main();
+    room::main();
+    if std::env::args().nth(1).as_deref() != Some(ARGUMENT) {
+        return;
+    }
+    let report = match order() {
+        Ok(order) => work(&order),
+        Err(reason) => Report::Broken { reason },
+    };
+    say(&report);
+    std::process::exit(0);
+}
+
+/// The command that becomes a worker for `order`, without its pipes; `shim` is a folder for the stand-in of `docker`.
+pub(crate) fn command(program: &Path, order: &Order, request: &BuildRequest, shim: &Path) -> io::Result<Command> {
+    let mut worker = Command::new(program);
+    worker.arg(ARGUMENT);
+    if let Room::Docker { program: docker, labels } = &order.room {
+        let user = crate::docker::build_user();
+        Shim::new(docker, labels, &user, &request.limits).install(shim, program, &mut worker)?;
+    }
+    Ok(worker)
+}
+
+fn say(report: &Report) {
+    // Nobody listens to a worker whose parent is gone; it is about to end.
+    if let Ok(line) = serde_json::to_string(report) {
+        let _ = writeln!(io::stdout(), "{line}");
+    }
+}
+
+fn order() -> Result<Order, String> {
+    let mut line = String::new();
+    io::stdin().lock().read_line(&mut line).map_err(|error| error.to_string())?;
+    let order: Order = serde_json::from_str(&line).map_err(|error| format!("a worker got no order: {error}"))?;
+    let container = match &order.room {
+        Room::Docker { program, labels } => Some((Docker::at(program.clone()), labels.container())),
+        Room::Embedded { .. } => None,
+    };
+    thread::spawn(move || {
+        // Ends when the parent closes its side, or is gone.
+        let _ = io::stdin().lock().read_to_end(&mut Vec::new());
+        if let Some((docker, name)) = container {
+            docker.remove(&name);
+        }
+        let _ = killpg(getpgrp(), Signal::SIGKILL);
+    });
+    Ok(order)
+}
+
+fn work(order: &Order) -> Report {
+    let done = order.request().map_err(Halt::Broken).and_then(|request| build(order, &request));
+    let result = match done {
+        Ok(result) => result,
+        Err(Halt::Broken(reason)) => return Report::Broken { reason },
+        Err(Halt::Failed(failure, reason)) => {
+            note(order, &format!("[{failure}: {reason}]"));
+            BuildResult::Failed(failure)
+        }
+    };
+    // What was built from is of no more use, and may be large.
+    for name in [SOURCE, FETCHED, TARGET, SCRATCH] {
+        if let Err(error) = folder::wipe(&order.folder.join(name)) {
+            return Report::Broken { reason: format!("{} cannot be removed: {error}", order.folder.display()) };
+        }
+    }
+    Report::Finished { result: result.to_bytes() }
+}
+
+const FETCHED: &str = "fetched";
+const SOURCE: &str = "source";
+const TARGET: &str = "target";
+const SCRATCH: &str = "scratch";
+
+fn build(order: &Order, request: &BuildRequest) -> Result<BuildResult, Halt> {
+    if request.profile != PROFILE || request.target != request.toolchain.host {
+        let reason = format!("only profile {PROFILE} and the toolchain's own target are built");
+        return Err(Halt::Failed(Failure::Unsupported, reason));
+    }
+    say(&Report::Fetching);
+    let expected = fetch(order, request)?;
+    for name in [SOURCE, TARGET, SCRATCH] {
+        folder::fresh(&order.folder.join(name)).map_err(broken)?;
+    }
+    folder::copy_source(&order.folder.join(FETCHED), &order.folder.join(SOURCE)).map_err(broken)?;
+    let job = Job {
+        source: order.folder.join(SOURCE),
+        cargo_home: order.cargo_home.clone(),
+        rustup_home: order.rustup_home.clone(),
+        scratch: order.folder.join(SCRATCH),
+        target: order.folder.join(TARGET),
+        command: invocation::command(request),
+        env: invocation::environment(request),
+        limits: request.limits,
+    };
+    let sandbox: &dyn Sandbox = match &order.room {
+        Room::Docker { program, labels } => {
+            &DockerSandbox { docker: Docker::at(program.clone()), labels: labels.clone() }
+        }
+        Room::Embedded { program } => &EmbeddedSandbox { program: program.clone() },
+    };
+    make(sandbox, &job, &expected, &order.folder, &mut |report| say(&report))
+}
+
+/// Source and dependencies, by checksum and before the sealed build; the names of the products.
+fn fetch(order: &Order, request: &BuildRequest) -> Result<Vec<String>, Halt> {
+    let sysroot = order.rustup_home.join("toolchains").join(seed::toolchain_name(&request.toolchain));
+    let cargo = HostCargo::in_sysroot(&sysroot).map_err(broken)?;
+    let depot = Depot::open(&order.depot, cargo).map_err(broken)?;
+    let source = order.folder.join(FETCHED);
+    depot
+        .obtain(request, &order.lock, &source)
+        .and_then(|()| depot.vendor(request, &source, &order.cargo_home))
+        .map_err(|error| match error.failure() {
+            Some(failure) => Halt::Failed(failure, error.to_string()),
+            None => broken(error),
+        })?;
+    let manifest = depot.manifest(&source).map_err(unreadable)?;
+    let expected = manifest
+        .expected(&request.features, request.products)
+        .map_err(|error| Halt::Failed(Failure::Products, error.to_string()))?;
+    Ok(expected.iter().map(ToString::to_string).collect())
+}
+
+/// Every builder's cargo is the pinned one, so a manifest that it refuses is refused everywhere.
+fn unreadable(error: ManifestError) -> Halt {
+    let failure = match &error {
+        ManifestError::Foreign { .. } => Failure::Unsupported,
+        ManifestError::Cargo(CargoError::Failed { stderr, .. }) => {
+            match diagnose(&stderr.lines().map(str::to_owned).collect::<Vec<_>>()) {
+                Diagnosis::Crate(failure) => failure,
+                Diagnosis::Ours(_) => return broken(error),
+            }
+        }
+        _ => return broken(error),
+    };
+    Halt::Failed(failure, error.to_string())
+}
+
+/// Adds a line of ours to the transcript, which may not exist yet.
+fn note(order: &Order, line: &str) {
+    let file = std::fs::File::options().create(true).append(true).open(Order::transcript(&order.folder));
+    // The result stands without its explanation.
+    let _ = file.and_then(|mut file| writeln!(file, "{line}"));
+}
