@@ -1,4 +1,62 @@
 //! Decides, offline, whether evidence of a rebuild holds.
+//!
+//! Whoever holds a policy file (whose log, which builders, how many of them) and a proof file can decide here that a
+//! threshold of independent builders rebuilt a crate from the source that its registry published, and got exactly
+//! these bytes. So long as a threshold of the group does not collude, the proof is true.
+//!
+//! Nothing here reads a clock, a file or a socket, and no input makes it panic: every function takes bytes and
+//! returns a value or a reason.
+//!
+//! ```
+//! use synchronicity_verify::digest::Digest;
+//! use synchronicity_verify::policy::Policy;
+//! use synchronicity_verify::verify::{VerifyError, verify};
+//!
+//! let policy = Policy::parse(&std::fs::read("examples/sample.policy")?)?;
+//! let proof = std::fs::read("examples/sample.tlog-proof")?;
+//!
+//! // A stranger's file, by its SHA-256.
+//! let file = Digest::of(b"the binary");
+//! let verified = verify(&proof, &policy, Some(&file))?;
+//! assert!(verified.is_evidence());
+//! assert_eq!(verified.entry.request.source.purl(), "pkg:cargo/hexyl@0.17.0");
+//! assert_eq!(verified.file.unwrap().as_str(), "hexyl");
+//! assert_eq!(verified.cosigners.len(), 4);
+//!
+//! // Other bytes are told from bad evidence.
+//! let other = verify(&proof, &policy, Some(&Digest::of(b"another binary")));
+//! assert!(matches!(other, Err(VerifyError::Mismatch { .. })));
+//!
+//! // Every bit of the proof counts.
+//! let mut damaged = proof;
+//! damaged[200] ^= 1;
+//! assert!(matches!(verify(&damaged, &policy, None), Err(VerifyError::Invalid(_))));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Layout
+//!
+//! From what is built to what is believed; each module is one format, its writer and reader side by side.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | [`digest`], [`identity`] | SHA-256, plain and tagged; who builds, and what was asked for |
+//! | [`request`] | everything that a build can depend on, pinned |
+//! | [`result`] | what a build came to: artifacts, or a named failure |
+//! | [`mod@commitment`] | a result, sealed |
+//! | [`entry`] | a concluded request in the log, and the tally that gives its verdict |
+//! | [`merkle`], [`tile`] | the log's tree, and its files |
+//! | [`note`], [`checkpoint`], [`cosignature`] | who signed what about the log |
+//! | [`proof`], [`policy`] | the two files that a client holds |
+//! | [`mod@verify`] | the decision |
+//!
+//! The byte formats stand in `docs/formats.md` of the repository, and `vectors/` of this crate has an input for each
+//! flaw that must be noticed.
+//!
+//! # What stays out
+//!
+//! Consensus, networks, sandboxes, clocks. A verdict of the past stays a verdict: cosignature times are returned, and
+//! whether they are too old is the caller's to say.
 #![forbid(unsafe_code)]
 
 mod canonical;

@@ -12,7 +12,7 @@ use synchronicity_verify::request::BuildRequest;
 use synchronicity_verify::result::BuildResult;
 use synchronicity_verify::verify::{VerifyError, verify, verify_checkpoint};
 
-use crate::catalogue;
+use crate::{catalogue, sample};
 
 /// One vector: what is to be judged, and how it must be judged.
 pub(crate) struct Vector {
@@ -54,6 +54,13 @@ fn the_published_vectors_are_what_the_catalogue_makes() {
     }
 }
 
+#[test]
+fn the_example_of_the_front_page_is_the_sample() {
+    for (path, text) in examples() {
+        assert_eq!(fs::read_to_string(path).unwrap(), text);
+    }
+}
+
 /// `cargo test -p synchronicity-verify -- --ignored publish` after a change to the catalogue or to a message.
 #[test]
 #[ignore = "writes the vectors; the other tests check them"]
@@ -61,10 +68,21 @@ fn publish_the_vectors() {
     for vector in catalogue::all() {
         fs::write(folder().join(vector.name), write(&vector)).unwrap();
     }
+    for (path, text) in examples() {
+        fs::write(path, text).unwrap();
+    }
 }
 
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("vectors")
+}
+
+fn examples() -> [(PathBuf, String); 2] {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("examples");
+    [
+        (folder.join("sample.policy"), sample::policy(3).to_string()),
+        (folder.join("sample.tlog-proof"), sample::good_proof().to_string()),
+    ]
 }
 
 fn judge(kind: &str, policy: &[u8], subject: &[u8], file: Option<&Digest>) -> (String, String) {
