@@ -1,0 +1,64 @@
+//! What the group publishes is what a client accepts: judged by the real verifier.
+
+use synchronicity_verify::digest::Digest;
+use synchronicity_verify::entry::Entry;
+use synchronicity_verify::note::SignedNote;
+use synchronicity_verify::proof::Proof;
+use synchronicity_verify::verify::verify;
+
+use super::require;
+use crate::world::{Published, World};
+
+/// How many entries and checkpoints were judged.
+#[derive(Default)]
+pub(super) struct Seen {
+    entries: u64,
+    published: usize,
+}
+
+/// Every entry is read by the strict reader, which recounts it, and names the group.
+pub(super) fn invariant_every_entry_reads(world: &World, seen: &mut Seen) -> Result<(), String> {
+    while let Some(entry) = world.entry(seen.entries) {
+        let index = seen.entries;
+        seen.entries += 1;
+        let shown = entry.map_err(|error| format!("entry {index}: {error}"))?;
+        let entry = Entry::from_bytes(&shown.to_bytes()).map_err(|error| format!("entry {index}: {error}"))?;
+        require(entry.group == world.founding.group.id(), || format!("entry {index} is of another group"))?;
+    }
+    Ok(())
+}
+
+/// As soon as a checkpoint has its quorum, a proof under it convinces a client who has the group's policy, and does
+/// not convince the client of any other file.
+pub(super) fn invariant_published_entries_verify(world: &World, seen: &mut Seen) -> Result<(), String> {
+    while let Some(published) = world.published.get(seen.published) {
+        seen.published += 1;
+        // The newest entry, and one from the middle of the tree.
+        for index in [published.size - 1, published.size / 2] {
+            proves(world, published, index.min(published.size - 1))?;
+        }
+    }
+    Ok(())
+}
+
+fn proves(world: &World, published: &Published, index: u64) -> Result<(), String> {
+    let log = world.reference.log();
+    let what = |problem: String| format!("the proof of entry {index} under size {}: {problem}", published.size);
+    let path = log.inclusion_proof(index, published.size).map_err(|error| what(error.to_string()))?;
+    let entry = log.entry(index).map(<[u8]>::to_vec).ok_or_else(|| what("there is no such entry".into()))?;
+    // Through its text, as a server sends it and a client reads it.
+    let note = published.note.to_string();
+    let checkpoint = SignedNote::parse(note.as_bytes()).map_err(|error| what(error.to_string()))?;
+    let proof = Proof { entry, index, path, checkpoint }.to_string();
+    let policy = &world.founding.policy;
+    let verified = verify(proof.as_bytes(), policy, None).map_err(|error| what(error.to_string()))?;
+    require(verified.cosigners.len() == world.founding.group.quorum(), || what("cosigners were not counted".into()))?;
+    if !verified.is_evidence() {
+        return Ok(());
+    }
+    let artifacts = verified.entry.agreed.as_ref().and_then(|result| result.artifacts());
+    let artifact = artifacts.and_then(|artifacts| artifacts.iter().next()).ok_or_else(|| what("no artifact".into()))?;
+    verify(proof.as_bytes(), policy, Some(&artifact.sha256)).map_err(|error| what(error.to_string()))?;
+    let other = Digest::of(b"a file that nobody built");
+    require(verify(proof.as_bytes(), policy, Some(&other)).is_err(), || what("another file passes too".into()))
+}

@@ -1,0 +1,20 @@
+//! A restart loses nothing that was ordered.
+
+use synchronicity_core::machine::Machine;
+
+use super::require;
+use crate::event::Event;
+use crate::world::World;
+
+/// A node that starts again has the very machine that all blocks up to its height make, and no block or restart was
+/// ever refused.
+pub(super) fn invariant_a_restart_restores(world: &World) -> Result<(), String> {
+    let Some(node) = world.touched() else { return Ok(()) };
+    require(node.broken.is_none(), || format!("member {} cannot go on: {:?}", node.member, node.broken))?;
+    let (Some(Event::Restart { .. }), Some(machine)) = (&world.last, &node.machine) else { return Ok(()) };
+    let mut folded = Machine::new(world.founding.group.clone());
+    for block in world.chain.iter().take(node.reached().0 as usize) {
+        folded.apply(block).map_err(|error| error.to_string())?;
+    }
+    require(*machine == folded, || format!("member {} came back with another state", node.member))
+}

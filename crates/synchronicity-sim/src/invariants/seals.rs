@@ -1,0 +1,95 @@
+//! Seals: one for each builder and round, opened by its maker only, and only when nobody can seal any more.
+
+use std::collections::BTreeMap;
+
+use synchronicity_core::command::Action;
+use synchronicity_verify::digest::Digest;
+use synchronicity_verify::entry::Entry;
+use synchronicity_verify::identity::{BuilderId, RequestId};
+
+use super::require;
+use crate::world::World;
+
+/// A builder in a round.
+type Place = (BuilderId, RequestId, u32);
+
+/// What the chain said so far, by position: a count of commands over all blocks.
+#[derive(Default)]
+pub(super) struct Seen {
+    blocks: usize,
+    position: u64,
+    sealed: BTreeMap<Place, BTreeMap<Digest, u64>>,
+    opened: BTreeMap<Place, u64>,
+    secrecy_entries: u64,
+    ownership_entries: u64,
+}
+
+/// An honest builder never seals two results, or one result twice, in one round.
+pub(super) fn invariant_nobody_honest_seals_twice(world: &World, seen: &mut Seen) -> Result<(), String> {
+    while let Some(block) = world.chain.get(seen.blocks) {
+        seen.blocks += 1;
+        for command in &block.commands {
+            seen.position += 1;
+            let author = command.author();
+            match command.action() {
+                Action::Commit { request, round, commitment } => {
+                    let seals = seen.sealed.entry((author, *request, *round)).or_default();
+                    seals.entry(*commitment).or_insert(seen.position);
+                    let honest = world.role(&author).is_some_and(|role| role.is_honest());
+                    let count = seals.len();
+                    require(!honest || count == 1, || {
+                        format!("{author} sealed round {round} of {request} {count} times")
+                    })?;
+                }
+                Action::Reveal { request, round, .. } => {
+                    seen.opened.entry((author, *request, *round)).or_insert(seen.position);
+                }
+                Action::Submit { .. } => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+/// No commitment that an entry counts was ordered after an honest builder of that round had shown its result.
+pub(super) fn invariant_nobody_seals_after_an_opening(world: &World, seen: &mut Seen) -> Result<(), String> {
+    while let Some(Ok(entry)) = world.entry(seen.secrecy_entries) {
+        seen.secrecy_entries += 1;
+        let place = |builder: BuilderId| (builder, entry.request.id(), entry.round);
+        let honest = |builder: &BuilderId| world.role(builder).is_some_and(|role| role.is_honest());
+        let openings = entry.members.iter().map(|member| member.builder).filter(honest);
+        let Some(first_opening) = openings.filter_map(|builder| seen.opened.get(&place(builder))).min() else {
+            continue;
+        };
+        for member in &entry.members {
+            let Some(commitment) = member.commitment else { continue };
+            let sealed = seen.sealed.get(&place(member.builder)).and_then(|seals| seals.get(&commitment));
+            require(sealed.is_some_and(|sealed| sealed < first_opening), || {
+                format!("{} sealed at {sealed:?}, an honest opening stood at {first_opening}", member.builder)
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// Where several members sealed the same commitment, at most one of them, its maker, has an opening.
+pub(super) fn invariant_no_seal_opens_for_another(world: &World, seen: &mut Seen) -> Result<(), String> {
+    while let Some(Ok(entry)) = world.entry(seen.ownership_entries) {
+        let index = seen.ownership_entries;
+        seen.ownership_entries += 1;
+        let openers = openers(&entry);
+        let shared = openers.iter().find(|(_, count)| **count > 1);
+        require(shared.is_none(), || format!("in entry {index} one commitment opens for several members: {shared:?}"))?;
+    }
+    Ok(())
+}
+
+fn openers(entry: &Entry) -> BTreeMap<Digest, usize> {
+    let mut openers = BTreeMap::new();
+    for member in entry.members.iter().filter(|member| member.opening.is_some()) {
+        if let Some(commitment) = member.commitment {
+            *openers.entry(commitment).or_default() += 1;
+        }
+    }
+    openers
+}

@@ -1,0 +1,25 @@
+//! Many pure cores under faults, from a seed.
+//!
+//! Each node has its own machine and journal and gets the same ordered blocks, late, again, and between crashes. Honest
+//! members do what `duties` says; for each rule of the protocol there is a member that breaks it. After every event the
+//! functions named `invariant_…` judge the world from outside. The order of blocks itself is taken for granted here: it
+//! is the engine's promise.
+//!
+//! * [`run`](run::run): one seed from start to end, and its trace;
+//! * `script.rs` chooses events, `world.rs` performs them, `invariants/` judges;
+//! * `honest.rs` and `hostile/`: the members;
+//! * `plant.rs`: bugs to see the invariants fail.
+
+pub mod crates;
+pub mod dice;
+pub mod event;
+pub mod founding;
+pub mod honest;
+mod hostile;
+pub mod invariants;
+pub mod node;
+pub mod plant;
+pub mod role;
+pub mod run;
+pub mod script;
+pub mod world;

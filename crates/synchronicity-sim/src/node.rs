@@ -1,0 +1,85 @@
+//! One simulated node: a machine in memory, and what survives a crash.
+
+use synchronicity_core::block::OrderedBlock;
+use synchronicity_core::group::Group;
+use synchronicity_core::journal::Journal;
+use synchronicity_core::machine::{Applied, ApplyError, Machine};
+
+use crate::plant::{self, Plant};
+use crate::role::Role;
+
+/// A node of the group. While it is down it has no machine.
+pub struct Node {
+    /// Which member's it is, as counted in the group.
+    pub member: usize,
+    /// How it behaves.
+    pub role: Role,
+    /// The folded state, while the node runs.
+    pub machine: Option<Machine>,
+    /// On disk.
+    pub journal: Journal,
+    /// Why the last restart failed, if it did.
+    pub broken: Option<ApplyError>,
+    effective: Vec<OrderedBlock>,
+    reached: (u64, u64),
+    plant: Option<Plant>,
+}
+
+impl Node {
+    /// A node that runs and has seen no block.
+    pub fn new(member: usize, role: Role, group: &Group, plant: Option<Plant>) -> Node {
+        Node {
+            member,
+            role,
+            machine: Some(Machine::new(group.clone())),
+            journal: Journal::new(),
+            broken: None,
+            effective: Vec::new(),
+            reached: (0, 0),
+            plant,
+        }
+    }
+
+    /// Height and time of the last block that is on disk.
+    pub fn reached(&self) -> (u64, u64) {
+        self.reached
+    }
+
+    /// Applies a block and persists what a node persists: the block if it changed anything, and how far it is.
+    ///
+    /// # Errors
+    /// As [`Machine::apply`]; `None` while the node is down.
+    pub fn deliver(&mut self, block: &OrderedBlock) -> Option<Result<Applied, ApplyError>> {
+        let machine = self.machine.as_mut()?;
+        let seen = plant::block(self.plant, self.member, block);
+        let applied = machine.apply(&seen);
+        if applied.as_ref().is_ok_and(|applied| applied.changed) {
+            self.effective.push(seen);
+        }
+        let executed = machine.executed();
+        self.reached = (executed.height, executed.time_ms);
+        Some(applied)
+    }
+
+    /// Everything but the disk is gone. A forgetter's journal is gone too.
+    pub fn crash(&mut self) {
+        self.machine = None;
+        let forgets =
+            self.role == Role::Forgetter || (self.role.is_honest() && self.plant == Some(Plant::ForgetsTheJournal));
+        if forgets {
+            self.journal = Journal::new();
+        }
+        if self.role.is_honest() && self.plant == Some(Plant::LosesABlock) {
+            self.effective.pop();
+        }
+    }
+
+    /// Folds the effective blocks again.
+    pub fn restart(&mut self, group: &Group) {
+        let (height, time_ms) = self.reached;
+        match Machine::restore(group.clone(), &self.effective, height, time_ms) {
+            Ok(machine) => self.machine = Some(machine),
+            Err(error) => self.broken = Some(error),
+        }
+    }
+}

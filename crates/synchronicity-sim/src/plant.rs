@@ -1,0 +1,88 @@
+//! Bugs that can be planted, one for each invariant, to see the invariant fail.
+//!
+//! They sit in the simulator, where it wraps the core: a feed that leaves something out, a node that forgets, an actor
+//! that skips a check. The core itself has no switch.
+
+use synchronicity_core::block::OrderedBlock;
+use synchronicity_verify::digest::Digest;
+use synchronicity_verify::entry::{Entry, tally};
+
+/// What is wrong in this run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Plant {
+    /// Member 0 loses the first command of every block before it applies it.
+    LosesACommand,
+    /// Honest nodes lose their newest effective block in a crash, and believe to have it.
+    LosesABlock,
+    /// Whoever cosigns names a root that nobody computed.
+    CosignsAnyRoot,
+    /// Honest nodes sign a second root for each size.
+    CosignsTwice,
+    /// Honest nodes lose their journal in a crash.
+    ForgetsTheJournal,
+    /// Honest nodes open their seal as soon as it has left.
+    RevealsEarly,
+    /// Honest nodes keep the seals of rounds that are over.
+    NeverPrunes,
+    /// The machines are told a threshold that is one lower than the founders'.
+    LowersTheThreshold,
+    /// An entry lets a copied commitment open, as if the builder's identity were not in it.
+    CountsCopies,
+    /// An entry claims what its openings do not say.
+    ClaimsReproduced,
+    /// Cosignatures never arrive.
+    LosesCosignatures,
+    /// Block time almost stands still once the faults are over.
+    StallsTime,
+}
+
+/// The block as member 0 gets to see it.
+pub fn block(plant: Option<Plant>, member: usize, block: &OrderedBlock) -> OrderedBlock {
+    let mut seen = block.clone();
+    if plant == Some(Plant::LosesACommand) && member == 0 && !seen.commands.is_empty() {
+        seen.commands.remove(0);
+    }
+    seen
+}
+
+/// The root that a cosigner puts its name to.
+pub fn root(plant: Option<Plant>, root: Digest) -> Digest {
+    match plant {
+        Some(Plant::CosignsAnyRoot) => Digest::of(b"nobody computed this"),
+        _ => root,
+    }
+}
+
+/// The entry as a node shows it to others.
+pub fn entry(plant: Option<Plant>, mut entry: Entry) -> Entry {
+    match plant {
+        Some(Plant::CountsCopies) => open_copies(&mut entry),
+        Some(Plant::ClaimsReproduced) => claim(&mut entry),
+        _ => {}
+    }
+    entry
+}
+
+fn open_copies(entry: &mut Entry) {
+    let originals = entry.members.clone();
+    for member in &mut entry.members {
+        let original = originals.iter().find(|other| {
+            other.builder != member.builder && other.commitment == member.commitment && other.opening.is_some()
+        });
+        if let (None, Some(original)) = (member.opening, original) {
+            (member.opening, member.attestation) = (original.opening, original.attestation);
+        }
+    }
+}
+
+/// Turns whatever was revealed most often into the agreed result, however few revealed it.
+fn claim(entry: &mut Entry) {
+    let reveals: Vec<_> =
+        entry.members.iter().filter_map(|member| Some((member.builder, member.opening?.result))).collect();
+    let most = tally(1, &reveals).agreed;
+    let builder = reveals.iter().find(|(_, result)| Some(*result) == most).map(|(builder, _)| *builder);
+    if let Some(builder) = builder {
+        entry.agreed = Some(crate::crates::build(&entry.request, &builder));
+        entry.verdict = synchronicity_verify::entry::Verdict::Reproduced;
+    }
+}

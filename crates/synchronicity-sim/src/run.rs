@@ -1,0 +1,187 @@
+//! One run: a seed, a number of random events, then calm, then one more request to see that the group still works.
+
+use core::fmt;
+use std::collections::BTreeSet;
+
+use crate::dice::Dice;
+use crate::event::Event;
+use crate::founding::Founding;
+use crate::invariants::{Invariants, Violation};
+use crate::plant::Plant;
+use crate::role;
+use crate::script;
+use crate::world::World;
+
+/// Name of the crate that is submitted after the faults.
+const LAST_REQUEST: &str = "steady-last";
+
+/// What a run is made of, besides its seed.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Members of the group; by default 4 to 7, by the seed.
+    pub members: Option<usize>,
+    /// Random events before the calm.
+    pub steps: usize,
+    /// A bug to plant.
+    pub plant: Option<Plant>,
+    /// Heed this invariant only, by its name: to see one fail although others fail before it.
+    pub heed: Option<&'static str>,
+}
+
+/// A run that ended well.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finished {
+    /// One line for each event.
+    pub trace: Vec<String>,
+    /// Entries in the log at the end.
+    pub entries: u64,
+    /// Checkpoints that reached a quorum.
+    pub published: usize,
+    /// Verdicts and rejections that occurred, by name.
+    pub reached: BTreeSet<String>,
+}
+
+/// A run that broke an invariant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broken {
+    /// The seed, with which it happens again.
+    pub seed: u64,
+    /// What did not hold after the last event of the trace.
+    pub violations: Vec<Violation>,
+    /// One line for each event.
+    pub trace: Vec<String>,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options { members: None, steps: 400, plant: None, heed: None }
+    }
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "seed {}: after event {}", self.seed, self.trace.len())?;
+        for violation in &self.violations {
+            writeln!(f, "  {violation}")?;
+        }
+        for line in self.trace.iter().rev().take(12).rev() {
+            writeln!(f, "  | {line}")?;
+        }
+        write!(f, "again: synchronicity-sim run --seeds {}..{} --trace FILE", self.seed, self.seed + 1)
+    }
+}
+
+/// Runs one seed.
+///
+/// # Errors
+/// [`Broken`] at the first event after which an invariant does not hold.
+pub fn run(seed: u64, options: &Options) -> Result<Finished, Broken> {
+    let mut dice = Dice::new(seed);
+    let mut run = Run::new(seed, options, &mut dice);
+    run.drive(options.steps, &mut dice).map_err(|violations| Broken { seed, violations, trace: run.trace.clone() })?;
+    Ok(Finished {
+        entries: run.world.reference.log().size(),
+        published: run.world.published.len(),
+        reached: run.reached(),
+        trace: run.trace,
+    })
+}
+
+struct Run {
+    heed: Option<&'static str>,
+    world: World,
+    invariants: Invariants,
+    trace: Vec<String>,
+}
+
+impl Run {
+    fn new(seed: u64, options: &Options, dice: &mut Dice) -> Run {
+        let members = options.members.unwrap_or_else(|| 4 + dice.below(4));
+        // From the smallest majority up to all but one of the members, or all where there is no room between.
+        let least = members / 2 + 1;
+        let threshold = (least + dice.below(members.saturating_sub(least).max(1))) as u16;
+        let lowered = options.plant == Some(Plant::LowersTheThreshold);
+        let (meant, executed) = if lowered { (threshold + 1, threshold) } else { (threshold, threshold) };
+        let roles = role::deal(members, meant, dice);
+        let founding = Founding::new(seed, members, meant, executed);
+        let names: Vec<String> = roles.iter().map(ToString::to_string).collect();
+        let first = format!("seed {seed}: {members} members, threshold {meant}: {}", names.join(" "));
+        let world = World::new(founding, &roles, seed, options.plant);
+        Run { heed: options.heed, world, invariants: Invariants::default(), trace: vec![first] }
+    }
+
+    fn drive(&mut self, steps: usize, dice: &mut Dice) -> Result<(), Vec<Violation>> {
+        for _ in 0..steps {
+            let event = script::next(&self.world, dice);
+            self.step(&event)?;
+        }
+        self.step(&Event::Calm)?;
+        for member in 0..self.world.nodes.len() {
+            if self.world.nodes[member].machine.is_none() {
+                self.step(&Event::Restart { member })?;
+            }
+        }
+        self.settle()?;
+        let honest = self.world.nodes.iter().position(|node| node.role.is_honest());
+        let member = honest.unwrap_or(0);
+        self.step(&Event::Submit { member, name: LAST_REQUEST.to_owned() })?;
+        self.settle()?;
+        self.spread()?;
+        let violations = self.invariants.check_end(&self.world, LAST_REQUEST);
+        self.judge(violations)
+    }
+
+    /// Lets the group work without faults until nothing is open, or until it had far more time than it needs.
+    fn settle(&mut self) -> Result<(), Vec<Violation>> {
+        let open = self.world.reference.open_rounds().count();
+        // The last of so many rounds has a window of so many commitment windows, each some four blocks long.
+        for _ in 0..40 + 6 * open {
+            self.spread()?;
+            let take = self.world.waiting.len();
+            if take == 0 && self.world.reference.open_rounds().next().is_none() {
+                break;
+            }
+            self.step(&Event::Order { take, repeat: 0, lose: 0, step_ms: self.world.calm_step_ms() })?;
+        }
+        Ok(())
+    }
+
+    fn reached(&self) -> BTreeSet<String> {
+        let rejected = self.world.effects.iter().flat_map(|effect| &effect.rejected);
+        // The name of a rejection, without its fields.
+        let name = |debug: String| debug.split(' ').next().unwrap_or_default().to_owned();
+        let rejected = rejected.map(|(_, rejection)| name(format!("{rejection:?}")));
+        let entries = (0..self.world.reference.log().size()).filter_map(|index| self.world.entry(index)?.ok());
+        entries.map(|entry| entry.verdict.to_string()).chain(rejected).collect()
+    }
+
+    /// Everybody gets every block and acts.
+    fn spread(&mut self) -> Result<(), Vec<Violation>> {
+        for member in 0..self.world.nodes.len() {
+            self.step(&Event::Deliver { member, blocks: usize::MAX })?;
+            self.step(&Event::Act { member })?;
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, event: &Event) -> Result<(), Vec<Violation>> {
+        self.world.perform(event);
+        let executed = self.world.reference.executed();
+        self.trace.push(format!(
+            "{:05} {event} | height {} time {} log {} {} waiting {}",
+            self.trace.len(),
+            executed.height,
+            executed.time_ms,
+            executed.log_size,
+            &executed.log_root.to_string()[..8],
+            self.world.waiting.len()
+        ));
+        let violations = self.invariants.check(&self.world);
+        self.judge(violations)
+    }
+
+    fn judge(&self, mut violations: Vec<Violation>) -> Result<(), Vec<Violation>> {
+        violations.retain(|violation| self.heed.is_none_or(|heed| violation.invariant == heed));
+        if violations.is_empty() { Ok(()) } else { Err(violations) }
+    }
+}

@@ -1,0 +1,48 @@
+//! Chooses what happens next.
+
+use crate::dice::Dice;
+use crate::event::Event;
+use crate::world::World;
+
+/// How many different crates of each kind operators ask for: few, so that the same request comes again.
+const CRATES_OF_A_KIND: usize = 12;
+
+/// A random event that can happen in this world.
+pub fn next(world: &World, dice: &mut Dice) -> Event {
+    let members = world.nodes.len();
+    let member = dice.below(members);
+    match dice.below(100) {
+        0..=6 => Event::Submit { member, name: crate_name(dice) },
+        7..=44 => Event::Act { member },
+        45..=66 => order(world, dice),
+        67..=92 => Event::Deliver { member, blocks: 1 + dice.below(5) },
+        93..=94 => {
+            let height = 1 + dice.below(world.nodes[member].reached().0.max(1) as usize) as u64;
+            Event::Redeliver { member, height }
+        }
+        95..=96 => Event::Crash { member },
+        _ => {
+            let down: Vec<usize> = (0..members).filter(|member| world.nodes[*member].machine.is_none()).collect();
+            match dice.pick(&down) {
+                Some(member) => Event::Restart { member: *member },
+                None => Event::Act { member },
+            }
+        }
+    }
+}
+
+fn crate_name(dice: &mut Dice) -> String {
+    let kind = dice.pick(&["steady", "steady", "steady", "network", "clock"]).copied().unwrap_or("steady");
+    format!("{kind}-{}", dice.below(CRATES_OF_A_KIND))
+}
+
+fn order(world: &World, dice: &mut Dice) -> Event {
+    let waiting = world.waiting.len();
+    let lose = if dice.once_in(8) { dice.below(waiting + 1) } else { 0 };
+    let step_ms = match dice.below(20) {
+        0 => 60_000 + dice.below(140_000),
+        1..=3 => 5_000 + dice.below(20_000),
+        _ => 1 + dice.below(2_000),
+    };
+    Event::Order { take: dice.below(waiting + 1), repeat: dice.below(8) / 6, lose, step_ms: step_ms as u64 }
+}

@@ -1,0 +1,4 @@
+//! The simulation, tested: a small fixed sample of seeds, and each invariant seen to fail.
+
+mod planted;
+mod sample;

@@ -1,0 +1,86 @@
+//! An invariant that nobody has seen fail is a hope: each one is shown a bug that it must report.
+
+use synchronicity_sim::plant::Plant;
+use synchronicity_sim::run::{Options, run};
+
+/// Runs seeds with the bug until one breaks this invariant.
+fn reports(plant: Plant, invariant: &'static str) {
+    let options = Options { steps: 300, plant: Some(plant), heed: Some(invariant), ..Options::default() };
+    let seen = (0..80).any(|seed| run(seed, &options).is_err());
+    assert!(seen, "invariant_{invariant} did not report {plant:?}");
+}
+
+#[test]
+fn a_node_that_loses_a_command_breaks_agreement() {
+    reports(Plant::LosesACommand, "same_height_same_log");
+}
+
+#[test]
+fn a_node_that_loses_a_block_in_a_crash_shrinks_its_log() {
+    reports(Plant::LosesABlock, "the_log_only_grows");
+}
+
+#[test]
+fn a_node_that_loses_a_block_in_a_crash_does_not_come_back_as_it_was() {
+    reports(Plant::LosesABlock, "a_restart_restores");
+}
+
+#[test]
+fn cosigners_that_do_not_look_publish_what_no_client_accepts() {
+    reports(Plant::CosignsAnyRoot, "published_entries_verify");
+}
+
+#[test]
+fn a_second_root_for_one_size_is_seen() {
+    reports(Plant::CosignsTwice, "nothing_is_cosigned_twice");
+}
+
+#[test]
+fn a_forgotten_journal_seals_twice() {
+    reports(Plant::ForgetsTheJournal, "nobody_honest_seals_twice");
+}
+
+#[test]
+fn an_early_reveal_lets_others_seal_after_it() {
+    reports(Plant::RevealsEarly, "nobody_seals_after_an_opening");
+}
+
+#[test]
+fn an_early_reveal_is_a_fault_of_its_author() {
+    reports(Plant::RevealsEarly, "nobody_honest_is_at_fault");
+}
+
+#[test]
+fn seals_that_are_never_dropped_grow_without_bound() {
+    reports(Plant::NeverPrunes, "state_is_bounded");
+}
+
+#[test]
+fn a_lower_threshold_agrees_with_too_few() {
+    reports(Plant::LowersTheThreshold, "agreement_needs_threshold");
+}
+
+#[test]
+fn a_lower_threshold_lets_colluders_name_false_hashes() {
+    reports(Plant::LowersTheThreshold, "never_false_hashes");
+}
+
+#[test]
+fn a_copy_that_opens_is_seen() {
+    reports(Plant::CountsCopies, "no_seal_opens_for_another");
+}
+
+#[test]
+fn an_entry_that_claims_what_its_openings_do_not_say_is_not_read() {
+    reports(Plant::ClaimsReproduced, "every_entry_reads");
+}
+
+#[test]
+fn a_clock_that_stalls_leaves_requests_open() {
+    reports(Plant::StallsTime, "every_request_concludes");
+}
+
+#[test]
+fn a_group_that_publishes_nothing_does_not_work() {
+    reports(Plant::LosesCosignatures, "the_group_still_works");
+}
