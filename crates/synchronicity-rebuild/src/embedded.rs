@@ -26,9 +26,10 @@ use crate::room::{self, Plan};
 use crate::sandbox::{BUILD_USER, Finished, Job, Sandbox, SandboxError, Watch};
 
 /// Runs builds in namespaces of their own.
-pub(crate) struct EmbeddedSandbox {
-    /// This executable, which becomes the build's first process.
-    pub(crate) program: PathBuf,
+#[derive(Debug, Clone)]
+pub struct EmbeddedSandbox {
+    /// The executable that becomes the build's first process: it must call [`worker::main`](crate::worker::main) first.
+    pub program: PathBuf,
 }
 
 /// How the first process of a build ended.

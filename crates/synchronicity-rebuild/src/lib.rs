@@ -20,7 +20,7 @@ mod diagnose;
 mod docker;
 mod docker_shim;
 pub mod download;
-mod embedded;
+pub mod embedded;
 mod fingerprint;
 pub mod fixture;
 mod folder;

@@ -105,7 +105,7 @@ fn disk(dir: &Path) -> State {
     let Some(stat) = dir.ancestors().chain([Path::new(".")]).find_map(|path| statvfs(path).ok()) else {
         return State::Bad(format!("the free space for {} cannot be read", dir.display()));
     };
-    let free = u64::from(stat.blocks_available()) * u64::from(stat.fragment_size());
+    let free = stat.blocks_available() * stat.fragment_size();
     let text = format!("{:.1} GB free for {}", free as f64 / 1e9, dir.display());
     if free >= DISK_FREE_BYTES_MIN {
         State::Good(text)

@@ -1,0 +1,263 @@
+//! Real crates through whole benches, in both sandboxes.
+#![allow(clippy::unwrap_used, reason = "a trial that panics is a failed trial, as in any test")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use libtest_mimic::{Failed, Trial};
+use synchronicity_rebuild::bench::{Bench, BenchError, BenchOptions, SandboxChoice, StartError};
+use synchronicity_rebuild::host_cargo::HostCargo;
+use synchronicity_rebuild::image::Docker;
+use synchronicity_rebuild::recipe::{Options, Pinned, pin};
+use synchronicity_rebuild::running::{BuildEvent, Outcome};
+use synchronicity_rebuild::source::Depot;
+use synchronicity_verify::digest::Digest;
+use synchronicity_verify::request::{Environment, Products};
+use synchronicity_verify::result::{BuildResult, Failure};
+
+type Answer = Result<(), Failed>;
+
+pub(crate) fn trials() -> Vec<Trial> {
+    let docker = Docker::find().and_then(|docker| docker.layer());
+    if let Err(error) = &docker {
+        eprintln!("SKIPPED: builds in Docker are not tested: {error}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let embedded = Bench::open(folder.path(), &options(SandboxChoice::Embedded));
+    if let Err(error) = &embedded {
+        eprintln!("SKIPPED: builds in the embedded sandbox are not tested: {error}");
+    }
+    let (no_docker, no_embedded) = (docker.is_err(), embedded.is_err());
+    let mut trials = Vec::new();
+    let mut both = |name: &str, test: fn(SandboxChoice) -> Answer| {
+        let trial = |sandbox: &str, choice| Trial::test(format!("{sandbox}::{name}"), move || test(choice));
+        trials.push(trial("docker", SandboxChoice::Docker).with_ignored_flag(no_docker));
+        trials.push(trial("embedded", SandboxChoice::Embedded).with_ignored_flag(no_embedded));
+    };
+    both("a_binary_with_a_published_lock_builds_twice_to_the_same_bytes", hexyl);
+    both("a_library_without_a_lock_builds", library);
+    both("a_crate_that_needs_the_network_fails_by_that_name", network);
+    both("a_build_past_its_time_fails_by_that_name", time);
+    both("a_build_that_prints_too_much_fails_by_that_name", transcript);
+    both("a_killed_build_leaves_nothing_behind", killed);
+    both("a_request_for_another_environment_or_toolchain_is_refused", pins);
+    trials.push(
+        Trial::test("builds::both_sandboxes_leave_the_same_names", agreement)
+            .with_ignored_flag(no_docker || no_embedded),
+    );
+    trials.push(Trial::test("docker::the_container_is_hardened", hardening).with_ignored_flag(no_docker));
+    trials.push(
+        Trial::test("embedded::a_bench_is_opened_by_one_program_at_a_time", one_program).with_ignored_flag(no_embedded),
+    );
+    trials
+}
+
+/// Toolchain, crates and downloads are fetched once for all trials, as several nodes of one machine do.
+fn options(choice: SandboxChoice) -> BenchOptions {
+    let shared = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("shared");
+    BenchOptions { choice, shared: Some(shared), program: None }
+}
+
+struct Workshop {
+    folder: tempfile::TempDir,
+    bench: Bench,
+}
+
+impl Workshop {
+    fn open(choice: SandboxChoice) -> Result<Self, Failed> {
+        let folder = tempfile::tempdir()?;
+        let bench = Bench::open(folder.path(), &options(choice))?;
+        Ok(Self { folder, bench })
+    }
+
+    fn pin(&self, spec: &str, change: impl FnOnce(&mut Options)) -> Result<Pinned, Failed> {
+        let depot = Depot::open(&self.bench.depot_dir(), HostCargo::in_sysroot(&self.bench.sysroot())?)?;
+        let mut options = Options::default();
+        change(&mut options);
+        Ok(pin(&depot, &spec.parse()?, &self.bench.toolchain(), &self.bench.environment(), &options)?)
+    }
+
+    fn build(&self, pinned: &Pinned) -> Result<Outcome, Failed> {
+        let running = self.bench.start(&pinned.request, &pinned.lock)?;
+        let mut compiled = 0;
+        while let Some(event) = running.recv() {
+            match event {
+                BuildEvent::Fetching => {}
+                BuildEvent::Building { .. } => compiled += 1,
+                BuildEvent::Broken(reason) => return Err(reason.into()),
+                BuildEvent::Finished(outcome) => {
+                    assert!(compiled > 0, "a build without a sign of life");
+                    assert!(outcome.transcript.is_file());
+                    assert_eq!(running.recv(), None, "nothing comes after the last event");
+                    return Ok(outcome);
+                }
+            }
+        }
+        Err("the events ended without a result".into())
+    }
+
+    /// What a build leaves on the bench: its transcript and its artifacts.
+    fn left(&self) -> Vec<String> {
+        let builds = fs::read_dir(self.folder.path().join("builds")).unwrap().flatten();
+        let entries = builds.flat_map(|build| fs::read_dir(build.path()).unwrap().flatten());
+        let mut names: Vec<_> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    }
+
+    /// Containers of this bench, running or not.
+    fn containers(&self) -> Vec<String> {
+        let id = fs::read_to_string(self.folder.path().join("bench-id")).unwrap();
+        let filter = format!("label=synchronicity.owner={id}");
+        let output = Command::new("docker").args(["ps", "-aq", "--filter", &filter]).output();
+        let Ok(output) = output else { return Vec::new() };
+        String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect()
+    }
+}
+
+fn fixture(name: &str) -> String {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name).display().to_string()
+}
+
+fn names(outcome: &Outcome) -> Vec<String> {
+    let artifacts = outcome.result.artifacts().map(|artifacts| artifacts.iter());
+    artifacts.into_iter().flatten().map(|artifact| artifact.name.to_string()).collect()
+}
+
+fn hexyl(choice: SandboxChoice) -> Answer {
+    let workshop = Workshop::open(choice)?;
+    let pinned = workshop.pin("hexyl@0.17.0", |_| {})?;
+    let started = Instant::now();
+    let first = workshop.build(&pinned)?;
+    let seconds = started.elapsed().as_secs_f32();
+    assert_eq!(names(&first), ["hexyl"]);
+    let artifact = &first.result.artifacts().unwrap().as_slice()[0];
+    eprintln!("hexyl in {choice:?}: {seconds:.1} s, {} bytes, {}", artifact.size, artifact.sha256);
+    let program = first.artifacts_dir.clone().unwrap().join("hexyl");
+    assert_eq!(Digest::of(&fs::read(&program)?), artifact.sha256);
+    assert!(Command::new(&program).arg("--version").output()?.stdout.starts_with(b"hexyl 0.17.0"));
+    assert_eq!(workshop.left(), ["artifacts", "transcript.txt"]);
+    // Another bench is another folder, another container and another moment.
+    assert_eq!(Workshop::open(choice)?.build(&pinned)?.result, first.result);
+    Ok(())
+}
+
+fn library(choice: SandboxChoice) -> Answer {
+    let workshop = Workshop::open(choice)?;
+    let pinned = workshop.pin(&fixture("library-without-lock"), |it| it.products = Some(Products::Library))?;
+    let outcome = workshop.build(&pinned)?;
+    assert_eq!(names(&outcome), ["liblibrary_without_lock.rlib", "liblibrary_without_lock.rmeta"]);
+    assert_eq!(Workshop::open(choice)?.build(&pinned)?.result, outcome.result);
+    Ok(())
+}
+
+fn network(choice: SandboxChoice) -> Answer {
+    let workshop = Workshop::open(choice)?;
+    let outcome = workshop.build(&workshop.pin(&fixture("needs-network"), |_| {})?)?;
+    assert_eq!(outcome.result, BuildResult::Failed(Failure::Network), "{}", fs::read_to_string(&outcome.transcript)?);
+    assert_eq!(outcome.artifacts_dir, None);
+    Ok(())
+}
+
+fn time(choice: SandboxChoice) -> Answer {
+    let workshop = Workshop::open(choice)?;
+    let outcome = workshop.build(&workshop.pin("hexyl@0.17.0", |it| it.limits.time_seconds = 2)?)?;
+    assert_eq!(outcome.result, BuildResult::Failed(Failure::Time));
+    assert_eq!(workshop.containers(), [""; 0]);
+    Ok(())
+}
+
+fn transcript(choice: SandboxChoice) -> Answer {
+    let workshop = Workshop::open(choice)?;
+    let outcome = workshop.build(&workshop.pin("hexyl@0.17.0", |it| it.limits.transcript_bytes = 100)?)?;
+    assert_eq!(outcome.result, BuildResult::Failed(Failure::Transcript));
+    assert!(fs::read_to_string(&outcome.transcript)?.contains("exceeds its limit of 100 bytes"));
+    Ok(())
+}
+
+fn killed(choice: SandboxChoice) -> Answer {
+    let workshop = Workshop::open(choice)?;
+    let pinned = workshop.pin("hexyl@0.17.0", |_| {})?;
+    let running = workshop.bench.start(&pinned.request, &pinned.lock)?;
+    while let Some(event) = running.recv() {
+        match event {
+            BuildEvent::Building { compiled } if !compiled.is_empty() => running.kill(),
+            BuildEvent::Broken(reason) => assert!(reason.contains("killed"), "{reason}"),
+            BuildEvent::Finished(outcome) => return Err(format!("it ended in spite of the kill: {outcome:?}").into()),
+            _ => {}
+        }
+    }
+    assert_eq!(workshop.containers(), [""; 0]);
+    let target = workshop.folder.path().display().to_string();
+    let left = Command::new("pgrep").args(["-f", &target]).output()?;
+    assert_eq!(String::from_utf8_lossy(&left.stdout), "", "processes of the build are left");
+    // The next build of the same request starts from nothing.
+    assert_eq!(names(&workshop.build(&pinned)?), ["hexyl"]);
+    assert_eq!(workshop.left(), ["artifacts", "transcript.txt"]);
+    Ok(())
+}
+
+fn pins(choice: SandboxChoice) -> Answer {
+    let workshop = Workshop::open(choice)?;
+    let pinned = workshop.pin(&fixture("plain-binary"), |_| {})?;
+    let mut other = pinned.request.clone();
+    other.environment = Environment::Host { fingerprint: Digest::of(b"another host") };
+    assert!(matches!(workshop.bench.start(&other, &pinned.lock), Err(StartError::Pin { .. })));
+    let mut other = pinned.request.clone();
+    other.toolchain.commit = "0".repeat(40);
+    assert!(matches!(workshop.bench.start(&other, &pinned.lock), Err(StartError::Pin { .. })));
+    Ok(())
+}
+
+fn agreement() -> Answer {
+    let build = |choice| -> Result<Outcome, Failed> {
+        let workshop = Workshop::open(choice)?;
+        workshop.build(&workshop.pin(&fixture("plain-binary"), |_| {})?)
+    };
+    let (docker, embedded) = (build(SandboxChoice::Docker)?, build(SandboxChoice::Embedded)?);
+    assert_eq!(names(&docker), ["plain-binary"]);
+    assert_eq!(names(&docker), names(&embedded));
+    eprintln!("plain-binary has the same bytes in both sandboxes: {}", docker.result == embedded.result);
+    Ok(())
+}
+
+fn one_program() -> Answer {
+    let workshop = Workshop::open(SandboxChoice::Embedded)?;
+    let second = Bench::open(workshop.folder.path(), &options(SandboxChoice::Embedded));
+    assert!(matches!(second, Err(BenchError::InUse(_))));
+    Ok(())
+}
+
+/// What Docker itself says about a container while its build runs.
+fn hardening() -> Answer {
+    let workshop = Workshop::open(SandboxChoice::Docker)?;
+    let pinned = workshop.pin("hexyl@0.17.0", |_| {})?;
+    let running = workshop.bench.start(&pinned.request, &pinned.lock)?;
+    while !matches!(running.recv().ok_or("no build")?, BuildEvent::Building { compiled } if !compiled.is_empty()) {}
+    let containers = workshop.containers();
+    assert_eq!(containers.len(), 1);
+    let output = Command::new("docker").args(["inspect", &containers[0]]).output()?;
+    let inspected: serde_json::Value = serde_json::from_slice(&output.stdout)?;
+    let (host, config) = (&inspected[0]["HostConfig"], &inspected[0]["Config"]);
+    let limits = pinned.request.limits;
+    assert_eq!(host["NetworkMode"], "none");
+    assert_eq!(host["ReadonlyRootfs"], true);
+    assert_eq!(host["Privileged"], false);
+    assert_eq!(host["CapDrop"][0], "ALL");
+    assert_eq!(host["SecurityOpt"][0], "no-new-privileges");
+    assert_eq!(host["PidsLimit"], limits.processes);
+    assert_eq!(host["Memory"], limits.memory_bytes);
+    assert_eq!(host["MemorySwap"], limits.memory_bytes);
+    assert_eq!(config["Hostname"], "builder");
+    assert!(config["User"].as_str().is_some_and(|user| !user.is_empty() && !user.starts_with("0:")));
+    let mounts = inspected[0]["Mounts"].as_array().ok_or("no mounts")?;
+    let mut writable = mounts.iter().filter(|mount| mount["RW"] == true).map(|mount| &mount["Destination"]);
+    assert_eq!(writable.next().ok_or("no target")?, "/opt/rustwide/target");
+    assert_eq!(writable.next(), None, "only the target can be written");
+    let processes = Command::new("docker").args(["top", &containers[0], "-o", "uid"]).output()?;
+    let owners = String::from_utf8_lossy(&processes.stdout).into_owned();
+    assert!(!owners.lines().any(|owner| owner.trim() == "0"), "a process of the build is root: {owners}");
+    Ok(())
+}

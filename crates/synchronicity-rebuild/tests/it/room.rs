@@ -1,0 +1,185 @@
+//! What a build can see and do in the embedded sandbox, tried by shell commands in its place.
+#![allow(clippy::unwrap_used, reason = "a trial that panics is a failed trial, as in any test")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use libtest_mimic::{Failed, Trial};
+use synchronicity_rebuild::embedded::EmbeddedSandbox;
+use synchronicity_rebuild::sandbox::{Finished, Job, Sandbox};
+use synchronicity_verify::request::Limits;
+use synchronicity_verify::result::Failure;
+
+type Answer = Result<(), Failed>;
+
+pub(crate) fn trials() -> Vec<Trial> {
+    let works = Room::new().run("true").is_ok();
+    if !works {
+        eprintln!("SKIPPED: this machine allows no user namespaces, so the embedded sandbox is not tested");
+    }
+    let trial = |name: &str, test: fn() -> Answer| Trial::test(format!("room::{name}"), test).with_ignored_flag(!works);
+    vec![
+        trial("the_fixed_paths_and_names_are_what_a_build_sees", names),
+        trial("only_the_target_and_the_private_temporary_folder_can_be_written", writing),
+        trial("nothing_of_the_hosts_users_is_visible", hidden),
+        trial("there_is_no_network", network),
+        trial("a_build_has_no_rights_and_cannot_get_any", rights),
+        trial("a_process_left_behind_is_gone_when_the_build_has_ended", leftovers),
+        trial("each_limit_ends_the_build_with_its_own_failure", limits),
+        trial("a_build_that_is_stopped_by_its_watcher_ends_at_once", stopped),
+    ]
+}
+
+struct Room {
+    folder: tempfile::TempDir,
+    limits: Limits,
+}
+
+/// How a command ended and what it printed.
+type Ran = (Finished, Vec<String>);
+
+impl Room {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["source", "cargo-home", "rustup-home", "scratch", "target"] {
+            fs::create_dir(folder.path().join(name)).unwrap();
+        }
+        let limits = Limits {
+            memory_bytes: 1 << 30,
+            time_seconds: 60,
+            disk_bytes: 1 << 30,
+            processes: 100,
+            transcript_bytes: 1 << 20,
+            jobs: 1,
+        };
+        Self { folder, limits }
+    }
+
+    fn job(&self, command: &str) -> Job {
+        let part = |name: &str| self.folder.path().join(name);
+        Job {
+            source: part("source"),
+            cargo_home: part("cargo-home"),
+            rustup_home: part("rustup-home"),
+            scratch: part("scratch"),
+            target: part("target"),
+            command: ["/bin/sh", "-c", command].map(String::from).to_vec(),
+            env: BTreeMap::from([("PATH".to_owned(), "/usr/bin:/bin".to_owned())]),
+            limits: self.limits,
+        }
+    }
+
+    fn run(&self, command: &str) -> Result<Ran, Failed> {
+        let mut lines = Vec::new();
+        let sandbox = EmbeddedSandbox { program: std::env::current_exe()? };
+        let finished = sandbox.build(&self.job(command), &mut |line| {
+            lines.push(line.to_owned());
+            ControlFlow::Continue(())
+        })?;
+        Ok((finished, lines))
+    }
+}
+
+fn prints(command: &str) -> String {
+    Room::new().run(command).unwrap().1.join("\n")
+}
+
+fn names() -> Answer {
+    assert_eq!(
+        prints("pwd; hostname; id -u; id -g; echo $PATH; env | wc -l; umask"),
+        "/opt/rustwide/workdir\nbuilder\n59999\n59999\n/usr/bin:/bin\n2\n0022"
+    );
+    assert_eq!(prints("echo out; echo err >&2"), "out\nerr");
+    assert_eq!(Room::new().run("exit 3")?.0, Finished::Failed);
+    Ok(())
+}
+
+fn writing() -> Answer {
+    let room = Room::new();
+    let places = "/opt/rustwide/workdir /opt/rustwide/cargo-home /opt/rustwide/rustup-home /opt/rustwide / /usr /etc \
+                  /dev /usr/local /opt/rustwide/target /tmp";
+    let (_, lines) = room.run(&format!("for p in {places}; do touch $p/x 2>/dev/null && echo $p; done"))?;
+    assert_eq!(lines, ["/opt/rustwide/target", "/tmp"]);
+    assert!(room.folder.path().join("target/x").exists());
+    assert!(!Path::new("/tmp/x").exists());
+    assert_eq!(prints("echo 1 > /proc/sys/kernel/core_pattern && echo changed").lines().last().unwrap_or(""), {
+        "/bin/sh: 1: cannot create /proc/sys/kernel/core_pattern: Permission denied"
+    });
+    Ok(())
+}
+
+fn hidden() -> Answer {
+    assert_eq!(prints("ls /"), "bin\ndev\netc\nlib\nlib64\nopt\nproc\nsbin\ntmp\nusr".replace("lib64", &lib64()));
+    assert_eq!(prints("ls /home /root /var /run /mnt /sys 2>/dev/null; cat /etc/shadow 2>/dev/null; ls /tmp"), "");
+    assert_eq!(prints("ls /proc | grep -c '^[0-9]'"), "3", "the shell, ls and grep");
+    Ok(())
+}
+
+/// Which folders of libraries there are depends on the host.
+fn lib64() -> String {
+    let there = ["lib32", "lib64", "libx32"].into_iter().filter(|name| Path::new("/").join(name).exists());
+    there.collect::<Vec<_>>().join("\n")
+}
+
+fn network() -> Answer {
+    assert_eq!(prints("cat /proc/net/dev | tail -n +3 | cut -d: -f1 | tr -d ' '"), "lo");
+    assert_eq!(prints("tail -n +2 /proc/net/route | wc -l"), "0", "there is a route");
+    Ok(())
+}
+
+fn rights() -> Answer {
+    let status = prints("grep -E '^(CapEff|CapPrm|CapAmb|NoNewPrivs)' /proc/self/status");
+    for line in ["CapEff:\t0000000000000000", "CapPrm:\t0000000000000000", "NoNewPrivs:\t1"] {
+        assert!(status.contains(line), "{status}");
+    }
+    let outside = prints("tail -n 1 /proc/self/uid_map");
+    assert!(!outside.trim_end().ends_with(" 0          1"), "the build is root outside: {outside}");
+    Ok(())
+}
+
+fn leftovers() -> Answer {
+    let room = Room::new();
+    let late = "setsid sh -c 'sleep 1; echo late > /opt/rustwide/target/late' >/dev/null 2>&1 & sleep 0.2";
+    assert_eq!(room.run(late)?.0, Finished::Succeeded);
+    std::thread::sleep(Duration::from_millis(1500));
+    assert!(!room.folder.path().join("target/late").exists(), "a process outlived the build");
+    // One that keeps the output open must not keep the build open.
+    let started = Instant::now();
+    assert_eq!(room.run("setsid sleep 30 & true")?.0, Finished::Succeeded);
+    assert!(started.elapsed() < Duration::from_secs(10));
+    Ok(())
+}
+
+fn limits() -> Answer {
+    let ended = |change: fn(&mut Limits), command: &str| {
+        let mut room = Room::new();
+        change(&mut room.limits);
+        room.run(command).unwrap().0
+    };
+    assert_eq!(ended(|it| it.time_seconds = 1, "sleep 30"), Finished::Stopped(Failure::Time));
+    // Four processes that are each within the limit.
+    let hungry = "for i in 1 2 3 4; do perl -e '$x = \"x\" x 30_000_000; sleep 30' & done; wait";
+    assert_eq!(ended(|it| it.memory_bytes = 80 << 20, hungry), Finished::Stopped(Failure::Memory));
+    let many = "for i in $(seq 40); do sleep 30 & done; wait";
+    assert!(matches!(ended(|it| it.processes = 20, many), Finished::Stopped(Failure::Processes) | Finished::Failed));
+    let large = "for i in $(seq 40); do head -c 1000000 /dev/zero > /opt/rustwide/target/$i; done; sleep 30";
+    assert_eq!(ended(|it| it.disk_bytes = 20 << 20, large), Finished::Stopped(Failure::Disk));
+    Ok(())
+}
+
+fn stopped() -> Answer {
+    let room = Room::new();
+    let started = Instant::now();
+    let sandbox = EmbeddedSandbox { program: std::env::current_exe()? };
+    let finished =
+        sandbox.build(&room.job("while true; do echo spam; done"), &mut |_| ControlFlow::Break(Failure::Transcript))?;
+    assert_eq!(finished, Finished::Stopped(Failure::Transcript));
+    assert!(started.elapsed() < Duration::from_secs(10));
+    let left = Command::new("pgrep").args(["-f", "echo spam"]).output()?;
+    assert_eq!(String::from_utf8_lossy(&left.stdout).lines().count(), 0);
+    Ok(())
+}
