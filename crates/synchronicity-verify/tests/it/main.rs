@@ -5,6 +5,7 @@ mod bits;
 mod canonical;
 mod catalogue;
 mod entry;
+mod interop;
 mod merkle;
 mod note;
 mod policy;
