@@ -113,7 +113,7 @@ pub enum EntryError {
     /// Too many or no members, or not in order, or one twice.
     #[error("log entry: members must be 1 to {MEMBERS_MAX}, sorted, each once")]
     Members,
-    /// A member's key name that no key can have, or that another member has.
+    /// A member's key name that no key can have.
     #[error("log entry: member {builder}: {source}")]
     MemberName {
         /// The member.
