@@ -5,6 +5,7 @@ mod bits;
 mod canonical;
 mod catalogue;
 mod entry;
+mod floor;
 mod interop;
 mod merkle;
 mod note;
