@@ -58,12 +58,12 @@ impl Reporter for Outlet {
 
     fn report(&mut self, update: Self::Activity) -> Feedback {
         match update {
-            Update::Tip(round, height, _) => {
-                self.sightings.finalized(height.get(), round.view().get());
+            Update::Tip(_, height, _) => {
+                self.sightings.finalized(height.get());
                 Feedback::Ok
             }
             Update::Block(block, acknowledgement) => {
-                self.sightings.finalized(block.height().get(), 0);
+                self.sightings.finalized(block.height().get());
                 // A refused block drops its acknowledgement, which stops the engine: it is never lost silently.
                 match self.blocks.try_send((block, acknowledgement)) {
                     Ok(()) => Feedback::Ok,
@@ -75,12 +75,17 @@ impl Reporter for Outlet {
 }
 
 impl Deliveries {
-    /// Executes blocks until the engine ends, which closes the channel, or until one cannot be executed.
+    /// Executes blocks until the engine ends, which closes the channel, or until one cannot be executed. What the chain
+    /// was told to be executed, and the node does not remember, comes first: a member that lags cannot vote, so the
+    /// next final block may never come before.
     pub(crate) async fn run<X: Executor>(
         mut self,
         local: &Local<X>,
         chain: &Mailbox<Scheme, Standard<Block>>,
     ) -> Result<(), DeliveryError> {
+        if let Some(processed) = chain.get_processed().await {
+            catch_up(local, chain, processed.height().get().saturating_add(1)).await?;
+        }
         while let Some((block, acknowledgement)) = self.0.recv().await {
             let block = block.inner();
             catch_up(local, chain, block.height).await?;

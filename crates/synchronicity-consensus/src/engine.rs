@@ -13,6 +13,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::future::pending;
 use std::sync::Arc;
 
 use commonware_consensus::simplex::scheme::ed25519::Scheme;
@@ -29,9 +30,10 @@ use tokio::sync::{mpsc, watch};
 
 use crate::block::Block;
 use crate::executor::Executor;
+use crate::hearing::{Listening, Watcher};
 use crate::local::Local;
 use crate::network::Network;
-use crate::sightings::{Key, Watcher, key_of};
+use crate::sightings::{Key, key_of};
 use crate::{chain, delivery, gossip, storage, vote};
 
 /// Everything about a member that its engine needs and the network does not carry.
@@ -119,17 +121,22 @@ where
         folder: member.folder.clone(),
         blocker: network.blocker,
         local: member.local.clone(),
-        watcher: Watcher::new(context.child("watcher"), member.local.sightings.clone(), keys),
+        watcher: Watcher::new(member.local.sightings.clone(), keys),
     };
-    let links =
-        vote::Links { votes: network.votes, certificates: network.certificates, fetched: network.fetched_certificates };
+    let (votes, heard_votes) = network.votes;
+    let links = vote::Links {
+        votes,
+        heard_votes: Listening::new(heard_votes, context.child("listening"), member.local.sightings.clone()),
+        certificates: network.certificates,
+        fetched: network.fetched_certificates,
+    };
     let mut voter = vote::start(&context, setup, links);
     let local = member.local.clone();
     let mut delivery = context.child("delivery").spawn(|_| async move { deliveries.run(&local, &chain).await });
-    let mut shutdown = member.shutdown.clone();
+    let shutdown = asked_to_end(member.shutdown.clone());
     let mut talk = context.child("gossip").spawn(|context| talk(context, member, network.commands, network.statements));
     select! {
-        _ = shutdown.wait_for(|wanted| *wanted) => Stopped::Shutdown,
+        _ = shutdown => Stopped::Shutdown,
         ended = &mut delivery => Stopped::Failed(match ended {
             Ok(Err(error)) => error.to_string(),
             other => format!("the delivery of blocks ended: {other:?}"),
@@ -137,6 +144,13 @@ where
         ended = &mut keeper => Stopped::Failed(format!("the keeper of the chain ended: {ended:?}")),
         ended = &mut voter => Stopped::Failed(format!("the voter ended: {ended:?}")),
         ended = &mut talk => Stopped::Failed(format!("the gossip ended: {ended:?}")),
+    }
+}
+
+/// Resolves when a handle asks for the end; never if all handles are gone.
+async fn asked_to_end(mut shutdown: watch::Receiver<bool>) {
+    if shutdown.wait_for(|wanted| *wanted).await.is_err() {
+        pending::<()>().await;
     }
 }
 

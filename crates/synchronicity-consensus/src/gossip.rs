@@ -6,6 +6,7 @@
 //! of somebody else is refused, and each author has his own quota of the mempool.
 
 use std::collections::BTreeMap;
+use std::future::pending;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -143,7 +144,7 @@ pub(crate) async fn hear_statements(
     }
 }
 
-/// Tells every other member what the node hands in, until the node has dropped its end.
+/// Tells every other member what the node hands in. Never ends: a node that has dropped its end has nothing to tell.
 pub(crate) async fn tell_statements(
     mut statements: mpsc::Receiver<Arc<[u8]>>,
     mut network: impl Sender<PublicKey = PublicKey>,
@@ -151,4 +152,5 @@ pub(crate) async fn tell_statements(
     while let Some(statement) = statements.recv().await {
         network.send(Recipients::All, statement.to_vec(), false);
     }
+    pending().await
 }

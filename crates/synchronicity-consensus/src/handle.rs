@@ -40,11 +40,11 @@ pub type Statements = mpsc::Receiver<(usize, Vec<u8>)>;
 pub struct ChainStatus {
     /// Height of the last block that the node executed.
     pub height: u64,
-    /// Highest view in which anybody was seen to vote.
+    /// Highest view of which a certificate was seen since the start.
     pub view: u64,
     /// Time of the block at `height`, in milliseconds since 1970.
     pub time_ms: u64,
-    /// Consensus keys of the other members that were heard of in the last views.
+    /// Consensus keys of the other members that were heard of within the time that the longest view takes.
     pub connected: Vec<[u8; 32]>,
     /// Commands that wait to be ordered.
     pub mempool: usize,

@@ -19,7 +19,7 @@
 //! | `delivery.rs`, `executor.rs` | how final blocks are executed, and what the node promises |
 //! | `chain.rs`, `storage.rs` | fetching and keeping blocks |
 //! | `vote.rs` | the voter's settings |
-//! | `sightings.rs` | what is seen of the other members and of their clocks |
+//! | `sightings.rs`, `hearing.rs` | what is seen of the other members and of their clocks |
 //! | `network.rs` | channels, quotas, encrypted links |
 //! | `engine.rs`, `local.rs`, `application.rs` | the wiring |
 //! | `start.rs`, `handle.rs` | the node's side |
@@ -33,6 +33,7 @@ mod engine;
 mod executor;
 mod gossip;
 mod handle;
+mod hearing;
 mod local;
 mod mempool;
 mod network;

@@ -1,15 +1,11 @@
 //! What this member sees of the others: who speaks, how far the chain is, and how its clock compares with theirs.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use commonware_actor::Feedback;
-use commonware_consensus::simplex::scheme::ed25519::Scheme;
-use commonware_consensus::simplex::types::{Activity, Attributable};
-use commonware_consensus::{Reporter, Viewable};
-use commonware_cryptography::{ed25519, sha256};
-use commonware_runtime::Clock;
+use commonware_cryptography::ed25519;
+use synchronicity_verify::digest::Digest;
 
 /// A member's consensus public key.
 pub(crate) type Key = [u8; 32];
@@ -17,7 +13,7 @@ pub(crate) type Key = [u8; 32];
 /// The collected observations of one engine.
 pub(crate) struct Sightings {
     seen: Mutex<Seen>,
-    /// A member counts as connected while its last vote is younger than this.
+    /// A member counts as connected while its last message is younger than this.
     fresh: Duration,
 }
 
@@ -35,24 +31,30 @@ impl Sightings {
         Self { seen: Mutex::default(), fresh }
     }
 
-    /// A vote of `member` arrived.
-    fn heard(&self, member: Key, now: SystemTime, view: u64) {
+    /// A message of `member` arrived.
+    pub(crate) fn heard(&self, member: Key, now: SystemTime) {
+        self.lock().heard.insert(member, now);
+    }
+
+    /// The group certified something about `view`.
+    pub(crate) fn certified(&self, view: u64) {
         let mut seen = self.lock();
-        seen.heard.insert(member, now);
         seen.view = seen.view.max(view);
     }
 
-    fn contradicted(&self, member: Key) {
+    pub(crate) fn contradicted(&self, member: Key) {
         if self.lock().contradictory.insert(member) {
             tracing::warn!(member = %hex(&member), "this member signed two contradictory votes for one view");
         }
     }
 
     /// A certificate shows that the block at `height` is final.
-    pub(crate) fn finalized(&self, height: u64, view: u64) {
+    pub(crate) fn finalized(&self, height: u64) {
         let mut seen = self.lock();
-        seen.final_height = seen.final_height.max(Some(height));
-        seen.view = seen.view.max(view);
+        // The first block is final by agreement, which shows nothing about the group.
+        if height > 0 {
+            seen.final_height = seen.final_height.max(Some(height));
+        }
     }
 
     /// A fresh proposal of `leader` carries `proposed_ms` while the local clock shows `now_ms`.
@@ -96,58 +98,6 @@ impl Sightings {
     }
 }
 
-/// Feeds [`Sightings`] from what the engine reports.
-pub(crate) struct Watcher<E> {
-    clock: Arc<E>,
-    sightings: Arc<Sightings>,
-    participants: Arc<Vec<Key>>,
-}
-
-impl<E> Clone for Watcher<E> {
-    fn clone(&self) -> Self {
-        Self { clock: self.clock.clone(), sightings: self.sightings.clone(), participants: self.participants.clone() }
-    }
-}
-
-impl<E: Clock> Watcher<E> {
-    /// `participants` are the keys in the order of the engine's participant indices.
-    pub(crate) fn new(clock: E, sightings: Arc<Sightings>, participants: Vec<Key>) -> Self {
-        Self { clock: Arc::new(clock), sightings, participants: Arc::new(participants) }
-    }
-
-    fn voted(&self, vote: &(impl Attributable + Viewable)) {
-        if let Some(key) = self.participants.get(usize::from(vote.signer())) {
-            self.sightings.heard(*key, self.clock.current(), vote.view().get());
-        }
-    }
-
-    fn contradicted(&self, evidence: &impl Attributable) {
-        if let Some(key) = self.participants.get(usize::from(evidence.signer())) {
-            self.sightings.contradicted(*key);
-        }
-    }
-}
-
-impl<E: Clock> Reporter for Watcher<E> {
-    type Activity = Activity<Scheme, sha256::Digest>;
-
-    fn report(&mut self, activity: Self::Activity) -> Feedback {
-        match &activity {
-            Activity::Notarize(vote) => self.voted(vote),
-            Activity::Nullify(vote) => self.voted(vote),
-            Activity::Finalize(vote) => self.voted(vote),
-            Activity::ConflictingNotarize(evidence) => self.contradicted(evidence),
-            Activity::ConflictingFinalize(evidence) => self.contradicted(evidence),
-            Activity::NullifyFinalize(evidence) => self.contradicted(evidence),
-            Activity::Notarization(_)
-            | Activity::Certification(_)
-            | Activity::Nullification(_)
-            | Activity::Finalization(_) => {}
-        }
-        Feedback::Ok
-    }
-}
-
 /// The 32 bytes of a consensus key.
 pub(crate) fn key_of(key: &ed25519::PublicKey) -> Key {
     let mut bytes = [0; 32];
@@ -156,7 +106,7 @@ pub(crate) fn key_of(key: &ed25519::PublicKey) -> Key {
 }
 
 pub(crate) fn hex(key: &Key) -> String {
-    synchronicity_verify::digest::Digest(*key).to_string()
+    Digest(*key).to_string()
 }
 
 #[cfg(test)]

@@ -24,8 +24,8 @@ use rand_core::CryptoRng;
 use crate::application::Application;
 use crate::chain::{Chain, EPOCH, EPOCH_BLOCKS, FETCH_RETRY, FETCH_TIMEOUT, MAILBOX, VIEWS_KEPT};
 use crate::executor::Executor;
+use crate::hearing::{Listening, Watcher};
 use crate::local::Local;
-use crate::sightings::Watcher;
 use crate::storage;
 
 /// How long a leader that is awake may take beyond the heartbeat: disks stall, machines are shared.
@@ -53,7 +53,7 @@ impl Patience {
 }
 
 /// What a voter is made of, besides links.
-pub(crate) struct Setup<E, X, B> {
+pub(crate) struct Setup<X, B> {
     pub(crate) scheme: Scheme,
     pub(crate) genesis: sha256::Digest,
     pub(crate) cache: CacheRef,
@@ -62,18 +62,19 @@ pub(crate) struct Setup<E, X, B> {
     pub(crate) folder: String,
     pub(crate) blocker: B,
     pub(crate) local: Arc<Local<X>>,
-    pub(crate) watcher: Watcher<E>,
+    pub(crate) watcher: Watcher,
 }
 
 /// The links of a voter: votes, certificates, and certificates that are asked for.
-pub(crate) struct Links<S, R> {
-    pub(crate) votes: (S, R),
+pub(crate) struct Links<E, S, R> {
+    pub(crate) votes: S,
+    pub(crate) heard_votes: Listening<E, R>,
     pub(crate) certificates: (S, R),
     pub(crate) fetched: (S, R),
 }
 
 /// Replays the journal of votes and starts to vote.
-pub(crate) fn start<E, X, S, R, B>(context: &E, setup: Setup<E, X, B>, links: Links<S, R>) -> Handle<()>
+pub(crate) fn start<E, X, S, R, B>(context: &E, setup: Setup<X, B>, links: Links<E, S, R>) -> Handle<()>
 where
     E: Clock + CryptoRng + Spawner + Storage + Metrics,
     X: Executor,
@@ -91,7 +92,8 @@ where
         automaton: application.clone(),
         relay: application.clone(),
         reporter: Reporters::from((application, setup.watcher)),
-        track_historical_votes: false,
+        // Otherwise a second vote that comes after the certificate is not noticed.
+        track_historical_votes: true,
         strategy: Sequential,
         partition: format!("{}{}", setup.folder, storage::VOTES),
         mailbox_size: MAILBOX,
@@ -109,5 +111,9 @@ where
         fetch_retry_delay: FETCH_RETRY,
         forward: ForwardPolicy::SilentVoters,
     };
-    simplex::Engine::new(context.child("simplex"), config).start(links.votes, links.certificates, links.fetched)
+    simplex::Engine::new(context.child("simplex"), config).start(
+        (links.votes, links.heard_votes),
+        links.certificates,
+        links.fetched,
+    )
 }

@@ -1,0 +1,88 @@
+//! Where [`Sightings`] come from: what the voter reports, and the votes as they arrive.
+
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use commonware_actor::Feedback;
+use commonware_consensus::simplex::scheme::ed25519::Scheme;
+use commonware_consensus::simplex::types::{Activity, Attributable};
+use commonware_consensus::{Reporter, Viewable};
+use commonware_cryptography::{ed25519, sha256};
+use commonware_p2p::{Message, Receiver};
+use commonware_runtime::Clock;
+
+use crate::sightings::{Key, Sightings, key_of};
+
+/// Listens to what the voter reports.
+#[derive(Clone)]
+pub(crate) struct Watcher {
+    sightings: Arc<Sightings>,
+    participants: Arc<Vec<Key>>,
+}
+
+impl Watcher {
+    /// `participants` are the keys in the order of the engine's participant indices.
+    pub(crate) fn new(sightings: Arc<Sightings>, participants: Vec<Key>) -> Self {
+        Self { sightings, participants: Arc::new(participants) }
+    }
+
+    fn contradicted(&self, evidence: &impl Attributable) {
+        if let Some(key) = self.participants.get(usize::from(evidence.signer())) {
+            self.sightings.contradicted(*key);
+        }
+    }
+}
+
+impl Reporter for Watcher {
+    type Activity = Activity<Scheme, sha256::Digest>;
+
+    fn report(&mut self, activity: Self::Activity) -> Feedback {
+        match &activity {
+            // Certificates only: a single member could vote for any view.
+            Activity::Notarization(certificate) => self.sightings.certified(certificate.view().get()),
+            Activity::Nullification(certificate) => self.sightings.certified(certificate.view().get()),
+            Activity::Finalization(certificate) => self.sightings.certified(certificate.view().get()),
+            Activity::ConflictingNotarize(evidence) => self.contradicted(evidence),
+            Activity::ConflictingFinalize(evidence) => self.contradicted(evidence),
+            Activity::NullifyFinalize(evidence) => self.contradicted(evidence),
+            Activity::Certification(_) | Activity::Notarize(_) | Activity::Nullify(_) | Activity::Finalize(_) => {}
+        }
+        Feedback::Ok
+    }
+}
+
+/// Notes who speaks on a channel. The voter does not report a vote that it has already, yet in a group that is halted
+/// the same votes again and again are all that members hear of each other.
+pub(crate) struct Listening<E, R> {
+    inner: R,
+    clock: E,
+    sightings: Arc<Sightings>,
+}
+
+impl<E, R> Listening<E, R> {
+    pub(crate) fn new(inner: R, clock: E, sightings: Arc<Sightings>) -> Self {
+        Self { inner, clock, sightings }
+    }
+}
+
+impl<E, R: fmt::Debug> fmt::Debug for Listening<E, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Listening").field(&self.inner).finish()
+    }
+}
+
+impl<E: Clock, R: Receiver<PublicKey = ed25519::PublicKey>> Receiver for Listening<E, R> {
+    type Error = R::Error;
+    type PublicKey = ed25519::PublicKey;
+
+    async fn recv(&mut self) -> Result<Message<Self::PublicKey>, Self::Error> {
+        let (sender, bytes) = self.inner.recv().await?;
+        self.sightings.heard(key_of(&sender), self.clock.current());
+        Ok((sender, bytes))
+    }
+
+    fn capacity(&self) -> NonZeroUsize {
+        self.inner.capacity()
+    }
+}

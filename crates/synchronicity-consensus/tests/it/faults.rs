@@ -1,0 +1,93 @@
+//! Members that are cut off or dead.
+
+use std::time::Duration;
+
+use synchronicity_consensus::simulation::run;
+
+use crate::cast::{Company, HEARTBEAT, ROAD, with_seed};
+use crate::ledger::assert_same_order;
+use crate::order::{all_have, assert_ordered_once, start_all, submit};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+#[test]
+fn a_member_that_was_cut_off_catches_up_when_the_partition_heals() {
+    with_seed(11, |seed| {
+        let company = Company::of(4);
+        run(seed, company.cast(), async |mut world| {
+            world.connect_all(ROAD).await;
+            let (handles, ledgers) = start_all(&mut world, &company).await;
+            let before = submit(&company, &handles, &[0, 1, 2, 3], 0);
+            assert!(world.until(MINUTE, || all_have(&ledgers, &before)).await);
+
+            world.cut(&[3], &[0, 1, 2]).await;
+            let height = ledgers[3].height();
+            let lonely = submit(&company, &handles, &[3], 1);
+            for number in 2..12 {
+                let commands = submit(&company, &handles, &[0, 1, 2], number);
+                assert!(world.until(MINUTE, || all_have(&ledgers[..3], &commands)).await, "{number}");
+            }
+            assert!(ledgers[3].height() <= height + 2, "it executed blocks that nobody could send it");
+            assert!(!ledgers[0].has(&lonely[0]));
+            assert!(handles[3].status().connected.is_empty());
+
+            world.connect_all(ROAD).await;
+            let after = submit(&company, &handles, &[0, 1, 2], 12);
+            let all = || all_have(&ledgers, &after) && all_have(&ledgers, &lonely);
+            assert!(world.until(MINUTE, all).await, "it did not catch up");
+            assert_ordered_once(&ledgers);
+            assert_same_order(&ledgers.iter().collect::<Vec<_>>());
+            assert_eq!(world.contradictions(), []);
+        });
+    });
+}
+
+#[test]
+fn with_two_of_four_down_the_group_halts_and_goes_on_when_one_returns() {
+    with_seed(12, |seed| {
+        let company = Company::of(4);
+        run(seed, company.cast(), async |mut world| {
+            world.connect_all(ROAD).await;
+            let (mut handles, ledgers) = start_all(&mut world, &company).await;
+            let before = submit(&company, &handles, &[0, 1, 2, 3], 0);
+            assert!(world.until(MINUTE, || all_have(&ledgers, &before)).await);
+
+            world.kill(2);
+            world.kill(3);
+            world.sleep(HEARTBEAT).await;
+            let height = ledgers[0].height();
+            let waiting = submit(&company, &handles, &[0, 1], 1);
+            world.sleep(MINUTE * 5).await;
+            assert!(ledgers[0].height() <= height + 1, "blocks were final without a quorum");
+            assert!(!ledgers[0].has(&waiting[0]));
+
+            handles[2] = world.start(2, ledgers[2].clone()).await;
+            assert!(world.until(MINUTE, || all_have(&ledgers[..3], &waiting)).await, "it did not go on");
+            assert_same_order(&ledgers.iter().collect::<Vec<_>>());
+            assert_eq!(world.contradictions(), []);
+        });
+    });
+}
+
+#[test]
+fn a_dead_leader_costs_its_turn_at_first_and_nothing_once_it_is_known_to_be_dead() {
+    with_seed(13, |seed| {
+        let company = Company::of(4);
+        run(seed, company.cast(), async |mut world| {
+            world.connect_all(ROAD).await;
+            let (handles, ledgers) = start_all(&mut world, &company).await;
+            world.sleep(HEARTBEAT * 3).await;
+            world.kill(1);
+            world.sleep(MINUTE).await;
+            let mut worst = 0;
+            for number in 0..40 {
+                let begin = world.now_ms();
+                let commands = submit(&company, &handles, &[0, 2, 3], number);
+                let living = [ledgers[0].clone(), ledgers[2].clone(), ledgers[3].clone()];
+                assert!(world.until(MINUTE, || all_have(&living, &commands)).await, "{number}");
+                worst = worst.max(world.now_ms() - begin);
+            }
+            assert!(worst < 1000, "{worst} ms: a leader that is known to be dead is still waited for");
+        });
+    });
+}

@@ -1,0 +1,123 @@
+//! A node reduced to what the engine sees of it: a machine, and what it has executed.
+
+use std::future::{Future, ready};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use synchronicity_consensus::{ExecuteError, Executor};
+use synchronicity_core::block::OrderedBlock;
+use synchronicity_core::command::Command;
+use synchronicity_core::group::Group;
+use synchronicity_core::machine::{Executed, Machine};
+use synchronicity_core::rejection::Rejection;
+use synchronicity_verify::digest::Digest;
+
+/// State that outlives the engine, as a node's database does.
+#[derive(Clone)]
+pub(crate) struct Ledger {
+    group: Group,
+    state: Arc<Mutex<State>>,
+}
+
+struct State {
+    machine: Machine,
+    blocks: Vec<OrderedBlock>,
+    /// Heights at or above which the claimed root is false.
+    lies_from: Option<u64>,
+    /// Height that cannot be executed.
+    breaks_at: Option<u64>,
+}
+
+impl Ledger {
+    pub(crate) fn new(group: &Group) -> Ledger {
+        let machine = Machine::new(group.clone());
+        let state = State { machine, blocks: Vec::new(), lies_from: None, breaks_at: None };
+        Ledger { group: group.clone(), state: Arc::new(Mutex::new(state)) }
+    }
+
+    /// From a height on, says that the log has another root than it has.
+    pub(crate) fn lying_from(self, height: u64) -> Ledger {
+        self.lock().lies_from = Some(height);
+        self
+    }
+
+    pub(crate) fn breaking_at(self, height: u64) -> Ledger {
+        self.lock().breaks_at = Some(height);
+        self
+    }
+
+    /// Goes back to the state after `height` blocks, as a restored backup does.
+    pub(crate) fn restored_to(&self, height: u64) -> Ledger {
+        let restored = Ledger::new(&self.group);
+        for block in self.blocks().iter().filter(|block| block.height <= height) {
+            restored.apply(block).unwrap();
+        }
+        restored
+    }
+
+    pub(crate) fn height(&self) -> u64 {
+        self.lock().machine.executed().height
+    }
+
+    pub(crate) fn blocks(&self) -> Vec<OrderedBlock> {
+        self.lock().blocks.clone()
+    }
+
+    /// Ids of the ordered commands, in order.
+    pub(crate) fn ordered(&self) -> Vec<Digest> {
+        self.lock().blocks.iter().flat_map(|block| block.commands.iter().map(Command::id)).collect()
+    }
+
+    pub(crate) fn has(&self, command: &Command) -> bool {
+        self.ordered().contains(&command.id())
+    }
+
+    fn apply(&self, block: &OrderedBlock) -> Result<(), ExecuteError> {
+        let mut state = self.lock();
+        let height = block.height;
+        if state.breaks_at == Some(height) {
+            return Err(ExecuteError { height, reason: "no space left on device".to_owned() });
+        }
+        if height > state.machine.executed().height {
+            state.machine.apply(block).map_err(|error| ExecuteError { height, reason: error.to_string() })?;
+            state.blocks.push(block.clone());
+        }
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+}
+
+impl Executor for Ledger {
+    fn executed(&self) -> Executed {
+        let state = self.lock();
+        let mut executed = state.machine.executed();
+        if state.lies_from.is_some_and(|height| executed.height >= height) {
+            executed.log_root = Digest::of(b"a root that the blocks do not give");
+        }
+        executed
+    }
+
+    fn screen(&self, command: &Command) -> Result<(), Rejection> {
+        self.lock().machine.screen(command)
+    }
+
+    fn group(&self) -> &Group {
+        &self.group
+    }
+
+    fn execute(&self, block: OrderedBlock) -> impl Future<Output = Result<(), ExecuteError>> + Send {
+        ready(self.apply(&block))
+    }
+}
+
+/// Fails unless one of two ledgers holds exactly the first blocks of the other.
+pub(crate) fn assert_same_order(ledgers: &[&Ledger]) {
+    for pair in ledgers.windows(2) {
+        let (one, other) = (pair[0].blocks(), pair[1].blocks());
+        for (a, b) in one.iter().zip(&other) {
+            assert_eq!(a, b, "two members executed different blocks at height {}", a.height);
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Members that are killed and started again upon what their disk kept.
+
+use std::time::Duration;
+
+use synchronicity_consensus::simulation::{resume, run, run_and_lose_power};
+
+use crate::cast::{Company, HEARTBEAT, ROAD, with_seed};
+use crate::ledger::{Ledger, assert_same_order};
+use crate::order::{all_have, assert_ordered_once, start_all, submit};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+#[test]
+fn a_killed_member_catches_up_from_its_disk_and_never_votes_twice() {
+    with_seed(21, |seed| {
+        let company = Company::of(4);
+        run(seed, company.cast(), async |mut world| {
+            world.connect_all(ROAD).await;
+            let (mut handles, ledgers) = start_all(&mut world, &company).await;
+            for number in 0..24 {
+                let victim = number % 4;
+                let others: Vec<usize> = (0..4).filter(|place| *place != victim).collect();
+                // At another moment of the view each time: before, between and after its votes.
+                world.sleep(Duration::from_millis(7 * number as u64)).await;
+                let commands = submit(&company, &handles, &others, number);
+                world.sleep(Duration::from_millis(11 * number as u64)).await;
+                world.kill(victim);
+                world.sleep(Duration::from_millis(500 * (number as u64 % 3))).await;
+                handles[victim] = world.start(victim, ledgers[victim].clone()).await;
+                assert!(world.until(MINUTE, || all_have(&ledgers, &commands)).await, "kill {number}");
+            }
+            assert_ordered_once(&ledgers);
+            assert_same_order(&ledgers.iter().collect::<Vec<_>>());
+            assert_eq!(world.contradictions(), []);
+        });
+    });
+}
+
+#[test]
+fn a_member_with_an_empty_state_executes_its_chain_again_from_the_first_block() {
+    with_seed(22, |seed| {
+        let company = Company::of(4);
+        run(seed, company.cast(), async |mut world| {
+            world.connect_all(ROAD).await;
+            let (mut handles, mut ledgers) = start_all(&mut world, &company).await;
+            for number in 0..10 {
+                let commands = submit(&company, &handles, &[0, 1, 2, 3], number);
+                assert!(world.until(MINUTE, || all_have(&ledgers, &commands)).await, "{number}");
+            }
+            world.kill(0);
+            world.kill(1);
+            ledgers[0] = Ledger::new(&company.group);
+            ledgers[1] = ledgers[1].restored_to(3);
+            handles[0] = world.start(0, ledgers[0].clone()).await;
+            handles[1] = world.start(1, ledgers[1].clone()).await;
+            let after = submit(&company, &handles, &[2, 3], 10);
+            assert!(world.until(MINUTE, || all_have(&ledgers, &after)).await);
+            assert_same_order(&ledgers.iter().collect::<Vec<_>>());
+        });
+    });
+}
+
+#[test]
+fn a_power_cut_of_the_whole_group_loses_nothing_that_was_final() {
+    with_seed(23, |seed| {
+        let company = Company::of(4);
+        let (first, disk) = run_and_lose_power(seed, company.cast(), async |mut world| {
+            world.connect_all(ROAD).await;
+            let (handles, ledgers) = start_all(&mut world, &company).await;
+            for number in 0..8 {
+                let commands = submit(&company, &handles, &[0, 1, 2, 3], number);
+                assert!(world.until(MINUTE, || all_have(&ledgers, &commands)).await, "{number}");
+            }
+            submit(&company, &handles, &[0, 1, 2, 3], 8);
+            world.sleep(Duration::from_millis(45)).await;
+            ledgers
+        });
+        let ledgers = first.value;
+        let before: Vec<_> = ledgers.iter().map(Ledger::ordered).collect();
+        resume(disk, company.cast(), async |mut world| {
+            world.connect_all(ROAD).await;
+            let mut handles = Vec::new();
+            for (place, ledger) in ledgers.iter().enumerate() {
+                handles.push(world.start(place, ledger.clone()).await);
+            }
+            let after = submit(&company, &handles, &[0, 1, 2, 3], 9);
+            assert!(world.until(MINUTE, || all_have(&ledgers, &after)).await, "it did not go on");
+            world.sleep(HEARTBEAT * 2).await;
+            for (ledger, before) in ledgers.iter().zip(&before) {
+                assert!(ledger.ordered().starts_with(before));
+            }
+            assert_ordered_once(&ledgers);
+            assert_same_order(&ledgers.iter().collect::<Vec<_>>());
+            assert_eq!(world.contradictions(), []);
+        });
+    });
+}
