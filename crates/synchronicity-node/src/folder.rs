@@ -1,0 +1,156 @@
+//! The folder of a node: where everything lies, and the lock that keeps a second process out of it.
+
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use miette::Diagnostic;
+use thiserror::Error;
+
+/// Paths inside a node's folder. Computing one touches no disk.
+#[derive(Clone, Debug)]
+pub struct Folder {
+    root: PathBuf,
+}
+
+/// Held by the one process that runs on a folder; the operating system releases it when that process ends, however
+/// it ends.
+#[derive(Debug)]
+pub struct FolderLock {
+    _file: File,
+}
+
+/// Why a node may not run on this folder.
+#[derive(Debug, Error, Diagnostic)]
+pub enum FolderError {
+    /// There is no node in it.
+    #[error("{} is not the folder of a node", path.display())]
+    #[diagnostic(help("create one with: synchronicity-node init --dir {} --name NAME --listen HOST:PORT --http HOST:PORT", path.display()))]
+    NotANode {
+        /// The folder asked for.
+        path: PathBuf,
+    },
+    /// Another process runs on it.
+    #[error("a node is already running on {}{}", path.display(), pid.as_ref().map(|pid| format!(" (process {pid})")).unwrap_or_default())]
+    #[diagnostic(help(
+        "two nodes with the same keys would contradict each other; stop the first one, or give this one its own folder"
+    ))]
+    Locked {
+        /// The folder asked for.
+        path: PathBuf,
+        /// What the holder wrote into the lock file.
+        pid: Option<String>,
+    },
+    /// The lock file cannot be opened or locked.
+    #[error("cannot lock {}: {source}", path.display())]
+    #[diagnostic(help("the folder must be writable, and on a file system that knows locks"))]
+    Lock {
+        /// The lock file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+}
+
+impl Folder {
+    /// The folder at `root`, whether it exists or not.
+    pub fn at(root: impl Into<PathBuf>) -> Folder {
+        Folder { root: root.into() }
+    }
+
+    /// The folder of an initialised node.
+    ///
+    /// # Errors
+    /// [`FolderError::NotANode`] when it has no `node.toml`.
+    pub fn of_node(root: impl Into<PathBuf>) -> Result<Folder, FolderError> {
+        let folder = Folder::at(root);
+        if folder.config().is_file() { Ok(folder) } else { Err(FolderError::NotANode { path: folder.root }) }
+    }
+
+    /// Takes the lock for as long as the returned value lives.
+    ///
+    /// # Errors
+    /// [`FolderError::Locked`] when another process holds it, [`FolderError::Lock`] when it cannot be tried.
+    pub fn lock(&self) -> Result<FolderLock, FolderError> {
+        let path = self.root.join("node.lock");
+        let failed = |source| FolderError::Lock { path: path.clone(), source };
+        let mut file =
+            File::options().create(true).truncate(false).read(true).write(true).open(&path).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let pid = fs::read_to_string(&path).ok().map(|text| text.trim().to_owned());
+                return Err(FolderError::Locked { path: self.root.clone(), pid: pid.filter(|pid| !pid.is_empty()) });
+            }
+            Err(TryLockError::Error(source)) => return Err(failed(source)),
+        }
+        // For the message above only: who holds the lock is decided by the lock, not by this text.
+        file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())).map_err(failed)?;
+        Ok(FolderLock { _file: file })
+    }
+
+    /// The folder itself.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Name, addresses and choices of this node.
+    pub fn config(&self) -> PathBuf {
+        self.root.join("node.toml")
+    }
+
+    /// The member's half of the group file, to hand to the founder.
+    pub fn member(&self) -> PathBuf {
+        self.root.join("member.toml")
+    }
+
+    /// The group file.
+    pub fn group(&self) -> PathBuf {
+        self.root.join("group.toml")
+    }
+
+    /// Secret keys, one file each.
+    pub fn keys(&self) -> PathBuf {
+        self.root.join("keys")
+    }
+
+    /// The database: ordered blocks that changed something, and the journal.
+    pub fn state(&self) -> PathBuf {
+        self.root.join("state.redb")
+    }
+
+    /// The engine's own storage.
+    pub fn chain(&self) -> PathBuf {
+        self.root.join("chain")
+    }
+
+    /// The transparency log as static files.
+    pub fn log(&self) -> PathBuf {
+        self.root.join("log")
+    }
+
+    /// What builds work in.
+    pub fn builds(&self) -> PathBuf {
+        self.root.join("builds")
+    }
+
+    /// Artifacts of this node's own builds, each named by its SHA-256.
+    pub fn artifacts(&self) -> PathBuf {
+        self.root.join("artifacts")
+    }
+
+    /// Transcripts of this node's own builds, each named by its request.
+    pub fn transcripts(&self) -> PathBuf {
+        self.root.join("transcripts")
+    }
+
+    /// Proof files of reproduced crates.
+    pub fn proofs(&self) -> PathBuf {
+        self.root.join("proofs")
+    }
+
+    /// Where the operator's commands reach the running node.
+    pub fn socket(&self) -> PathBuf {
+        self.root.join("operator.sock")
+    }
+}

@@ -1,0 +1,131 @@
+//! `group.toml`, which all members share, and `member.toml`, which each of them hands to the founder.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use miette::Diagnostic;
+use synchronicity_core::group::{Group, GroupTextError, MEMBER_NAME_BYTES_MAX, Member};
+use synchronicity_verify::digest::Digest;
+use synchronicity_verify::note::VerifierKey;
+use thiserror::Error;
+
+/// Why a group file, or a member's half of one, cannot be used.
+#[derive(Debug, Error, Diagnostic)]
+pub enum GroupFileError {
+    /// It cannot be read or written.
+    #[error("cannot use {}: {source}", path.display())]
+    #[diagnostic(help(
+        "the founder makes group.toml with `synchronicity-node group new` and gives it to every member"
+    ))]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// It founds no group.
+    #[error("{}: {source}", path.display())]
+    Group {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: GroupTextError,
+    },
+    /// Not a member's half.
+    #[error("{} is not a member's file: {problem}", path.display())]
+    #[diagnostic(help("hand over the member.toml that `synchronicity-node init` wrote, unchanged"))]
+    Member {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A name that no member can have.
+    #[error("member name {0:?}: use 1 to {MEMBER_NAME_BYTES_MAX} of a-z 0-9 - _ . and not `none` or `builders`")]
+    Name(String),
+    /// What the founder asked for is no group.
+    #[error("these members and numbers found no group: {0}")]
+    Founding(GroupTextError),
+}
+
+/// What the founder decides.
+#[derive(Clone, Debug)]
+pub struct Founding<'a> {
+    /// Name of the log.
+    pub origin: &'a str,
+    /// Its key.
+    pub log_key: &'a VerifierKey,
+    /// How many builders must agree.
+    pub threshold: u16,
+    /// Seconds to build and commit.
+    pub commit_window_s: u64,
+    /// Seconds to reveal.
+    pub reveal_window_s: u64,
+}
+
+/// Reads `group.toml`.
+///
+/// # Errors
+/// [`GroupFileError::File`] or [`GroupFileError::Group`].
+pub fn read(path: &Path) -> Result<Group, GroupFileError> {
+    let text = fs::read_to_string(path).map_err(|source| GroupFileError::File { path: path.to_owned(), source })?;
+    Group::parse(&text).map_err(|source| GroupFileError::Group { path: path.to_owned(), source })
+}
+
+/// A member's half: exactly the table that stands for it in the group file.
+pub fn member_text(member: &Member) -> String {
+    let quoted = |text: &str| toml::Value::from(text).to_string();
+    format!(
+        "[[member]]\nname = {}\nconsensus = {}\ncommand = {}\ncosigner = {}\naddress = {}\n",
+        quoted(&member.name),
+        quoted(&Digest(member.consensus).to_string()),
+        quoted(&member.command.to_string()),
+        quoted(&member.cosigner.to_string()),
+        quoted(&member.address),
+    )
+}
+
+/// Founds a group from its members' files.
+///
+/// # Errors
+/// [`GroupFileError`], naming the file at fault where there is one.
+pub fn found(founding: &Founding<'_>, members: &[PathBuf]) -> Result<Group, GroupFileError> {
+    let quoted = |text: &str| toml::Value::from(text).to_string();
+    let mut text = format!(
+        "origin = {}\nepoch = 0\nlog-key = {}\nthreshold = {}\ncommit-window-ms = {}\nreveal-window-ms = {}\n",
+        quoted(founding.origin),
+        quoted(&founding.log_key.to_string()),
+        founding.threshold,
+        founding.commit_window_s.saturating_mul(1000),
+        founding.reveal_window_s.saturating_mul(1000),
+    );
+    for path in members {
+        text.push('\n');
+        text.push_str(&read_member(path)?);
+    }
+    Group::parse(&text).map_err(GroupFileError::Founding)
+}
+
+/// Checks a member's name before anything is made for it.
+///
+/// # Errors
+/// [`GroupFileError::Name`].
+pub fn check_name(name: &str) -> Result<(), GroupFileError> {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_.".contains(&byte);
+    // The group file is checked again as a whole; `none` and `builders` mean something else in a policy.
+    let good = (1..=MEMBER_NAME_BYTES_MAX).contains(&name.len()) && name.bytes().all(allowed);
+    if good && name != "none" && name != "builders" { Ok(()) } else { Err(GroupFileError::Name(name.to_owned())) }
+}
+
+/// The text of a member's file, after a look at whether it is one member and nothing else.
+fn read_member(path: &Path) -> Result<String, GroupFileError> {
+    let text = fs::read_to_string(path).map_err(|source| GroupFileError::File { path: path.to_owned(), source })?;
+    let problem = |problem: String| GroupFileError::Member { path: path.to_owned(), problem };
+    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| problem(error.message().to_owned()))?;
+    let members = table.get("member").and_then(toml::Value::as_array).map_or(0, Vec::len);
+    if table.len() != 1 || members != 1 {
+        return Err(problem("expected one [[member]] table and nothing else".to_owned()));
+    }
+    Ok(text)
+}
