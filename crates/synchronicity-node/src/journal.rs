@@ -1,0 +1,80 @@
+//! The journal of this node, on disk before it is in memory: what memory shows may be acted on.
+
+use std::sync::Arc;
+
+use miette::Diagnostic;
+use synchronicity_core::journal::{Journal, JournalError, Sealed};
+use synchronicity_core::machine::Machine;
+use synchronicity_verify::digest::Digest;
+use synchronicity_verify::identity::RequestId;
+use thiserror::Error;
+
+use crate::store::{OpenError, Store, WriteError};
+
+/// The core's journal and the database behind it. One task owns it.
+#[derive(Debug)]
+pub struct PersistedJournal {
+    store: Arc<Store>,
+    journal: Journal,
+}
+
+/// Why something was not recorded. Nothing that depends on it may leave the node.
+#[derive(Debug, Error, Diagnostic)]
+pub enum RecordError {
+    /// It contradicts what is recorded.
+    #[error(transparent)]
+    #[diagnostic(help("the node has signed something else before: keep its folder and report this"))]
+    Refused(#[from] JournalError),
+    /// It could not be made durable.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Write(#[from] WriteError),
+}
+
+impl PersistedJournal {
+    /// Reads the journal and drops the seals of rounds that are over.
+    ///
+    /// # Errors
+    /// [`OpenError`]. Failing to drop old seals is no error: the next start tries again.
+    pub fn load(store: Arc<Store>, machine: &Machine) -> Result<PersistedJournal, OpenError> {
+        let mut journal = store.journal()?;
+        let over = journal.prune(machine);
+        if !over.is_empty()
+            && let Err(error) = store.remove_seals(&over)
+        {
+            tracing::warn!(%error, "old seals stay in the journal");
+        }
+        Ok(PersistedJournal { store, journal })
+    }
+
+    /// What is recorded.
+    pub fn get(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// Seals a result. Once this has returned, its commitment may be told to others.
+    ///
+    /// # Errors
+    /// [`RecordError`]; then the journal is as before.
+    pub fn seal(&mut self, request: RequestId, round: u32, sealed: Sealed) -> Result<(), RecordError> {
+        let mut next = self.journal.clone();
+        next.seal(request, round, sealed.clone())?;
+        // Disk first: a commitment whose nonce is forgotten can never be opened.
+        self.store.put_seal(&request, round, &sealed)?;
+        self.journal = next;
+        Ok(())
+    }
+
+    /// Records a checkpoint. Once this has returned, its cosignature may leave the node.
+    ///
+    /// # Errors
+    /// [`RecordError`]; then nothing may be signed.
+    pub fn cosign(&mut self, size: u64, root: Digest) -> Result<(), RecordError> {
+        let mut next = self.journal.clone();
+        next.cosign(size, root)?;
+        // Disk first: a signature that is forgotten could be followed by another at the same size.
+        self.store.put_cosigned(size, &root)?;
+        self.journal = next;
+        Ok(())
+    }
+}

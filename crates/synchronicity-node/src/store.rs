@@ -1,0 +1,310 @@
+//! `state.redb`: what a node must not forget. The only file that names the database.
+//!
+//! Two things lie in it. The ordered blocks that changed something, with the height and time of the last block of
+//! all, from which the machine is folded again at start. And the journal: sealed results with their nonces, and the
+//! largest checkpoint that this builder cosigned. Every method that writes returns when the content is on disk.
+//!
+//! ```text
+//! meta    schema → 1, group → 32 bytes, position → u64be height ‖ u64be time, cosigned → u64be size ‖ 32 bytes
+//! blocks  height → the block, as synchronicity_core::block writes it
+//! sealed  request id ‖ u32be round → 32-byte nonce ‖ result
+//! ```
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use miette::Diagnostic;
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use synchronicity_core::block::OrderedBlock;
+use synchronicity_core::group::Group;
+use synchronicity_core::journal::{Journal, Sealed};
+use synchronicity_core::machine::Machine;
+use synchronicity_verify::digest::Digest;
+use synchronicity_verify::identity::RequestId;
+use synchronicity_verify::result::BuildResult;
+use thiserror::Error;
+
+const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
+const BLOCKS: TableDefinition<u64, &[u8]> = TableDefinition::new("blocks");
+const SEALED: TableDefinition<&[u8], &[u8]> = TableDefinition::new("sealed");
+
+const SCHEMA: &[u8] = &[1];
+
+/// The node's database.
+#[derive(Debug)]
+pub struct Store {
+    path: PathBuf,
+    /// Empty after a failed write: the database refuses everything from then on, so the next use opens it again.
+    database: Mutex<Option<Database>>,
+}
+
+/// Height and time of a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// Height in the chain.
+    pub height: u64,
+    /// Time of the block, in milliseconds since 1970.
+    pub time_ms: u64,
+}
+
+/// Why a node's database cannot be used at all.
+#[derive(Debug, Error, Diagnostic)]
+pub enum OpenError {
+    /// The file cannot be opened.
+    #[error("cannot open {}: {source}", path.display())]
+    #[diagnostic(help(
+        "see that the disk is there and has room; a damaged file must be restored together with the rest of the folder"
+    ))]
+    Database {
+        /// The file.
+        path: PathBuf,
+        /// What the database said.
+        source: Box<redb::Error>,
+    },
+    /// It was written for another group.
+    #[error("{} belongs to group {stored}, the group file is of group {configured}", path.display())]
+    #[diagnostic(help(
+        "a node's history is of one group; put the right group.toml back, or start a new folder for the other group"
+    ))]
+    ForeignGroup {
+        /// The file.
+        path: PathBuf,
+        /// Group in the file.
+        stored: String,
+        /// Group of the group file.
+        configured: Digest,
+    },
+    /// A newer or older layout.
+    #[error("{} was written by another version of this program", path.display())]
+    #[diagnostic(help("run the version that wrote it"))]
+    Schema {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A row that this program never writes.
+    #[error("{} is damaged: {what}", path.display())]
+    #[diagnostic(help(
+        "restore the folder from a backup; never start with an empty journal under keys that have signed"
+    ))]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Which row.
+        what: String,
+    },
+}
+
+/// Why something could not be made durable. It may be on disk nevertheless; repeating the call is safe.
+#[derive(Debug, Error, Diagnostic)]
+#[error("cannot write the node's state: {0}")]
+#[diagnostic(help("see that the disk has room; the node signs nothing until the write succeeds"))]
+pub struct WriteError(#[source] Box<redb::Error>);
+
+impl Store {
+    /// Opens or creates the database of a node of this group.
+    ///
+    /// # Errors
+    /// [`OpenError`]; a database of another group is left as it is.
+    pub fn open(path: &Path, group: &Group) -> Result<Store, OpenError> {
+        let failed = |source: redb::Error| OpenError::Database { path: path.to_owned(), source: Box::new(source) };
+        let database = Database::create(path).map_err(|error| failed(error.into()))?;
+        let stored = claim(&database, group).map_err(failed)?;
+        if stored.schema != SCHEMA {
+            return Err(OpenError::Schema { path: path.to_owned() });
+        }
+        if stored.group != group.id().0 {
+            let stored = <[u8; 32]>::try_from(stored.group).map_or("?".to_owned(), |id| Digest(id).to_string());
+            return Err(OpenError::ForeignGroup { path: path.to_owned(), stored, configured: group.id() });
+        }
+        Ok(Store { path: path.to_owned(), database: Mutex::new(Some(database)) })
+    }
+
+    /// The machine, folded again from the blocks that changed something.
+    ///
+    /// # Errors
+    /// [`OpenError::Database`] or [`OpenError::Damaged`].
+    pub fn machine(&self, group: &Group) -> Result<Machine, OpenError> {
+        let read = self.with(|database| {
+            let transaction = database.begin_read()?;
+            let position = transaction.open_table(META)?.get("position")?.map(|row| row.value().to_vec());
+            let mut blocks = Vec::new();
+            for row in transaction.open_table(BLOCKS)?.iter()? {
+                let (height, bytes) = row?;
+                blocks.push(OrderedBlock::from_bytes(bytes.value(), group).map_err(|_| height.value()));
+            }
+            Ok((position, blocks))
+        });
+        let (position, blocks) = read.map_err(|source| self.unreadable(source))?;
+        let Some(position) = position else { return Ok(Machine::new(group.clone())) };
+        let (height, time_ms) = two_words(&position).ok_or_else(|| self.damaged("the position".to_owned()))?;
+        let blocks = blocks.into_iter().collect::<Result<Vec<OrderedBlock>, u64>>();
+        let blocks = blocks.map_err(|height| self.damaged(format!("block {height}")))?;
+        Machine::restore(group.clone(), &blocks, height, time_ms)
+            .map_err(|error| self.damaged(format!("its blocks do not follow each other: {error}")))
+    }
+
+    /// The journal, as the last run left it.
+    ///
+    /// # Errors
+    /// [`OpenError::Database`] or [`OpenError::Damaged`].
+    pub fn journal(&self) -> Result<Journal, OpenError> {
+        let read = self.with(|database| {
+            let transaction = database.begin_read()?;
+            let cosigned = transaction.open_table(META)?.get("cosigned")?.map(|row| row.value().to_vec());
+            let mut sealed = Vec::new();
+            for row in transaction.open_table(SEALED)?.iter()? {
+                let (key, value) = row?;
+                sealed.push(decode_seal(key.value(), value.value()));
+            }
+            Ok((cosigned, sealed))
+        });
+        let (cosigned, rows) = read.map_err(|source| self.unreadable(source))?;
+        let mut journal = Journal::new();
+        for row in rows {
+            let ((request, round), sealed) = row.ok_or_else(|| self.damaged("a sealed result".to_owned()))?;
+            journal.seal(request, round, sealed).map_err(|error| self.damaged(error.to_string()))?;
+        }
+        if let Some(bytes) = cosigned {
+            let (size, root) = decode_cosigned(&bytes).ok_or_else(|| self.damaged("the cosigned size".to_owned()))?;
+            journal.cosign(size, root).map_err(|error| self.damaged(error.to_string()))?;
+        }
+        Ok(journal)
+    }
+
+    /// Records that the chain has got to `position`, and the block there if it changed anything. One transaction: a
+    /// crash leaves both or neither.
+    ///
+    /// # Errors
+    /// [`WriteError`].
+    pub fn append(&self, position: Position, effective: Option<&OrderedBlock>) -> Result<(), WriteError> {
+        self.write(|database| {
+            let transaction = database.begin_write()?;
+            {
+                let words = [position.height.to_be_bytes(), position.time_ms.to_be_bytes()].concat();
+                transaction.open_table(META)?.insert("position", words.as_slice())?;
+                if let Some(block) = effective {
+                    transaction.open_table(BLOCKS)?.insert(block.height, block.to_bytes().as_slice())?;
+                }
+            }
+            transaction.commit()?;
+            Ok(())
+        })
+    }
+
+    /// Writes the seal of a round.
+    ///
+    /// # Errors
+    /// [`WriteError`].
+    pub fn put_seal(&self, request: &RequestId, round: u32, sealed: &Sealed) -> Result<(), WriteError> {
+        let value = [sealed.nonce.as_slice(), &sealed.result.to_bytes()].concat();
+        self.write(|database| {
+            let transaction = database.begin_write()?;
+            transaction.open_table(SEALED)?.insert(seal_key(request, round).as_slice(), value.as_slice())?;
+            transaction.commit()?;
+            Ok(())
+        })
+    }
+
+    /// Forgets the seals of rounds that are over.
+    ///
+    /// # Errors
+    /// [`WriteError`].
+    pub fn remove_seals(&self, seals: &[(RequestId, u32)]) -> Result<(), WriteError> {
+        self.write(|database| {
+            let transaction = database.begin_write()?;
+            {
+                let mut table = transaction.open_table(SEALED)?;
+                for (request, round) in seals {
+                    table.remove(seal_key(request, *round).as_slice())?;
+                }
+            }
+            transaction.commit()?;
+            Ok(())
+        })
+    }
+
+    /// Writes the largest checkpoint that this builder cosigns.
+    ///
+    /// # Errors
+    /// [`WriteError`].
+    pub fn put_cosigned(&self, size: u64, root: &Digest) -> Result<(), WriteError> {
+        let value = [size.to_be_bytes().as_slice(), &root.0].concat();
+        self.write(|database| {
+            let transaction = database.begin_write()?;
+            transaction.open_table(META)?.insert("cosigned", value.as_slice())?;
+            transaction.commit()?;
+            Ok(())
+        })
+    }
+
+    fn write<T>(&self, run: impl FnOnce(&Database) -> Result<T, redb::Error>) -> Result<T, WriteError> {
+        self.with(run).map_err(|source| WriteError(Box::new(source)))
+    }
+
+    fn with<T>(&self, run: impl FnOnce(&Database) -> Result<T, redb::Error>) -> Result<T, redb::Error> {
+        // A panic inside `run` cannot leave the database half-written: an unfinished transaction is none.
+        let mut slot = self.database.lock().unwrap_or_else(PoisonError::into_inner);
+        let database = match slot.take() {
+            Some(database) => database,
+            None => Database::open(&self.path)?,
+        };
+        let done = run(&database);
+        if done.is_ok() {
+            *slot = Some(database);
+        }
+        done
+    }
+
+    fn unreadable(&self, source: redb::Error) -> OpenError {
+        OpenError::Database { path: self.path.clone(), source: Box::new(source) }
+    }
+
+    fn damaged(&self, what: String) -> OpenError {
+        OpenError::Damaged { path: self.path.clone(), what }
+    }
+}
+
+struct Stored {
+    schema: Vec<u8>,
+    group: Vec<u8>,
+}
+
+/// Reads whose database this is, and makes an empty one this group's.
+fn claim(database: &Database, group: &Group) -> Result<Stored, redb::Error> {
+    let transaction = database.begin_write()?;
+    let stored = {
+        let mut meta = transaction.open_table(META)?;
+        if meta.get("group")?.is_none() {
+            meta.insert("schema", SCHEMA)?;
+            meta.insert("group", group.id().0.as_slice())?;
+            transaction.open_table(BLOCKS)?;
+            transaction.open_table(SEALED)?;
+        }
+        let read = |row: Option<redb::AccessGuard<'_, &[u8]>>| row.map(|row| row.value().to_vec()).unwrap_or_default();
+        Stored { schema: read(meta.get("schema")?), group: read(meta.get("group")?) }
+    };
+    transaction.commit()?;
+    Ok(stored)
+}
+
+fn seal_key(request: &RequestId, round: u32) -> Vec<u8> {
+    [request.0.0.as_slice(), &round.to_be_bytes()].concat()
+}
+
+fn decode_seal(key: &[u8], value: &[u8]) -> Option<((RequestId, u32), Sealed)> {
+    let (request, round) = key.split_first_chunk::<32>()?;
+    let (nonce, result) = value.split_first_chunk::<32>()?;
+    let result = BuildResult::from_bytes(result).ok()?;
+    let key = (RequestId(Digest(*request)), u32::from_be_bytes(round.try_into().ok()?));
+    Some((key, Sealed { result, nonce: *nonce }))
+}
+
+fn decode_cosigned(bytes: &[u8]) -> Option<(u64, Digest)> {
+    let (size, root) = bytes.split_first_chunk::<8>()?;
+    Some((u64::from_be_bytes(*size), Digest(root.try_into().ok()?)))
+}
+
+fn two_words(bytes: &[u8]) -> Option<(u64, u64)> {
+    let (first, second) = bytes.split_first_chunk::<8>()?;
+    Some((u64::from_be_bytes(*first), u64::from_be_bytes(second.try_into().ok()?)))
+}
