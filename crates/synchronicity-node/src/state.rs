@@ -1,0 +1,79 @@
+//! The folded state of the group on this node, shared by everything that runs here.
+//!
+//! One writer, the fold (see [`crate::fold`]); many readers, each of which holds the lock only to copy what it needs.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Instant;
+
+use synchronicity_core::group::Group;
+use synchronicity_core::machine::{Executed, Machine};
+use synchronicity_verify::entry::{Entry, EntryError};
+use tokio::sync::watch;
+
+use crate::catalogue::Catalogue;
+
+/// The state. Clones share it.
+#[derive(Clone, Debug)]
+pub struct State {
+    group: Arc<Group>,
+    folded: Arc<Mutex<Folded>>,
+    /// How far the state is on disk. Follows the machine; whoever signs waits for it.
+    persisted: watch::Sender<Executed>,
+}
+
+/// What the ordered blocks amount to.
+#[derive(Clone, Debug)]
+pub struct Folded {
+    /// The core's machine.
+    pub machine: Machine,
+    /// Where in its log to look.
+    pub catalogue: Catalogue,
+    /// For each entry that this process saw concluded, when.
+    pub concluded: BTreeMap<u64, Instant>,
+    /// For each entry that this process published, milliseconds from its conclusion to its proof on disk.
+    pub proof_ms: BTreeMap<u64, u64>,
+}
+
+impl State {
+    /// The state of a machine that was just folded from disk.
+    ///
+    /// # Errors
+    /// [`EntryError`] if an entry of its own log is none: then machine and verifier do not fit together.
+    pub fn new(machine: Machine) -> Result<State, EntryError> {
+        let mut catalogue = Catalogue::default();
+        for index in 0..machine.log().size() {
+            let bytes = machine.log().entry(index).unwrap_or_default();
+            catalogue.add(&Entry::from_bytes(bytes)?);
+        }
+        let group = Arc::new(machine.group().clone());
+        let persisted = watch::Sender::new(machine.executed());
+        let folded = Folded { machine, catalogue, concluded: BTreeMap::new(), proof_ms: BTreeMap::new() };
+        Ok(State { group, folded: Arc::new(Mutex::new(folded)), persisted })
+    }
+
+    /// The group.
+    pub fn group(&self) -> &Arc<Group> {
+        &self.group
+    }
+
+    /// The state itself, for a moment: never held across I/O or an await.
+    pub fn lock(&self) -> MutexGuard<'_, Folded> {
+        self.folded.lock().expect("a thread that panicked while folding a block ends the process")
+    }
+
+    /// How far the state is on disk.
+    pub fn persisted(&self) -> Executed {
+        *self.persisted.borrow()
+    }
+
+    /// Records that the state up to here is on disk, and wakes whoever waits for that.
+    pub fn set_persisted(&self, executed: Executed) {
+        self.persisted.send_replace(executed);
+    }
+
+    /// Changes whenever more of the state is on disk.
+    pub fn changes(&self) -> watch::Receiver<Executed> {
+        self.persisted.subscribe()
+    }
+}
