@@ -1,0 +1,156 @@
+use synchronicity_core::group::Charter;
+use synchronicity_verify::note::KeyKind;
+use synchronicity_verify::note::Signer;
+
+use super::*;
+use crate::keys::{Keys, Seed};
+
+struct Members {
+    group: Arc<Group>,
+    signers: Vec<Signer>,
+}
+
+fn members(count: usize) -> Members {
+    let log_key = Seed::generate().unwrap();
+    let log = Signer::from_seed("example.org/test", KeyKind::Log, log_key.expose()).unwrap();
+    let seed = || Seed::generate().unwrap();
+    let keys: Vec<Keys> = (0..count).map(|_| Keys { consensus: seed(), command: seed(), cosigner: seed() }).collect();
+    let name = |index: usize| format!("builder-{index}");
+    let member = |(index, keys): (usize, &Keys)| keys.member(&name(index), "192.0.2.7:4800").unwrap();
+    let charter = Charter {
+        origin: "example.org/test".to_owned(),
+        epoch: 0,
+        log_key: log.verifier_key().clone(),
+        threshold: u16::try_from(count / 2 + 1).unwrap(),
+        commit_window_ms: 1000,
+        reveal_window_ms: 1000,
+        members: keys.iter().enumerate().map(member).collect(),
+    };
+    let signer = |(index, keys): (usize, &Keys)| {
+        Signer::from_seed(&name(index), KeyKind::Cosigner, keys.cosigner.expose()).unwrap()
+    };
+    Members { group: Arc::new(Group::new(charter).unwrap()), signers: keys.iter().enumerate().map(signer).collect() }
+}
+
+impl Members {
+    fn line(&self, member: usize, statement: &Statement) -> NoteSignature {
+        let text = Cosignatures::new(self.group.clone()).text(statement);
+        cosignature::cosign(&self.signers[member], &text, 1).unwrap()
+    }
+
+    /// What this member alone would tell.
+    fn told_by(&self, member: usize, statement: &Statement) -> Vec<u8> {
+        let mut own = Cosignatures::new(self.group.clone());
+        own.add_own(*statement, member, self.line(member, statement));
+        own.message(statement).unwrap()
+    }
+}
+
+const STATEMENT: Statement = (3, Digest([7; 32]));
+
+#[test]
+fn a_quorum_is_three_of_four_and_two_are_none() {
+    let members = members(4);
+    let mut pool = Cosignatures::new(members.group.clone());
+    for member in 0..2 {
+        pool.receive(&members.told_by(member, &STATEMENT)).unwrap();
+    }
+    assert!(pool.quorums(0, 9).is_empty());
+    pool.receive(&members.told_by(3, &STATEMENT)).unwrap();
+    let quorums = pool.quorums(0, 9);
+    assert_eq!(quorums.len(), 1);
+    assert_eq!((quorums[0].0, quorums[0].1.len()), (STATEMENT, 3));
+    assert!(pool.quorums(4, 9).is_empty() && pool.quorums(0, 2).is_empty());
+}
+
+#[test]
+fn the_same_member_counts_once_however_often_it_signs() {
+    let members = members(4);
+    let mut pool = Cosignatures::new(members.group.clone());
+    for _ in 0..5 {
+        pool.receive(&members.told_by(1, &STATEMENT)).unwrap();
+    }
+    assert!(pool.quorums(0, 9).is_empty());
+    assert!(!pool.receive(&members.told_by(1, &STATEMENT)).unwrap().news);
+}
+
+#[test]
+fn cosignatures_of_two_roots_are_never_added_up() {
+    let members = members(4);
+    let mut pool = Cosignatures::new(members.group.clone());
+    let other = (STATEMENT.0, Digest([8; 32]));
+    for (member, statement) in [(0, STATEMENT), (1, STATEMENT), (2, other), (3, other)] {
+        pool.receive(&members.told_by(member, &statement)).unwrap();
+    }
+    assert!(pool.quorums(0, 9).is_empty());
+}
+
+#[test]
+fn a_forged_line_makes_the_whole_message_count_for_nothing() {
+    let members = members(4);
+    let mut pool = Cosignatures::new(members.group.clone());
+    let mut message = members.told_by(0, &STATEMENT);
+    let forged = members.line(1, &(4, Digest([7; 32])));
+    message.extend_from_slice(format!("{forged}\n").as_bytes());
+    assert!(matches!(pool.receive(&message), Err(MessageError::Signature(_))));
+    assert!(!pool.has(&STATEMENT, 0));
+}
+
+#[test]
+fn lines_of_strangers_are_ignored_and_other_logs_are_refused() {
+    let (ours, theirs) = (members(4), members(4));
+    let mut pool = Cosignatures::new(ours.group.clone());
+    let mut message = ours.told_by(0, &STATEMENT);
+    let stranger = theirs.line(1, &STATEMENT);
+    // Another key under a member's name is a stranger's.
+    message.extend_from_slice(format!("{stranger}\n").as_bytes());
+    assert!(pool.receive(&message).unwrap().news);
+    assert!(pool.has(&STATEMENT, 0) && !pool.has(&STATEMENT, 1));
+    let text = String::from_utf8(ours.told_by(1, &STATEMENT)).unwrap().replace("example.org/test", "example.org/else");
+    assert!(matches!(pool.receive(text.as_bytes()), Err(MessageError::OtherLog(_))));
+}
+
+#[test]
+fn what_one_member_can_make_us_remember_is_bounded() {
+    let members = members(4);
+    let mut pool = Cosignatures::new(members.group.clone());
+    for size in 1..200 {
+        pool.receive(&members.told_by(2, &(size, Digest([7; 32])))).unwrap();
+    }
+    assert_eq!(pool.lines.len(), SIZES_PER_MEMBER);
+    assert!(pool.has(&(199, Digest([7; 32])), 2));
+}
+
+#[test]
+fn only_a_node_that_misses_something_asks_and_answers_never_ask() {
+    let members = members(4);
+    let mut pool = Cosignatures::new(members.group.clone());
+    for member in 0..3 {
+        pool.receive(&members.told_by(member, &STATEMENT)).unwrap();
+    }
+    assert_eq!(pool.message(&STATEMENT).unwrap()[0], b'?');
+    assert_eq!(pool.answer(&STATEMENT).unwrap()[0], b'.');
+    pool.receive(&members.told_by(3, &STATEMENT)).unwrap();
+    assert_eq!(pool.message(&STATEMENT).unwrap()[0], b'.');
+    let mut newcomer = Cosignatures::new(members.group.clone());
+    let received = newcomer.receive(&pool.message(&STATEMENT).unwrap()).unwrap();
+    assert_eq!(received, Received { statement: STATEMENT, news: true, asks: false });
+    assert!(newcomer.complete(&STATEMENT));
+}
+
+#[test]
+fn no_bytes_make_it_panic() {
+    let members = members(4);
+    let mut pool = Cosignatures::new(members.group.clone());
+    let good = members.told_by(0, &STATEMENT);
+    for end in 0..good.len() {
+        assert!(pool.receive(&good[..end]).is_err());
+    }
+    for position in 0..good.len() {
+        let mut bad = good.clone();
+        bad[position] ^= 0x20;
+        // Some flips only turn the line into a stranger's; none may count for this statement.
+        let _ = pool.receive(&bad);
+    }
+    assert!(!pool.has(&STATEMENT, 1));
+}

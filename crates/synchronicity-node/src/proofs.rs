@@ -1,0 +1,44 @@
+//! Step 8, proof: an entry, its path and the published checkpoint in one file.
+
+use std::io;
+use std::path::Path;
+
+use synchronicity_verify::checkpoint::Checkpoint;
+use synchronicity_verify::note::SignedNote;
+use synchronicity_verify::proof::Proof;
+
+use crate::durable::{Disk, Synced};
+use crate::state::State;
+
+/// Name ending of proof files.
+pub const PROOF_ENDING: &str = "tlog-proof";
+
+/// The proof of an entry under a published checkpoint; `None` if the checkpoint does not reach it.
+pub fn proof_of(state: &State, note: &SignedNote, index: u64) -> Option<Proof> {
+    let checkpoint: Checkpoint = note.text.parse().ok()?;
+    let folded = state.lock();
+    let log = folded.machine.log();
+    let path = log.inclusion_proof(index, checkpoint.size).ok()?;
+    let entry = log.entry(index)?.to_vec();
+    drop(folded);
+    Some(Proof { entry, index, path, checkpoint: note.clone() })
+}
+
+/// Writes the proof of each crate whose latest reproduced entry is at `from` or later, and of those that have no
+/// proof file yet: a crash may have come between checkpoint and proofs.
+///
+/// # Errors
+/// What the operating system said about the first file that could not be written.
+pub fn write_proofs(state: &State, note: &SignedNote, from: u64, folder: &Path) -> io::Result<()> {
+    let Ok(checkpoint) = note.text.parse::<Checkpoint>() else { return Ok(()) };
+    let reproduced = state.lock().catalogue.all(checkpoint.size);
+    for entry in reproduced {
+        let path = folder.join(format!("{}.{PROOF_ENDING}", entry.stem));
+        if (entry.index >= from || !path.exists())
+            && let Some(proof) = proof_of(state, note, entry.index)
+        {
+            Synced.write(&path, proof.to_string().as_bytes())?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,272 @@
+//! The task that turns cosignatures into a published log: it gathers them, writes the log when there is a quorum, and
+//! tells the others until everybody has everything.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use miette::Diagnostic;
+use synchronicity_consensus::Handle;
+use synchronicity_verify::merkle;
+use synchronicity_verify::note::{self, NoteSignature, SignedNote, Signer};
+use thiserror::Error;
+use tokio::sync::{mpsc, watch};
+use tokio::task::block_in_place;
+
+use crate::cosign::{Cosignatures, MessageError, Statement};
+use crate::durable::Synced;
+use crate::health::{Health, Topic};
+use crate::proofs;
+use crate::publish::{LoadError, PublishError, PublishedLog};
+use crate::state::State;
+
+/// How soon a node that misses cosignatures asks again; doubles each time, up to [`ASK_AGAIN_MAX`].
+const ASK_AGAIN: Duration = Duration::from_secs(2);
+const ASK_AGAIN_MAX: Duration = Duration::from_secs(60);
+
+/// How often one node answers questions about cosignatures at most.
+const ANSWER_PAUSE: Duration = Duration::from_millis(250);
+
+/// The published checkpoint, for everybody who serves it.
+pub type Published = watch::Receiver<Option<Arc<SignedNote>>>;
+
+/// What the publisher needs of the node.
+pub struct Publisher {
+    /// The folded state.
+    pub state: State,
+    /// The log on disk.
+    pub log: PublishedLog<Synced>,
+    /// Every good cosignature at hand.
+    pub cosignatures: Cosignatures,
+    /// The log's own key.
+    pub log_key: Signer,
+    /// This member's position in the group.
+    pub me: usize,
+    /// Where proof files go.
+    pub proofs: PathBuf,
+    /// To the other members.
+    pub chain: Handle,
+    /// Complaints.
+    pub health: Health,
+    /// The published checkpoint.
+    pub published: watch::Sender<Option<Arc<SignedNote>>>,
+}
+
+/// Why the log on disk is not this group's log.
+#[derive(Debug, Error, Diagnostic)]
+pub enum AdoptError {
+    /// The log on disk is damaged.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Load(#[from] LoadError),
+    /// Its checkpoint is not signed as this group signs.
+    #[error("the published checkpoint is not this group's: {0}")]
+    #[diagnostic(help("the log folder belongs to another group; restore it from a backup, or move it away"))]
+    Signatures(String),
+    /// It has entries that the state does not have, or other ones.
+    #[error("the published log of {published} entries is not the one that the state folds to ({folded} entries)")]
+    #[diagnostic(help("log folder and state.redb were not kept together; restore the whole folder from one backup"))]
+    OtherLog {
+        /// Entries under the published checkpoint.
+        published: u64,
+        /// Entries in the state.
+        folded: u64,
+    },
+}
+
+/// Reads the published log and checks that it is what this group signed and what the state folds to.
+///
+/// # Errors
+/// [`AdoptError`]; nothing is changed.
+pub fn adopt(folder: &std::path::Path, state: &State) -> Result<(PublishedLog<Synced>, Cosignatures), AdoptError> {
+    let log = PublishedLog::open(folder, Synced)?;
+    let mut cosignatures = Cosignatures::new(state.group().clone());
+    let Some(note) = log.note() else { return Ok((log, cosignatures)) };
+    let refused = |error: MessageError| AdoptError::Signatures(error.to_string());
+    let (checkpoint, lines) = cosignatures.verify(note).map_err(refused)?;
+    let key = state.group().log_key();
+    let signed = note.signature_of(key).is_some_and(|line| note::verify(key, &note.text, line).is_ok());
+    if !signed || lines.len() < state.group().quorum() {
+        return Err(AdoptError::Signatures("the log's signature or a quorum of cosignatures is missing".to_owned()));
+    }
+    let (folded, root) = root_at(state, checkpoint.size);
+    if root != Some(checkpoint.root) {
+        return Err(AdoptError::OtherLog { published: checkpoint.size, folded });
+    }
+    for (member, line) in lines {
+        cosignatures.add_own((checkpoint.size, checkpoint.root), member, line);
+    }
+    Ok((log, cosignatures))
+}
+
+impl Publisher {
+    /// Runs until the senders are gone. `own` brings this builder's cosignatures, already persisted in the journal;
+    /// `gossip` the others' messages.
+    pub async fn run(
+        mut self,
+        mut own: mpsc::Receiver<(Statement, NoteSignature)>,
+        mut gossip: mpsc::Receiver<(usize, Vec<u8>)>,
+    ) {
+        self.heal();
+        let mut asking = Asking::new();
+        let mut changes = self.state.changes();
+        loop {
+            tokio::select! {
+                signed = own.recv() => match signed {
+                    Some((statement, line)) => {
+                        self.cosignatures.add_own(statement, self.me, line);
+                        asking.restart();
+                    }
+                    None => return,
+                },
+                message = gossip.recv() => match message {
+                    Some((member, bytes)) => self.hear(member, &bytes, &mut asking),
+                    None => return,
+                },
+                changed = changes.changed() => if changed.is_err() { return },
+                () = tokio::time::sleep_until(asking.next.into()) => {}
+            }
+            self.publish();
+            self.tell(&mut asking);
+        }
+    }
+
+    /// What a crash between checkpoint and proofs left undone.
+    fn heal(&self) {
+        if let Some(note) = self.log.note() {
+            self.published.send_replace(Some(Arc::new(note.clone())));
+            self.write_proofs(note, self.log.size());
+        }
+    }
+
+    fn hear(&mut self, member: usize, bytes: &[u8], asking: &mut Asking) {
+        match self.cosignatures.receive(bytes) {
+            Ok(received) => {
+                if received.asks && asking.may_answer() {
+                    let answer = self.cosignatures.answer(&received.statement);
+                    answer.into_iter().for_each(|answer| self.broadcast(answer));
+                }
+            }
+            Err(error) => tracing::debug!(member, %error, "a cosignature message counts for nothing"),
+        }
+    }
+
+    /// Asks for what is missing, with growing pauses, and falls silent when nothing is.
+    fn tell(&mut self, asking: &mut Asking) {
+        let executed = self.state.persisted();
+        let statement = (executed.log_size, executed.log_root);
+        if !self.cosignatures.has(&statement, self.me) || self.cosignatures.complete(&statement) {
+            asking.rest();
+        } else if asking.due() {
+            let message = self.cosignatures.message(&statement);
+            message.into_iter().for_each(|message| self.broadcast(message));
+        }
+    }
+
+    fn broadcast(&self, message: Vec<u8>) {
+        // Not told now is told with the next question.
+        if let Err(error) = self.chain.broadcast(message) {
+            tracing::debug!(%error, "cosignatures were not told");
+        }
+    }
+
+    fn publish(&mut self) {
+        let Some((statement, lines)) = self.publishable() else { return };
+        match block_in_place(|| self.write(statement, lines)) {
+            Ok(()) => self.health.recover(Topic::Publish),
+            Err(error) => self.health.complain(Topic::Publish, format!("{error}; it is tried again")),
+        }
+    }
+
+    /// The largest statement that can be published: signed by a quorum, within the persisted state, and either larger
+    /// than the published one or the same with more cosignatures.
+    fn publishable(&self) -> Option<(Statement, Vec<NoteSignature>)> {
+        let executed = self.state.persisted();
+        let published = self.log.size();
+        let signed = self.log.note().map_or(0, |note| note.signatures.len().saturating_sub(1));
+        let candidates = self.cosignatures.quorums(published, executed.log_size);
+        candidates.into_iter().rev().find(|(statement, lines)| {
+            let more = statement.0 > published || lines.len() > signed;
+            more && root_at(&self.state, statement.0).1 == Some(statement.1)
+        })
+    }
+
+    fn write(&mut self, statement: Statement, lines: Vec<NoteSignature>) -> Result<(), PublishError> {
+        let from = self.log.size();
+        let entries: Vec<Vec<u8>> = {
+            let folded = self.state.lock();
+            (from..statement.0).filter_map(|index| Some(folded.machine.log().entry(index)?.to_vec())).collect()
+        };
+        let text = self.cosignatures.text(&statement);
+        let log_line = note::sign(&self.log_key, &text).map_err(|error| PublishError::Malformed(error.to_string()))?;
+        let note = SignedNote { text, signatures: std::iter::once(log_line).chain(lines).collect() };
+        self.log.publish(&entries, note.clone())?;
+        self.cosignatures.forget_below(statement.0);
+        self.write_proofs(&note, from);
+        self.published.send_replace(Some(Arc::new(note)));
+        let mut folded = self.state.lock();
+        for index in from..statement.0 {
+            if let Some(concluded) = folded.concluded.remove(&index) {
+                folded.proof_ms.insert(index, concluded.elapsed().as_millis() as u64);
+            }
+        }
+        tracing::info!(size = statement.0, entries = statement.0 - from, "published");
+        Ok(())
+    }
+
+    fn write_proofs(&self, note: &SignedNote, from: u64) {
+        // The log is published all the same, and a proof can be made from it at any time.
+        if let Err(error) = proofs::write_proofs(&self.state, note, from, &self.proofs) {
+            self.health.complain(Topic::Publish, format!("cannot write proof files: {error}"));
+        }
+    }
+}
+
+/// How many entries the folded log has, and the root that it had at `size`.
+fn root_at(state: &State, size: u64) -> (u64, Option<synchronicity_verify::digest::Digest>) {
+    let folded = state.lock();
+    let log = folded.machine.log();
+    if size == log.size() {
+        return (size, Some(log.root()));
+    }
+    let leaves = usize::try_from(size).ok().and_then(|size| log.leaves().get(..size));
+    (log.size(), leaves.map(merkle::root))
+}
+
+/// When to ask the others for cosignatures, and when to answer them.
+struct Asking {
+    next: Instant,
+    pause: Duration,
+    answered: Option<Instant>,
+}
+
+impl Asking {
+    fn new() -> Asking {
+        Asking { next: Instant::now(), pause: ASK_AGAIN, answered: None }
+    }
+
+    fn restart(&mut self) {
+        (self.next, self.pause) = (Instant::now(), ASK_AGAIN);
+    }
+
+    fn rest(&mut self) {
+        self.next = Instant::now() + ASK_AGAIN_MAX;
+    }
+
+    fn due(&mut self) -> bool {
+        let due = Instant::now() >= self.next;
+        if due {
+            self.next = Instant::now() + self.pause;
+            self.pause = (self.pause * 2).min(ASK_AGAIN_MAX);
+        }
+        due
+    }
+
+    fn may_answer(&mut self) -> bool {
+        let may = self.answered.is_none_or(|answered| answered.elapsed() >= ANSWER_PAUSE);
+        if may {
+            self.answered = Some(Instant::now());
+        }
+        may
+    }
+}
