@@ -1,0 +1,200 @@
+//! The builds of this node: one at a time, each on the bench, retried with growing pauses when the machine and not the
+//! crate is at fault.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use synchronicity_rebuild::bench::Bench;
+use synchronicity_rebuild::running::{BuildEvent, Outcome, Running};
+use synchronicity_verify::identity::RequestId;
+use synchronicity_verify::request::BuildRequest;
+use synchronicity_verify::result::BuildResult;
+use tokio::sync::mpsc;
+
+use crate::folder::Folder;
+use crate::health::{Health, Topic};
+use crate::keep;
+use crate::progress::Progress;
+use crate::state::State;
+use crate::status::Stage;
+use crate::workbench::{Readiness, Workbench};
+
+/// The pause after a build that broke; doubles up to [`PAUSE_MAX`].
+const PAUSE: Duration = Duration::from_secs(5);
+const PAUSE_MAX: Duration = Duration::from_secs(300);
+
+/// A request and its round.
+pub type Key = (RequestId, u32);
+
+/// A build has ended.
+#[derive(Debug)]
+pub struct Done {
+    /// Which one.
+    pub key: Key,
+    /// Its result, or why there is none: trouble of this machine.
+    pub result: Result<BuildResult, String>,
+}
+
+/// Starts builds and ends those that nobody waits for any more.
+pub struct Builds {
+    workbench: Workbench,
+    folder: Folder,
+    progress: Progress,
+    health: Health,
+    done: mpsc::Sender<Done>,
+    current: Option<Current>,
+    pauses: BTreeMap<Key, Pause>,
+}
+
+struct Current {
+    key: Key,
+    running: Arc<Running>,
+    /// Whether it was ended on purpose: then it needs no complaint.
+    killed: bool,
+    thread: JoinHandle<()>,
+}
+
+struct Pause {
+    until: Instant,
+    length: Duration,
+}
+
+impl Builds {
+    /// No build yet. `done` takes what has ended.
+    pub fn new(
+        workbench: Workbench,
+        folder: Folder,
+        progress: Progress,
+        health: Health,
+        done: mpsc::Sender<Done>,
+    ) -> Self {
+        Builds { workbench, folder, progress, health, done, current: None, pauses: BTreeMap::new() }
+    }
+
+    /// Brings what runs in line with what is owed.
+    pub fn attend(&mut self, owed: &[Key], open: &BTreeSet<RequestId>, state: &State) {
+        if let Some(current) = &mut self.current
+            && !current.killed
+            && !owed.contains(&current.key)
+        {
+            tracing::info!(request = %current.key.0, "nobody waits for this build any more");
+            current.kill();
+        }
+        self.pauses.retain(|key, _| owed.contains(key));
+        if self.pauses.is_empty() {
+            self.health.recover(Topic::Build);
+        }
+        let running = self.current.as_ref().map(|current| current.key);
+        let waiting = owed.iter().filter(|key| Some(**key) != running);
+        self.progress.rounds(open, waiting.map(|key| key.0));
+        if running.is_some() {
+            return;
+        }
+        let Readiness::Ready(bench) = self.workbench.borrow().clone() else { return };
+        let now = Instant::now();
+        let next = owed.iter().find(|key| self.pauses.get(key).is_none_or(|pause| pause.until <= now));
+        if let Some(key) = next {
+            self.start(&bench, *key, state);
+        }
+    }
+
+    /// Takes note of an ended build, and gives its result if it has one.
+    pub fn finished(&mut self, done: &Done) -> Option<BuildResult> {
+        let killed = self.current.take().is_some_and(|current| current.killed);
+        match &done.result {
+            Ok(result) => {
+                self.pauses.remove(&done.key);
+                self.progress.stage(done.key.0, Stage::Done);
+                Some(result.clone())
+            }
+            Err(_) if killed => None,
+            Err(reason) => {
+                self.failed(done.key, reason);
+                None
+            }
+        }
+    }
+
+    /// Ends the running build and waits until nothing of it is left, containers included.
+    pub fn stop(&mut self) {
+        if let Some(mut current) = self.current.take() {
+            current.kill();
+            // Its last message finds no room or no reader, and that is all that can go wrong with it now.
+            let _ = current.thread.join();
+        }
+    }
+
+    /// Takes note that a build led to nothing and is to be repeated after a pause.
+    pub fn failed(&mut self, key: Key, reason: &str) {
+        let length = self.pauses.get(&key).map_or(PAUSE, |pause| (pause.length * 2).min(PAUSE_MAX));
+        self.pauses.insert(key, Pause { until: Instant::now() + length, length });
+        let seconds = length.as_secs();
+        self.health.complain(Topic::Build, format!("cannot build {}: {reason} (again in {seconds} s)", key.0));
+    }
+
+    fn start(&mut self, bench: &Arc<Bench>, key: Key, state: &State) {
+        let Some((request, lock)) = ordered(state, &key.0) else { return };
+        self.progress.stage(key.0, Stage::Fetching);
+        match bench.start(&request, &lock) {
+            Ok(running) => {
+                tracing::info!(request = %key.0, purl = request.source.purl(), "building");
+                let running = Arc::new(running);
+                let thread = self.follow(key, running.clone());
+                self.current = Some(Current { key, running, killed: false, thread });
+            }
+            Err(error) => self.failed(key, &error.to_string()),
+        }
+    }
+
+    /// Follows a build on a thread of its own until it has ended.
+    fn follow(&self, key: Key, running: Arc<Running>) -> JoinHandle<()> {
+        let (progress, folder, done) = (self.progress.clone(), self.folder.clone(), self.done.clone());
+        let follow = move || {
+            let result = watch(&running, key.0, &progress).map(|outcome| {
+                let artifacts: Option<PathBuf> = outcome.artifacts_dir;
+                let kept = keep::keep(&folder, &key.0, &outcome.result, artifacts.as_deref(), &outcome.transcript);
+                if let Err(error) = kept {
+                    tracing::warn!(request = %key.0, %error, "artifacts or transcript were not kept");
+                }
+                outcome.result
+            });
+            // A node that ends takes no results any more; the build is owed again at the next start.
+            let _ = done.blocking_send(Done { key, result });
+        };
+        let thread = thread::Builder::new().name("build".to_owned()).spawn(follow);
+        thread.expect("a process that could start a build can start a thread")
+    }
+}
+
+impl Current {
+    fn kill(&mut self) {
+        self.killed = true;
+        self.running.kill();
+    }
+}
+
+fn watch(running: &Running, request: RequestId, progress: &Progress) -> Result<Outcome, String> {
+    while let Some(event) = running.recv() {
+        match event {
+            BuildEvent::Fetching => progress.stage(request, Stage::Fetching),
+            BuildEvent::Building { compiled } => {
+                progress.stage(request, Stage::Building);
+                if !compiled.is_empty() {
+                    progress.compiled(request, compiled);
+                }
+            }
+            BuildEvent::Finished(outcome) => return Ok(outcome),
+            BuildEvent::Broken(reason) => return Err(reason),
+        }
+    }
+    Err("the build was ended before it had a result".to_owned())
+}
+
+fn ordered(state: &State, request: &RequestId) -> Option<(BuildRequest, Vec<u8>)> {
+    let folded = state.lock();
+    let lock = folded.machine.lock(request)?.to_vec();
+    Some((folded.machine.round(request)?.request().clone(), lock))
+}

@@ -1,0 +1,214 @@
+//! The task that does what this builder owes: it asks the core again after every change and now and then, and acts.
+//!
+//! Order of things at each point of no return: the journal is on disk before the command or signature that depends on
+//! it leaves this task. Nothing is remembered here that the next start would miss.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use synchronicity_consensus::Handle;
+use synchronicity_core::command::{Action, Command, CommandKey};
+use synchronicity_core::duties::{self, Duty};
+use synchronicity_core::journal::Sealed;
+use synchronicity_verify::checkpoint::Checkpoint;
+use synchronicity_verify::cosignature;
+use synchronicity_verify::identity::{BuilderId, RequestId};
+use synchronicity_verify::note::{NoteSignature, Signer};
+use synchronicity_verify::result::BuildResult;
+use tokio::sync::{mpsc, watch};
+use tokio::task::block_in_place;
+
+use crate::builds::{Builds, Done};
+use crate::cosign::Statement;
+use crate::health::{Health, Topic};
+use crate::journal::PersistedJournal;
+use crate::keys::Seed;
+use crate::misbehave::{self, Misbehaviour};
+use crate::outbox::{Errand, Outbox};
+use crate::state::State;
+
+/// How often duties are recomputed without any change: retries and clocks need it.
+const TICK: Duration = Duration::from_millis(500);
+
+/// What the task works with.
+pub struct Attendant {
+    /// The folded state.
+    pub state: State,
+    /// What must not be forgotten.
+    pub journal: PersistedJournal,
+    /// The engine.
+    pub chain: Handle,
+    /// Signs commands.
+    pub command: CommandKey,
+    /// Cosigns checkpoints.
+    pub cosigner: Signer,
+    /// The builds of this node.
+    pub builds: Builds,
+    /// Commands on their way.
+    pub outbox: Outbox,
+    /// Takes this builder's cosignatures.
+    pub cosigned: mpsc::Sender<(Statement, NoteSignature)>,
+    /// Complaints.
+    pub health: Health,
+    /// How this node misbehaves on purpose.
+    pub misbehaviour: Option<Misbehaviour>,
+    /// The statement whose cosignature this process handed on last.
+    pub told: Option<Statement>,
+}
+
+impl Attendant {
+    /// Runs until `stop` changes, and then ends the running build. `done` brings finished builds, `submissions` the
+    /// operator's commands.
+    pub async fn run(
+        mut self,
+        mut done: mpsc::Receiver<Done>,
+        mut submissions: mpsc::Receiver<Command>,
+        mut stop: watch::Receiver<bool>,
+    ) {
+        let mut changes = self.state.changes();
+        loop {
+            self.attend();
+            tokio::select! {
+                // Only an error means that the state is gone; its holder is this task, so there is none.
+                _ = changes.changed() => {}
+                Some(finished) = done.recv() => self.finished(finished),
+                Some(command) = submissions.recv() => self.submit(command),
+                () = tokio::time::sleep(TICK) => {}
+                _ = stop.wait_for(|stop| *stop) => break,
+            }
+        }
+        // Room for the last message of the build that is ended now.
+        drop(done);
+        block_in_place(|| self.builds.stop());
+    }
+
+    fn me(&self) -> BuilderId {
+        self.command.id()
+    }
+
+    fn submit(&mut self, command: Command) {
+        if let Action::Submit { request, round, .. } = command.action() {
+            self.outbox.add(Errand::Submit(request.id(), *round), command.clone(), Instant::now());
+        }
+    }
+
+    fn attend(&mut self) {
+        let (owed, open) = {
+            let folded = self.state.lock();
+            // What is not on disk yet may be acted on by nobody; the next change comes when it is.
+            if folded.machine.executed().height != self.state.persisted().height {
+                return;
+            }
+            let open: BTreeSet<RequestId> = folded.machine.open_rounds().map(|(id, _)| *id).collect();
+            (duties::duties(&folded.machine, self.journal.get(), self.me()), open)
+        };
+        let mut builds = Vec::new();
+        let mut errands = BTreeSet::new();
+        let misbehaviour = self.misbehaviour;
+        for duty in owed.into_iter().filter(|duty| misbehave::does(misbehaviour, duty)) {
+            match duty {
+                Duty::Build { request, round } => builds.push((request, round)),
+                Duty::Commit { request, round, commitment } => {
+                    let errand = Errand::Commit(request, round);
+                    errands.insert(errand);
+                    self.send(errand, || Action::Commit { request, round, commitment });
+                }
+                Duty::Reveal { request, round, result, nonce } => {
+                    let errand = Errand::Reveal(request, round);
+                    errands.insert(errand);
+                    self.send(errand, || Action::Reveal { request, round, result, nonce });
+                }
+                Duty::Cosign { size, root } => self.cosign((size, root)),
+            }
+        }
+        self.cosign_again();
+        self.builds.attend(&builds, &open, &self.state);
+        self.hand_over(&errands);
+    }
+
+    fn send(&mut self, errand: Errand, action: impl FnOnce() -> Action) {
+        if self.outbox.has(&errand) {
+            return;
+        }
+        match Command::sign(&self.command, self.state.group(), action()) {
+            Ok(command) => self.outbox.add(errand, command, Instant::now()),
+            Err(error) => self.health.complain(Topic::Engine, format!("cannot sign a command: {error}")),
+        }
+    }
+
+    /// Gives the engine what is due, and forgets what the state shows to be done.
+    fn hand_over(&mut self, errands: &BTreeSet<Errand>) {
+        let state = &self.state;
+        self.outbox.keep(|errand| match errand {
+            Errand::Submit(request, round) => {
+                let folded = state.lock();
+                folded.machine.next_round(request) == Some(*round)
+            }
+            other => errands.contains(other),
+        });
+        for (errand, command) in self.outbox.due(Instant::now()) {
+            if let Err(error) = self.chain.submit(command) {
+                tracing::debug!(?errand, %error, "a command was not taken; it is handed over again");
+            }
+        }
+    }
+
+    /// A build has ended: seal its result.
+    fn finished(&mut self, done: Done) {
+        let Some(result) = self.builds.finished(&done) else { return };
+        let result = match self.misbehaviour {
+            Some(Misbehaviour::Liar) => misbehave::lie(result, &self.me()),
+            _ => result,
+        };
+        let (request, round) = done.key;
+        match self.seal(request, round, result) {
+            Ok(()) => tracing::info!(%request, round, "sealed"),
+            Err(error) => {
+                // The result is lost, and the duty to build stays: it is built again.
+                self.health.complain(Topic::Disk, format!("a finished build could not be sealed: {error}"));
+                self.builds.failed(done.key, "its result could not be sealed");
+            }
+        }
+    }
+
+    fn seal(&mut self, request: RequestId, round: u32, result: BuildResult) -> Result<(), miette::Report> {
+        let nonce = *Seed::generate()?.expose();
+        block_in_place(|| self.journal.seal(request, round, Sealed { result, nonce }))?;
+        self.health.recover(Topic::Disk);
+        Ok(())
+    }
+
+    fn cosign(&mut self, statement: Statement) {
+        // First the journal, then the signature: it must never be possible to sign another root for this size.
+        match block_in_place(|| self.journal.cosign(statement.0, statement.1)) {
+            Ok(()) => self.health.recover(Topic::Disk),
+            Err(error) => {
+                self.health
+                    .complain(Topic::Disk, format!("the log of {} entries is not cosigned: {error}", statement.0));
+            }
+        }
+    }
+
+    /// Hands on the cosignature that the journal allows, once in the life of this process: after a restart the
+    /// publisher has it no more.
+    fn cosign_again(&mut self) {
+        let Some(statement) = self.journal.get().cosigned().filter(|statement| self.told != Some(*statement)) else {
+            return;
+        };
+        let executed = self.state.persisted();
+        if (executed.log_size, executed.log_root) != statement {
+            return;
+        }
+        let text = Checkpoint { origin: self.state.group().origin().to_owned(), size: statement.0, root: statement.1 };
+        let now_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        match cosignature::cosign(&self.cosigner, &text.to_string(), now_s) {
+            Ok(line) => {
+                // A full channel is emptied soon; the next tick tries again.
+                if self.cosigned.try_send((statement, line)).is_ok() {
+                    self.told = Some(statement);
+                }
+            }
+            Err(error) => self.health.complain(Topic::Engine, format!("cannot cosign: {error}")),
+        }
+    }
+}

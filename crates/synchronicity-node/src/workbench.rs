@@ -1,0 +1,102 @@
+//! The bench on which this node builds, opened in the background: preparing a sandbox can take minutes, and a node
+//! orders and serves meanwhile.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use synchronicity_rebuild::bench::{Bench, BenchError, BenchOptions, SandboxChoice};
+use synchronicity_rebuild::host_cargo::{CargoError, HostCargo};
+use synchronicity_rebuild::recipe::{self, Options, PinError, Pinned};
+use synchronicity_rebuild::source::Depot;
+use synchronicity_rebuild::spec::Spec;
+use thiserror::Error;
+use tokio::sync::watch;
+
+use crate::config::Sandbox;
+use crate::health::{Health, Topic};
+
+/// How long to wait before a sandbox that could not be prepared is tried again.
+const RETRY: Duration = Duration::from_secs(30);
+
+/// Whether this node can build.
+#[derive(Clone)]
+pub enum Readiness {
+    /// The sandbox is being prepared.
+    Preparing,
+    /// Builds may start.
+    Ready(Arc<Bench>),
+    /// The sandbox could not be prepared, for this reason; it is tried again.
+    Failed(String),
+}
+
+/// Tells whether this node can build, and when that changes.
+pub type Workbench = watch::Receiver<Readiness>;
+
+/// Opens the bench, or says why not.
+pub type Opener = Box<dyn FnMut() -> Result<Bench, BenchError> + Send>;
+
+/// Why nothing could be pinned.
+#[derive(Debug, Error)]
+pub enum BenchPinError {
+    /// The crate, or the way to it.
+    #[error(transparent)]
+    Pin(#[from] PinError),
+    /// The toolchain of the bench.
+    #[error(transparent)]
+    Cargo(#[from] CargoError),
+    /// The folder of downloads.
+    #[error("the folder of downloads cannot be used: {0}")]
+    Depot(io::Error),
+}
+
+/// Opens the bench in `folder`; `shared` holds toolchain and downloads of several nodes of one owner.
+pub fn opener(folder: &Path, choice: Sandbox, shared: Option<&Path>) -> Opener {
+    let choice = match choice {
+        Sandbox::Auto => SandboxChoice::Auto,
+        Sandbox::Docker => SandboxChoice::Docker,
+        Sandbox::Embedded => SandboxChoice::Embedded,
+    };
+    let folder = folder.to_owned();
+    let options = BenchOptions { choice, shared: shared.map(Path::to_owned), program: None };
+    Box::new(move || Bench::open(&folder, &options))
+}
+
+/// Starts to prepare the sandbox.
+pub fn prepare(mut open: Opener, health: Health) -> Workbench {
+    let (tell, workbench) = watch::channel(Readiness::Preparing);
+    let prepare = move || {
+        // Until it is there, or nobody is left who waits for it.
+        while !tell.is_closed() {
+            match open() {
+                Ok(bench) => {
+                    tracing::info!(sandbox = bench.name(), "ready to build");
+                    health.recover(Topic::Sandbox);
+                    tell.send_replace(Readiness::Ready(Arc::new(bench)));
+                    return;
+                }
+                Err(error) => {
+                    health.complain(Topic::Sandbox, format!("no sandbox: {error}"));
+                    tell.send_replace(Readiness::Failed(error.to_string()));
+                    thread::sleep(RETRY);
+                }
+            }
+        }
+    };
+    let thread = thread::Builder::new().name("workbench".to_owned()).spawn(prepare);
+    thread.expect("the operating system starts a thread at the start of the process");
+    workbench
+}
+
+/// Pins what `spec` names to the toolchain and environment of the bench. Uses the network; builds nothing.
+///
+/// # Errors
+/// [`BenchPinError`].
+pub fn pin(bench: &Bench, spec: &Spec) -> Result<Pinned, BenchPinError> {
+    // The frozen toolchain is the one that the request names; a bench without one is on the host's own.
+    let cargo = if bench.sysroot().is_dir() { HostCargo::in_sysroot(&bench.sysroot()) } else { HostCargo::find() };
+    let depot = Depot::open(&bench.depot_dir(), cargo?).map_err(BenchPinError::Depot)?;
+    Ok(recipe::pin(&depot, spec, &bench.toolchain(), &bench.environment(), &Options::default())?)
+}
