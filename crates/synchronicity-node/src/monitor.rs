@@ -1,0 +1,65 @@
+//! Watches what only the whole node can see: the clock, the other members, and the engine's pulse.
+
+use std::time::Duration;
+
+use synchronicity_consensus::{ChainStatus, Handle};
+use synchronicity_core::group::Group;
+use tokio::sync::watch;
+
+use crate::health::{Health, Topic};
+
+const EVERY: Duration = Duration::from_secs(2);
+
+/// How long a node may take to find the others before that is worth a complaint.
+const GRACE: Duration = Duration::from_secs(15);
+
+/// Looks until `stop` changes. `skew_ms_max` is the skew at which blocks are refused.
+pub async fn watch(
+    chain: Handle,
+    group: std::sync::Arc<Group>,
+    skew_ms_max: u64,
+    health: Health,
+    mut stop: watch::Receiver<bool>,
+) {
+    let mut waited = Duration::ZERO;
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(EVERY) => {}
+            _ = stop.wait_for(|stop| *stop) => return,
+        }
+        waited += EVERY;
+        let status = chain.status();
+        tell(&health, Topic::Clock, clock(&status, skew_ms_max));
+        if waited >= GRACE {
+            tell(&health, Topic::Members, members(&status, &group));
+        }
+    }
+}
+
+fn tell(health: &Health, topic: Topic, complaint: Option<String>) {
+    match complaint {
+        Some(complaint) => health.complain(topic, complaint),
+        None => health.recover(topic),
+    }
+}
+
+/// A clock that is off by more than half of what the others tolerate is told before it is refused.
+fn clock(status: &ChainStatus, skew_ms_max: u64) -> Option<String> {
+    let skew_ms = status.clock_skew_ms.filter(|skew_ms| skew_ms.unsigned_abs() > skew_ms_max / 2)?;
+    let seconds = skew_ms.unsigned_abs().div_ceil(1000);
+    let direction = if skew_ms > 0 { "ahead of" } else { "behind" };
+    Some(format!(
+        "this machine's clock is {seconds} s {direction} the other members': set it right and keep it so (NTP); beyond \
+         {skew_ms_max} ms this node votes for no block"
+    ))
+}
+
+fn members(status: &ChainStatus, group: &Group) -> Option<String> {
+    let (seen, needed, all) = (status.connected.len() + 1, group.quorum(), group.members().len());
+    (seen < needed).then(|| {
+        format!(
+            "only {seen} of {all} members are reachable, {needed} are needed to go on: see that they run and that \
+             firewalls let their ports through"
+        )
+    })
+}

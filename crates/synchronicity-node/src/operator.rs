@@ -1,0 +1,74 @@
+//! The operator's socket: a file in the node's folder that only its owner can open. One JSON line asks, one answers.
+//!
+//! ```text
+//! → {"submit":{"spec":"hexyl@0.17.0"}}
+//! ← {"submitted":{"request":"5f…","round":0,"purl":"pkg:cargo/hexyl@0.17.0","state":"submitted",…}}
+//! → "status"
+//! ← {"status":{…}}
+//! ← {"failed":{"code":75,"message":"…","help":"…"}}
+//! ```
+
+mod ask;
+mod serve;
+
+use serde::{Deserialize, Serialize};
+
+use crate::status::Status;
+
+pub use ask::{AskError, ask};
+pub use serve::{Desk, bind, serve};
+
+/// Longest line in either direction, in bytes.
+const LINE_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+/// Longest request, in bytes: a crate's name or a folder's path, and little else.
+const REQUEST_BYTES_MAX: u64 = 16 * 1024;
+
+/// What an operator can ask of a running node.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Request {
+    /// The status document.
+    Status,
+    /// To have something rebuilt by the group.
+    Submit {
+        /// `NAME`, `NAME@VERSION`, or the absolute path of a fixture's folder.
+        spec: String,
+    },
+}
+
+/// What a node answers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answer {
+    /// To [`Request::Status`].
+    Status(Box<Status>),
+    /// To [`Request::Submit`].
+    Submitted(Submitted),
+    /// To either: nothing was done.
+    Failed {
+        /// Exit code for the command that asked.
+        code: u8,
+        /// What went wrong.
+        message: String,
+        /// What to do about it.
+        help: Option<String>,
+    },
+}
+
+/// What became of a submission.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Submitted {
+    /// Identity of the request, in hex.
+    pub request: String,
+    /// Which attempt at it.
+    pub round: u32,
+    /// Package URL of what is rebuilt.
+    pub purl: String,
+    /// `submitted`, `open` if the group was at it already, or `concluded` if it has its verdict.
+    pub state: String,
+    /// The verdict, if it has one.
+    pub verdict: Option<String>,
+    /// Index of its entry, if it has one.
+    pub index: Option<u64>,
+}

@@ -1,0 +1,201 @@
+//! The status document, put together from what the parts of the node say. The state's lock is held to copy, not to
+//! render.
+
+use std::sync::Arc;
+
+use synchronicity_consensus::Handle;
+use synchronicity_core::group::Group;
+use synchronicity_core::machine::Machine;
+use synchronicity_core::round::{Phase, Round};
+use synchronicity_verify::checkpoint::Checkpoint;
+use synchronicity_verify::identity::RequestId;
+use synchronicity_verify::note::SignedNote;
+use synchronicity_verify::request::BuildRequest;
+use synchronicity_verify::result::BuildResult;
+
+use crate::health::Health;
+use crate::progress::Progress;
+use crate::publisher::Published;
+use crate::state::{Folded, State};
+use crate::status::{ArtifactStatus, LogStatus, MemberStatus, ResultStatus, RoundStatus, Status};
+
+/// How many concluded rounds a status lists, beside all open ones.
+const CONCLUDED_LISTED: usize = 32;
+
+/// Reads the node from all sides. Clones see the same node.
+#[derive(Clone)]
+pub struct View {
+    parts: Arc<Parts>,
+}
+
+/// What a view looks at.
+pub struct Parts {
+    /// The member's name.
+    pub name: String,
+    /// The folded state.
+    pub state: State,
+    /// The engine.
+    pub chain: Handle,
+    /// The builds of this node.
+    pub progress: Progress,
+    /// The published checkpoint.
+    pub published: Published,
+    /// Complaints.
+    pub health: Health,
+    /// How this node misbehaves on purpose.
+    pub misbehaves: Option<String>,
+}
+
+impl View {
+    /// A view of these parts.
+    pub fn new(parts: Parts) -> View {
+        View { parts: Arc::new(parts) }
+    }
+
+    /// The folded state.
+    pub fn state(&self) -> &State {
+        &self.parts.state
+    }
+
+    /// The published checkpoint.
+    pub fn published(&self) -> Option<Arc<SignedNote>> {
+        self.parts.published.borrow().clone()
+    }
+
+    /// `ok`, or every complaint.
+    pub fn health(&self) -> String {
+        self.parts.health.text()
+    }
+
+    /// The latest entry below `size` in which a crate was reproduced.
+    pub fn find(&self, name: &str, version: &str, size: u64) -> Option<u64> {
+        self.state().lock().catalogue.find(name, version, size)
+    }
+
+    /// A request that the group was asked for.
+    pub fn request(&self, id: &RequestId) -> Option<BuildRequest> {
+        self.state().lock().machine.round(id).map(|round| round.request().clone())
+    }
+
+    /// The status document of this moment.
+    pub fn status(&self) -> Status {
+        let parts = &self.parts;
+        let (note, chain) = (self.published(), parts.chain.status());
+        let persisted = parts.state.persisted();
+        let rounds = rounds(&parts.state);
+        let published: Option<Checkpoint> = note.as_ref().and_then(|note| note.text.parse().ok());
+        let lines = note.iter().flat_map(|note| &note.signatures).skip(1);
+        let group: &Group = parts.state.group();
+        Status {
+            node: parts.name.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            group: group.id().to_string(),
+            origin: group.origin().to_owned(),
+            height: persisted.height,
+            time_ms: persisted.time_ms,
+            clock_skew_ms: chain.clock_skew_ms,
+            peers: chain.connected.len(),
+            caught_up: chain.caught_up,
+            log: LogStatus {
+                size: persisted.log_size,
+                root: persisted.log_root.to_string(),
+                published_size: published.map_or(0, |published| published.size),
+                cosigners: lines.map(|line| line.name.clone()).collect(),
+            },
+            rounds,
+            building: parts.progress.list(),
+            health: self.health(),
+            misbehaves: parts.misbehaves.clone(),
+        }
+    }
+}
+
+/// Concluded rounds in the order of the log, then open ones in the order of their deadlines.
+fn rounds(state: &State) -> Vec<RoundStatus> {
+    let (picked, proof_ms) = {
+        let folded = state.lock();
+        (pick(&folded), folded.proof_ms.clone())
+    };
+    picked.iter().map(|(id, round)| describe(state.group(), id, round, &proof_ms)).collect()
+}
+
+fn pick(folded: &Folded) -> Vec<(RequestId, Round)> {
+    let machine: &Machine = &folded.machine;
+    let latest = folded.catalogue.latest(CONCLUDED_LISTED).iter();
+    let concluded = latest.filter_map(|id| Some((*id, machine.round(id)?))).filter(|(_, round)| !round.is_open());
+    let mut picked: Vec<(RequestId, Round)> = concluded.map(|(id, round)| (id, round.clone())).collect();
+    // A request that ended inconclusive and was repeated stands in the log twice, with one latest round.
+    picked.sort_by_key(|(id, round)| (index_of(round), *id));
+    picked.dedup_by_key(|(id, _)| *id);
+    let mut open: Vec<(RequestId, Round)> = machine.open_rounds().map(|(id, round)| (*id, round.clone())).collect();
+    open.sort_by_key(|(id, round)| (deadline_of(round), *id));
+    picked.extend(open);
+    picked
+}
+
+fn describe(
+    group: &Group,
+    id: &RequestId,
+    round: &Round,
+    proof_ms: &std::collections::BTreeMap<u64, u64>,
+) -> RoundStatus {
+    let members = group.members().iter().map(|member| {
+        let done = round.member(&member.command);
+        MemberStatus {
+            name: member.name.clone(),
+            builder: member.command.to_string(),
+            committed: done.is_some_and(|done| done.commitment().is_some()),
+            revealed: done.is_some_and(|done| done.opening().is_some()),
+            result: round.result(&member.command).map(result),
+        }
+    });
+    let index = index_of(round);
+    RoundStatus {
+        request: id.to_string(),
+        round: round.number(),
+        purl: round.request().source.purl(),
+        phase: match round.phase() {
+            Phase::Committing { .. } => "committing",
+            Phase::Revealing { .. } => "revealing",
+            Phase::Concluded { .. } => "concluded",
+        }
+        .to_owned(),
+        deadline_ms: deadline_of(round),
+        verdict: match round.phase() {
+            Phase::Concluded { verdict, .. } => Some(verdict.as_str().to_owned()),
+            _ => None,
+        },
+        index,
+        members: members.collect(),
+        proof_ms: index.and_then(|index| proof_ms.get(&index).copied()),
+    }
+}
+
+fn index_of(round: &Round) -> Option<u64> {
+    match round.phase() {
+        Phase::Concluded { index, .. } => Some(index),
+        _ => None,
+    }
+}
+
+fn deadline_of(round: &Round) -> Option<u64> {
+    match round.phase() {
+        Phase::Committing { deadline_ms } | Phase::Revealing { deadline_ms } => Some(deadline_ms),
+        Phase::Concluded { .. } => None,
+    }
+}
+
+/// A result as the status document shows it.
+pub fn result(result: &BuildResult) -> ResultStatus {
+    match result {
+        BuildResult::Failed(failure) => ResultStatus::Failure(failure.as_str().to_owned()),
+        BuildResult::Built(artifacts) => {
+            let artifact = |artifact: &synchronicity_verify::result::Artifact| ArtifactStatus {
+                name: artifact.name.to_string(),
+                size: artifact.size,
+                sha256: artifact.sha256.to_string(),
+            };
+            ResultStatus::Artifacts(artifacts.iter().map(artifact).collect())
+        }
+    }
+}
