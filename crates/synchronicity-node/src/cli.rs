@@ -1,0 +1,194 @@
+//! The command line of `synchronicity-node`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use crate::config::Sandbox;
+use crate::{devnet, verify_command};
+
+/// The program of a builder: rebuilds crates with a group of others and logs what they agree on
+#[derive(Debug, Parser)]
+#[command(name = "synchronicity-node", version, after_long_help = EXIT_CODES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done, 1 internal failure, 2 usage or configuration, 75 try later.
+The trace goes to stderr; SYNCHRONICITY_TRACE sets its level, as in `info` or `synchronicity_node=debug`.";
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Try it: found a group on this machine, rebuild crates, and verify the proofs
+    Devnet(devnet::Args),
+    /// Make the folder and keys of a new member
+    Init(Init),
+    /// Found a group, or look at one
+    #[command(subcommand)]
+    Group(Group),
+    /// Run the node
+    Run(Run),
+    /// Ask the group to rebuild a crate
+    Submit(Submit),
+    /// Say how the running node is
+    Status(Ask),
+    /// List what the group was asked to rebuild
+    Requests(Ask),
+    /// Look at the published log
+    Log(Log),
+    /// Verify a proof offline, as the client's program does
+    Verify(verify_command::Args),
+    /// Say what this machine can do, and what is missing
+    Doctor(Doctor),
+    /// Print completions for a shell
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+}
+
+/// Where the node lives.
+#[derive(Debug, Args)]
+pub struct Dir {
+    /// The node's folder
+    #[arg(long = "dir", value_name = "DIR", env = "SYNCHRONICITY_NODE_DIR")]
+    pub path: PathBuf,
+}
+
+/// `init`
+#[derive(Debug, Args)]
+pub struct Init {
+    /// The node's folder; must not hold a node yet
+    #[command(flatten)]
+    pub dir: Dir,
+    /// The member's name: a-z 0-9 - _ . and unique in the group
+    #[arg(long)]
+    pub name: String,
+    /// Where the other members reach this node
+    #[arg(long, value_name = "HOST:PORT")]
+    pub listen: String,
+    /// Where this node serves the log, read-only
+    #[arg(long, value_name = "HOST:PORT")]
+    pub http: String,
+}
+
+/// `group`
+#[derive(Debug, Subcommand)]
+pub enum Group {
+    /// Found a group from its members' files
+    New(GroupNew),
+    /// Print a group file in words
+    Show {
+        /// The group file
+        file: PathBuf,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// `group new`
+#[derive(Debug, Args)]
+pub struct GroupNew {
+    /// Name of the group's log, as in `example.org/rebuilders`; nobody else's log may have it
+    #[arg(long)]
+    pub origin: String,
+    /// How many members must report the same result; more than half of them
+    #[arg(long, value_name = "K")]
+    pub threshold: u16,
+    /// The members' files, as `init` wrote them
+    #[arg(long = "member", value_name = "FILE", num_args = 1.., required = true)]
+    pub members: Vec<PathBuf>,
+    /// Folder for group.toml and log.key; must hold neither
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// How long builders may take to build while nothing else is open
+    #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
+    pub commit_window: u64,
+    /// How long builders may take to reveal
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub reveal_window: u64,
+}
+
+/// `run`
+#[derive(Debug, Args)]
+pub struct Run {
+    /// The node's folder
+    #[command(flatten)]
+    pub dir: Dir,
+    /// Where builds happen, instead of what node.toml says
+    #[arg(long)]
+    pub sandbox: Option<Sandbox>,
+    /// Folder for toolchain and downloads that several nodes of one owner share
+    #[arg(long, value_name = "DIR")]
+    pub shared: Option<PathBuf>,
+    /// For demonstrations: break the protocol on purpose
+    #[arg(long, hide = true)]
+    pub misbehave: Option<Misbehaviour>,
+    /// End when the process that started this one ends
+    #[arg(long, hide = true)]
+    pub die_with_parent: bool,
+}
+
+/// A way to break the protocol on purpose, to show what the group makes of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Misbehaviour {
+    /// Reports false hashes, other ones than any other liar.
+    Liar,
+    /// Commits and never reveals.
+    Silent,
+}
+
+/// `submit`
+#[derive(Debug, Args)]
+pub struct Submit {
+    /// What to rebuild: NAME or NAME@VERSION
+    #[arg(value_name = "CRATE[@VERSION]")]
+    pub spec: String,
+    /// The node's folder
+    #[command(flatten)]
+    pub dir: Dir,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `status` and `requests`
+#[derive(Debug, Args)]
+pub struct Ask {
+    /// The node's folder
+    #[command(flatten)]
+    pub dir: Dir,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `log`
+#[derive(Debug, Args)]
+pub struct Log {
+    /// Print this entry; without it, the checkpoint and the latest entries
+    pub index: Option<u64>,
+    /// The node's folder
+    #[command(flatten)]
+    pub dir: Dir,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `doctor`
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// Look at this node's folder, too
+    #[arg(long = "dir", value_name = "DIR", env = "SYNCHRONICITY_NODE_DIR")]
+    pub path: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}

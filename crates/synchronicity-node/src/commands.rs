@@ -1,0 +1,55 @@
+//! The commands, one file each. Data goes to stdout, everything else to stderr.
+
+mod completions;
+mod doctor;
+mod group;
+mod init;
+mod log;
+mod requests;
+mod run;
+mod status;
+mod submit;
+
+use crate::cli::{Command, Group};
+use crate::exit::{self, Stop};
+use crate::folder::Folder;
+use crate::operator::{self, Answer, Request};
+use crate::{devnet, verify_command};
+
+/// Runs a command and gives its exit code.
+///
+/// # Errors
+/// [`Stop`], with the exit code and what to tell a person.
+pub fn execute(command: &Command) -> Result<u8, Stop> {
+    match command {
+        Command::Devnet(args) => devnet::main(args),
+        Command::Verify(args) => verify_command::main(args),
+        Command::Init(args) => init::init(args),
+        Command::Group(Group::New(args)) => group::new(args),
+        Command::Group(Group::Show { file, json }) => group::show(file, *json),
+        Command::Run(args) => run::run(args),
+        Command::Submit(args) => submit::submit(args),
+        Command::Status(args) => status::status(args),
+        Command::Requests(args) => requests::requests(args),
+        Command::Log(args) => log::log(args),
+        Command::Doctor(args) => doctor::doctor(args),
+        Command::Completions { shell } => completions::completions(*shell),
+    }
+}
+
+/// Asks the running node; a failure that it answers with becomes this command's.
+fn ask(folder: &Folder, request: &Request) -> Result<Answer, Stop> {
+    let answer = operator::ask(folder.root(), &folder.socket(), request);
+    match answer.map_err(|error| Stop::new(exit::TRY_LATER, error))? {
+        Answer::Failed { code, message, help } => {
+            let report = miette::MietteDiagnostic { help, ..miette::MietteDiagnostic::new(message) };
+            Err(Stop::new(code, report))
+        }
+        answer => Ok(answer),
+    }
+}
+
+/// An answer to another question than the one that was asked.
+fn strange() -> Stop {
+    Stop::new(exit::INTERNAL, miette::miette!("the node answered another question; is it of this version?"))
+}

@@ -1,0 +1,81 @@
+//! `doctor`: what this machine can do, what is missing, and what to do about it.
+
+use std::path::Path;
+
+use serde_json::json;
+use synchronicity_rebuild::probe::{State, probe};
+
+use crate::cli::Doctor;
+use crate::config::Config;
+use crate::exit::{self, Stop};
+use crate::folder::Folder;
+use crate::group_file;
+use crate::keys::MemberKeys;
+
+/// One line of the answer.
+struct Line {
+    what: String,
+    state: State,
+}
+
+pub(super) fn doctor(args: &Doctor) -> Result<u8, Stop> {
+    let mut lines = Vec::new();
+    let builds = match &args.path {
+        Some(path) => {
+            let folder = Folder::at(path);
+            lines.extend(node(&folder));
+            folder.builds()
+        }
+        None => Path::new(".").to_owned(),
+    };
+    lines.extend(probe(&builds).into_iter().map(|found| Line { what: found.what.to_owned(), state: found.state }));
+    let bad = lines.iter().any(|line| matches!(line.state, State::Bad(_)));
+    if args.json {
+        println!("{}", json!({ "ok": !bad, "findings": lines.iter().map(as_json).collect::<Vec<_>>() }));
+    } else {
+        lines.iter().for_each(|line| println!("{}", describe(line)));
+    }
+    Ok(if bad { exit::TRY_LATER } else { exit::OK })
+}
+
+/// What a node's folder needs before it can run.
+fn node(folder: &Folder) -> Vec<Line> {
+    let line = |what: &str, state| Line { what: what.to_owned(), state };
+    let told = |error: &dyn miette::Diagnostic| match error.help() {
+        Some(help) => State::Bad(format!("{error}; {help}")),
+        None => State::Bad(error.to_string()),
+    };
+    let config = match Config::read(&folder.config()) {
+        Ok(config) => State::Good(format!("{} at {}, HTTP at {}", config.name, config.listen, config.http)),
+        Err(error) => told(&error),
+    };
+    let group = group_file::read(&folder.group());
+    let keys = match group.as_ref().map(|group| MemberKeys::read(&folder.keys(), group)) {
+        Ok(Ok(_)) => State::Good("all four are there and belong to the group file".to_owned()),
+        Ok(Err(error)) => told(&error),
+        Err(_) => State::Bad("cannot be checked without a group file".to_owned()),
+    };
+    let group = match &group {
+        Ok(group) => State::Good(format!("{} ({} members)", group.origin(), group.members().len())),
+        Err(error) => told(error),
+    };
+    vec![line("node", config), line("group", group), line("keys", keys)]
+}
+
+fn describe(line: &Line) -> String {
+    let (mark, text) = match &line.state {
+        State::Good(text) => ("ok   ", text),
+        State::Optional(text) => ("-    ", text),
+        State::Bad(text) => ("BAD  ", text),
+    };
+    format!("{mark}{:18} {text}", line.what)
+}
+
+fn as_json(line: &Line) -> serde_json::Value {
+    let (state, text) = match &line.state {
+        State::Good(text) => ("good", text),
+        State::Optional(text) => ("optional", text),
+        State::Bad(text) => ("bad", text),
+    };
+    json!({ "what": line.what, "state": state, "text": text })
+}

@@ -1,0 +1,92 @@
+//! `group`: founding one, and looking at one.
+
+use std::path::Path;
+
+use serde_json::json;
+use synchronicity_core::group::Group;
+use synchronicity_verify::note::{KeyKind, Signer};
+
+use crate::cli::GroupNew;
+use crate::durable::{Disk, Synced};
+use crate::exit::{self, Stop, StopWith};
+use crate::group_file::{self, Founding, GroupFileError};
+use crate::keys::{KeysError, Seed};
+
+pub(super) fn new(args: &GroupNew) -> Result<u8, Stop> {
+    let (file, key) = (args.out.join("group.toml"), args.out.join("log.key"));
+    for path in [&file, &key] {
+        if path.exists() {
+            let help = "a group is founded once; name another folder with --out";
+            return Err(Stop::new(exit::USAGE, miette::miette!(help = help, "{} exists already", path.display())));
+        }
+    }
+    let seed = Seed::generate().or_internal()?;
+    let log = Signer::from_seed(&args.origin, KeyKind::Log, seed.expose()).map_err(KeysError::from).or_usage()?;
+    let founding = Founding {
+        origin: &args.origin,
+        log_key: log.verifier_key(),
+        threshold: args.threshold,
+        commit_window_s: args.commit_window,
+        reveal_window_s: args.reveal_window,
+    };
+    let group = group_file::found(&founding, &args.members).or_usage()?;
+    seed.write(&key).or_internal()?;
+    let written = Synced.write(&file, group.to_text().as_bytes());
+    written.map_err(|source| GroupFileError::File { path: file.clone(), source }).or_internal()?;
+    describe(&group);
+    eprintln!(
+        "\nGive every member {} (no secret) and {} (a secret: over a safe channel, to the members only).",
+        file.display(),
+        key.display()
+    );
+    Ok(exit::OK)
+}
+
+pub(super) fn show(file: &Path, json: bool) -> Result<u8, Stop> {
+    let group = group_file::read(file).or_usage()?;
+    if json {
+        println!("{}", as_json(&group));
+    } else {
+        describe(&group);
+    }
+    Ok(exit::OK)
+}
+
+fn describe(group: &Group) {
+    let members = group.members();
+    println!("group      {}", group.id());
+    println!("log        {}", group.origin());
+    println!("epoch      {}", group.epoch());
+    println!("verdicts   {} of {} builders with the same result", group.threshold(), members.len());
+    println!("log signed {} of {} builders on each published checkpoint", group.quorum(), members.len());
+    println!(
+        "windows    {} s to build, {} s to reveal",
+        group.commit_window_ms() / 1000,
+        group.reveal_window_ms() / 1000
+    );
+    for member in members {
+        println!("builder    {:16} {:24} {}", member.name, member.address, member.command);
+    }
+}
+
+fn as_json(group: &Group) -> serde_json::Value {
+    let member = |member: &synchronicity_core::group::Member| {
+        json!({
+            "name": member.name,
+            "builder": member.command.to_string(),
+            "cosigner": member.cosigner.to_string(),
+            "address": member.address,
+        })
+    };
+    json!({
+        "group": group.id().to_string(),
+        "origin": group.origin(),
+        "epoch": group.epoch(),
+        "log_key": group.log_key().to_string(),
+        "threshold": group.threshold(),
+        "quorum": group.quorum(),
+        "commit_window_ms": group.commit_window_ms(),
+        "reveal_window_ms": group.reveal_window_ms(),
+        "members": group.members().iter().map(member).collect::<Vec<_>>(),
+    })
+}

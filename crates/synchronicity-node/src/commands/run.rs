@@ -1,0 +1,66 @@
+//! `run`: the process around a node.
+
+use std::io;
+use std::process;
+
+use rustix::process::{Signal, getppid, set_parent_process_death_signal};
+use tokio::runtime;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use crate::cli::Run;
+use crate::exit::{self, Stop, StopWith};
+use crate::node::{self, BenchChoice, Choices, RunError};
+
+/// Threads for HTTP, the operator and duties; the engine has its own.
+const WORKERS: usize = 2;
+
+pub(super) fn run(args: &Run) -> Result<u8, Stop> {
+    if args.die_with_parent {
+        die_with_parent().map_err(RunError::Signals).or_internal()?;
+    }
+    trace();
+    fail_as_a_whole();
+    let runtime = runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build();
+    let runtime = runtime.map_err(RunError::Signals).or_internal()?;
+    let bench = BenchChoice::Own { sandbox: args.sandbox, shared: args.shared.clone() };
+    let choices = Choices { dir: args.dir.path.clone(), misbehaviour: args.misbehave, bench };
+    runtime.block_on(async {
+        let mut terminate = signal(SignalKind::terminate()).map_err(RunError::Signals).or_internal()?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(RunError::Signals).or_internal()?;
+        let stop = async {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        };
+        node::run(choices, stop).await
+    })?;
+    // What still runs (a read from a slow disk, say) is not waited for.
+    runtime.shutdown_background();
+    Ok(exit::OK)
+}
+
+fn trace() {
+    let filter = EnvFilter::try_from_env("SYNCHRONICITY_TRACE");
+    let filter = filter.unwrap_or_else(|_| EnvFilter::new("info,commonware=warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+}
+
+/// A thread that panics would leave a process that looks alive and does half of its work.
+fn fail_as_a_whole() {
+    let tell = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        tell(panic);
+        process::exit(i32::from(exit::INTERNAL));
+    }));
+}
+
+fn die_with_parent() -> io::Result<()> {
+    set_parent_process_death_signal(Some(Signal::TERM))?;
+    // It may have ended before the kernel was told.
+    match getppid() {
+        Some(parent) if !parent.is_init() => Ok(()),
+        _ => process::exit(i32::from(exit::TRY_LATER)),
+    }
+}

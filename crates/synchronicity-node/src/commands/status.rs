@@ -1,0 +1,54 @@
+//! `status`: how the running node is.
+
+use crate::cli::Ask;
+use crate::exit::{self, Stop, StopWith};
+use crate::folder::Folder;
+use crate::operator::{Answer, Request};
+use crate::status::{Stage, Status};
+
+pub(super) fn status(args: &Ask) -> Result<u8, Stop> {
+    let folder = Folder::of_node(&args.dir.path).or_usage()?;
+    let status = fetch(&folder)?;
+    if args.json {
+        let line = serde_json::to_string(&status).map_err(|error| Stop::new(exit::INTERNAL, miette::miette!(error)))?;
+        println!("{line}");
+    } else {
+        print!("{}", describe(&status));
+    }
+    Ok(exit::OK)
+}
+
+pub(super) fn fetch(folder: &Folder) -> Result<Status, Stop> {
+    match super::ask(folder, &Request::Status)? {
+        Answer::Status(status) => Ok(*status),
+        _ => Err(super::strange()),
+    }
+}
+
+fn describe(status: &Status) -> String {
+    let mut text = format!("node      {} ({})\n", status.node, status.version);
+    text.push_str(&format!("group     {} ({})\n", status.origin, status.group));
+    let pace = if status.caught_up { "caught up" } else { "catching up" };
+    text.push_str(&format!("chain     height {}, {} other members connected, {pace}\n", status.height, status.peers));
+    let log = &status.log;
+    text.push_str(&format!("log       {} entries, {} published", log.size, log.published_size));
+    if !log.cosigners.is_empty() {
+        text.push_str(&format!(", signed by {}", log.cosigners.join(" ")));
+    }
+    text.push('\n');
+    for build in &status.building {
+        let stage = match build.stage {
+            Stage::Waiting => "waiting",
+            Stage::Fetching => "fetching",
+            Stage::Building => "building",
+            Stage::Done => "done",
+        };
+        let compiled = build.compiled.as_deref().unwrap_or_default();
+        text.push_str(&format!("build     {} {stage} {} s {compiled}\n", build.request, build.elapsed_ms / 1000));
+    }
+    if let Some(how) = &status.misbehaves {
+        text.push_str(&format!("MISBEHAVES {how}\n"));
+    }
+    text.push_str(&format!("health    {}\n", status.health));
+    text
+}

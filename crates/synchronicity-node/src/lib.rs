@@ -1,0 +1,68 @@
+//! The program of a builder.
+//!
+//! A node orders signed commands with the other members, rebuilds what the group was asked for, and publishes the
+//! verdicts as a transparency log. The route through the files:
+//!
+//! | step | file |
+//! | --- | --- |
+//! | submit | [`submit`]: from what the operator names to a signed command; [`outbox`] until it is ordered |
+//! | order | [`fold`]: ordered blocks become state, on disk before they are acknowledged ([`store`]) |
+//! | build | [`workbench`], [`builds`]: one at a time, in a process apart |
+//! | commitment, reveal | [`duty`]: what is owed, the [`journal`] first |
+//! | tally | in the core, when [`fold`] applies a block |
+//! | log | [`cosign`] gathers signatures, [`publish`] writes the files, [`publisher`] decides when |
+//! | proof | [`proofs`], on disk and over [`http`] |
+//! | verify | [`verify_command`], offline |
+//!
+//! [`node`] puts the parts together; [`commands`] is what a person types; [`devnet`] runs a whole group.
+
+pub mod builds;
+pub mod catalogue;
+pub mod cli;
+pub mod commands;
+pub mod config;
+pub mod cosign;
+pub mod devnet;
+pub mod durable;
+pub mod duty;
+pub mod exit;
+pub mod fold;
+pub mod folder;
+pub mod group_file;
+pub mod health;
+pub mod http;
+pub mod journal;
+pub mod keep;
+pub mod keys;
+pub mod misbehave;
+pub mod monitor;
+pub mod node;
+pub mod operator;
+pub mod outbox;
+pub mod progress;
+pub mod proofs;
+pub mod publish;
+pub mod publisher;
+pub mod request_view;
+pub mod state;
+pub mod status;
+pub mod store;
+pub mod submit;
+pub mod verify_command;
+pub mod view;
+pub mod workbench;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// The program: reads the command line, does what it says, and reports how that went.
+pub fn main() -> ExitCode {
+    // A build is this same executable in a process of its own, and so is the `docker` that rustwide calls. Does not
+    // return there; must come before any thread.
+    synchronicity_rebuild::worker::main();
+    match commands::execute(&cli::Cli::parse().command) {
+        Ok(code) => ExitCode::from(code),
+        Err(stop) => stop.report(),
+    }
+}
