@@ -13,38 +13,25 @@
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::sync::Arc;
 
 use synchronicity_verify::request::{BuildRequest, Environment, Toolchain};
-use synchronicity_verify::result::BuildResult;
 
+pub use crate::choice::{SandboxChoice, UnknownSandbox};
 use crate::docker_shim::Labels;
 use crate::fingerprint::{self, NoCompiler};
 use crate::folder;
 use crate::image::{Docker, ImageError};
-use crate::make::{Halt, broken, make};
-use crate::order::{Order, Report, Room};
-use crate::running::{self, BuildEvent, Remains, Running};
-use crate::sandbox::{Job, SandboxError};
-use crate::scripted::Script;
+use crate::make::{FREE_BYTES_MIN, free_bytes};
+use crate::order::{Order, Room};
+use crate::running::{Remains, Running};
+use crate::sandbox::SandboxError;
+use crate::scripted::{self, Script};
 use crate::seed::{self, SeedError};
 use crate::{probe, worker};
 
 /// How many ended builds keep their transcripts and artifacts on the bench.
 const ENDED_KEPT: usize = 8;
-
-/// Which sandbox to use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum SandboxChoice {
-    /// Docker where its daemon answers and the image is there or can be built, else the embedded one.
-    #[default]
-    Auto,
-    /// Docker or nothing.
-    Docker,
-    /// Namespaces, without any daemon.
-    Embedded,
-}
 
 /// How to open a bench.
 #[derive(Debug, Clone, Default)]
@@ -101,6 +88,9 @@ pub enum StartError {
         /// What a person can do.
         advice: &'static str,
     },
+    /// Too little room even to begin.
+    #[error("the disk with {} is full: make room, or choose another folder for builds", .0.display())]
+    DiskFull(PathBuf),
     /// A file of the bench.
     #[error("{}: {source}", path.display())]
     File {
@@ -201,10 +191,13 @@ impl Bench {
             move |source| StartError::File { path, source }
         };
         self.make_room().map_err(file(&self.dir))?;
+        if free_bytes(&self.dir) < FREE_BYTES_MIN {
+            return Err(StartError::DiskFull(self.dir.clone()));
+        }
         // The target folder marks a build under way.
         folder::fresh(&folder).and_then(|()| folder::fresh(&folder.join("target"))).map_err(file(&folder))?;
         let (room, remains) = match &self.kind {
-            Kind::Scripted(script) => return Ok(play(Arc::clone(script), request, folder)),
+            Kind::Scripted(script) => return Ok(scripted::play(Arc::clone(script), request, folder)),
             Kind::Embedded => (Room::Embedded { program: self.program.clone() }, None),
             Kind::Docker(docker) => {
                 let labels = Labels { owner: self.id.clone(), build: name };
@@ -325,54 +318,6 @@ fn choose(
     Ok((Kind::Embedded, Environment::Host { fingerprint }))
 }
 
-fn play(script: Arc<Script>, request: &BuildRequest, folder: PathBuf) -> Running {
-    let (purl, limits) = (request.source.purl(), request.limits);
-    Running::on_thread(move |send| {
-        let mut tell = |report: Report| {
-            let event = running::event(report, &folder).unwrap_or_else(BuildEvent::Broken);
-            // The one who asked may have lost interest.
-            let _ = send.send(event);
-        };
-        let Some(build) = script.builds.get(&purl) else {
-            return tell(Report::Broken { reason: format!("the script has no build of {purl}") });
-        };
-        tell(Report::Fetching);
-        let none = PathBuf::new;
-        let job = Job {
-            source: none(),
-            cargo_home: none(),
-            rustup_home: none(),
-            scratch: none(),
-            target: folder.join("target"),
-            command: Vec::new(),
-            env: Default::default(),
-            limits,
-        };
-        let expected: Vec<String> = build.leaves.keys().cloned().collect();
-        let result = make(build, &job, &expected, &folder, &mut tell);
-        let result = folder::wipe(&job.target).map_err(broken).and(result);
-        tell(match result {
-            Ok(result) => Report::Finished { result: result.to_bytes() },
-            Err(Halt::Failed(failure, _)) => Report::Finished { result: BuildResult::Failed(failure).to_bytes() },
-            Err(Halt::Broken(reason)) => Report::Broken { reason },
-        });
-    })
-}
-
-/// A word that names no sandbox.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no sandbox is named {0:?}: use auto, docker or embedded")]
-pub struct UnknownSandbox(String);
-
-impl FromStr for SandboxChoice {
-    type Err = UnknownSandbox;
-
-    fn from_str(text: &str) -> Result<Self, UnknownSandbox> {
-        match text {
-            "auto" => Ok(Self::Auto),
-            "docker" => Ok(Self::Docker),
-            "embedded" => Ok(Self::Embedded),
-            other => Err(UnknownSandbox(other.into())),
-        }
-    }
-}
+#[cfg(test)]
+#[path = "bench/tests.rs"]
+mod tests;

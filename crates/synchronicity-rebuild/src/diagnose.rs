@@ -69,7 +69,7 @@ const PHRASES: &[(Failure, &[&str])] = &[
 ];
 
 /// What cargo says when something that this builder had to fetch is not there.
-const UNFETCHED: &[&str] = &["attempting to make an http request, but --offline was specified", "in offline mode"];
+const UNFETCHED: &[&str] = &["attempting to make an http request, but --offline was specified", "using offline mode"];
 
 /// Names the failure of a command that ended by itself with an error; `tail` is the end of its transcript.
 pub(crate) fn diagnose(tail: &[String]) -> Diagnosis {

@@ -16,6 +16,7 @@ pub mod artifacts;
 pub mod bench;
 pub mod cache;
 mod census;
+mod choice;
 mod diagnose;
 mod docker;
 mod docker_shim;

@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
+use nix::sys::statvfs::statvfs;
 use synchronicity_verify::result::{BuildResult, Failure};
 
 use crate::artifacts::{self, CollectError};
@@ -14,6 +15,14 @@ use crate::transcript::{Transcript, compiled_crate};
 
 /// Cargo's folder for the products of the release profile.
 const PROFILE_FOLDER: &str = "release";
+
+/// With less free space than this, a build does not begin, and one that finds no space proves nothing.
+pub(crate) const FREE_BYTES_MIN: u64 = 1 << 30;
+
+/// Free space of the file system that `folder` is on, in bytes; all, if it cannot be read.
+pub(crate) fn free_bytes(folder: &Path) -> u64 {
+    statvfs(folder).map_or(u64::MAX, |stat| stat.blocks_available() * stat.fragment_size())
+}
 
 /// Why a build has no artifacts.
 #[derive(Debug)]
@@ -48,7 +57,7 @@ pub(crate) fn make(
     };
     let finished = sandbox.build(job, &mut watch);
     let tail = transcript.finish().map_err(broken)?.tail;
-    conclude(finished, &tail)?;
+    conclude(finished, &tail, folder)?;
     let into = Order::artifacts(folder);
     folder::fresh(&into).map_err(broken)?;
     match artifacts::collect(&job.target, PROFILE_FOLDER, expected, &into, job.limits.disk_bytes) {
@@ -61,11 +70,15 @@ pub(crate) fn make(
     }
 }
 
-fn conclude(finished: Result<Finished, SandboxError>, tail: &[String]) -> Result<(), Halt> {
+fn conclude(finished: Result<Finished, SandboxError>, tail: &[String], folder: &Path) -> Result<(), Halt> {
     match finished.map_err(broken)? {
         Finished::Succeeded => Ok(()),
         Finished::Stopped(failure) => Err(Halt::Failed(failure, "the build was stopped at its limit".into())),
         Finished::Failed => match diagnose(tail) {
+            // The build's own limit is watched from outside; what it ran into may be the end of this machine's disk.
+            Diagnosis::Crate(Failure::Disk) if free_bytes(folder) < FREE_BYTES_MIN => {
+                Err(Halt::Broken(format!("the disk with {} is full: make room", folder.display())))
+            }
             Diagnosis::Crate(failure) => Err(Halt::Failed(failure, "the build command failed".into())),
             Diagnosis::Ours(line) => Err(Halt::Broken(format!("a dependency was not fetched: {line}"))),
         },

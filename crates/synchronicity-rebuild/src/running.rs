@@ -1,5 +1,6 @@
 //! A build that is under way, seen from the program that wants it.
 
+use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -69,8 +70,8 @@ pub(crate) struct Remains {
 impl Running {
     /// Starts `worker` for `order`.
     pub(crate) fn start(mut worker: Command, order: &Order, remains: Option<Remains>) -> io::Result<Self> {
-        let mut child =
-            worker.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).process_group(0).spawn()?;
+        let trouble = File::create(trouble(&order.folder))?;
+        let mut child = worker.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(trouble).process_group(0).spawn()?;
         let (Some(mut orders), Some(reports)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(io::Error::other("a worker without pipes"));
         };
@@ -105,7 +106,8 @@ impl Running {
         self.events.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
     }
 
-    /// Stops the build at once, from any thread. Its last event is then `Broken`, unless it had ended before.
+    /// Stops the build at once, from any thread. Its last event is then `Broken`, unless it had ended before. A scripted
+    /// build goes on to its end.
     pub fn kill(&self) {
         if let Some(process) = &self.process {
             process.kill();
@@ -139,6 +141,11 @@ impl Process {
     }
 }
 
+/// What a worker prints when it crashes.
+fn trouble(folder: &Path) -> PathBuf {
+    folder.join("trouble.txt")
+}
+
 /// A worker leads its own group.
 fn group_of(child: &Child) -> Pid {
     // Process numbers are at most 2^22.
@@ -159,10 +166,14 @@ fn follow(reports: impl Read, folder: &Path, send: &Sender<BuildEvent>, cleared:
         }
     });
     cleared();
-    let ended = match read {
-        Ok(()) => "the build's worker was killed".to_owned(),
-        Err(error) => format!("the build's worker cannot be heard: {error}"),
+    let said = fs::read_to_string(trouble(folder)).unwrap_or_default();
+    let ended = match (read, said.trim()) {
+        (Err(error), _) => format!("the build's worker cannot be heard: {error}"),
+        (Ok(()), "") => "the build's worker was killed".to_owned(),
+        (Ok(()), said) => format!("the build's worker was killed or crashed: {said}"),
     };
+    // Empty, or in the event.
+    let _ = fs::remove_file(trouble(folder));
     let _ = send.send(last.unwrap_or(BuildEvent::Broken(ended)));
 }
 

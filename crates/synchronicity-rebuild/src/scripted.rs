@@ -3,12 +3,19 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use synchronicity_verify::digest::Digest;
-use synchronicity_verify::request::{Environment, Toolchain};
+use synchronicity_verify::request::{BuildRequest, Environment, Toolchain};
+use synchronicity_verify::result::BuildResult;
 
+use crate::folder;
+use crate::make::{Halt, broken, make};
+use crate::order::Report;
+use crate::running::{self, BuildEvent, Running};
 use crate::sandbox::{Finished, Job, Sandbox, SandboxError, Watch};
 
 /// What a bench with scripted builds says about itself, and what each build comes to.
@@ -76,4 +83,39 @@ impl Sandbox for ScriptedBuild {
         }
         Ok(self.ends)
     }
+}
+
+/// Plays the build of `request` on a thread, in the build folder `folder`.
+pub(crate) fn play(script: Arc<Script>, request: &BuildRequest, folder: PathBuf) -> Running {
+    let (purl, limits) = (request.source.purl(), request.limits);
+    Running::on_thread(move |send| {
+        let mut tell = |report: Report| {
+            let event = running::event(report, &folder).unwrap_or_else(BuildEvent::Broken);
+            // The one who asked may have lost interest.
+            let _ = send.send(event);
+        };
+        let Some(build) = script.builds.get(&purl) else {
+            return tell(Report::Broken { reason: format!("the script has no build of {purl}") });
+        };
+        tell(Report::Fetching);
+        let none = PathBuf::new;
+        let job = Job {
+            source: none(),
+            cargo_home: none(),
+            rustup_home: none(),
+            scratch: none(),
+            target: folder.join("target"),
+            command: Vec::new(),
+            env: Default::default(),
+            limits,
+        };
+        let expected: Vec<String> = build.leaves.keys().cloned().collect();
+        let result = make(build, &job, &expected, &folder, &mut tell);
+        let result = folder::wipe(&job.target).map_err(broken).and(result);
+        tell(match result {
+            Ok(result) => Report::Finished { result: result.to_bytes() },
+            Err(Halt::Failed(failure, _)) => Report::Finished { result: BuildResult::Failed(failure).to_bytes() },
+            Err(Halt::Broken(reason)) => Report::Broken { reason },
+        });
+    })
 }

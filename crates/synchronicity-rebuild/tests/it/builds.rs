@@ -42,6 +42,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     both("a_build_past_its_time_fails_by_that_name", time);
     both("a_build_that_prints_too_much_fails_by_that_name", transcript);
     both("a_killed_build_leaves_nothing_behind", killed);
+    both("a_killed_program_leaves_no_build_running", crate::orphans::nothing_is_left);
     both("a_request_for_another_environment_or_toolchain_is_refused", pins);
     trials.push(
         Trial::test("builds::both_sandboxes_leave_the_same_names", agreement)
@@ -55,7 +56,7 @@ pub(crate) fn trials() -> Vec<Trial> {
 }
 
 /// Toolchain, crates and downloads are fetched once for all trials, as several nodes of one machine do.
-fn options(choice: SandboxChoice) -> BenchOptions {
+pub(crate) fn options(choice: SandboxChoice) -> BenchOptions {
     let shared = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("shared");
     BenchOptions { choice, shared: Some(shared), program: None }
 }
@@ -73,10 +74,9 @@ impl Workshop {
     }
 
     fn pin(&self, spec: &str, change: impl FnOnce(&mut Options)) -> Result<Pinned, Failed> {
-        let depot = Depot::open(&self.bench.depot_dir(), HostCargo::in_sysroot(&self.bench.sysroot())?)?;
         let mut options = Options::default();
         change(&mut options);
-        Ok(pin(&depot, &spec.parse()?, &self.bench.toolchain(), &self.bench.environment(), &options)?)
+        pin_with(&self.bench, spec, &options)
     }
 
     fn build(&self, pinned: &Pinned) -> Result<Outcome, Failed> {
@@ -107,14 +107,28 @@ impl Workshop {
         names
     }
 
-    /// Containers of this bench, running or not.
     fn containers(&self) -> Vec<String> {
-        let id = fs::read_to_string(self.folder.path().join("bench-id")).unwrap();
-        let filter = format!("label=synchronicity.owner={id}");
-        let output = Command::new("docker").args(["ps", "-aq", "--filter", &filter]).output();
-        let Ok(output) = output else { return Vec::new() };
-        String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect()
+        containers(self.folder.path())
     }
+}
+
+fn pin_with(bench: &Bench, spec: &str, options: &Options) -> Result<Pinned, Failed> {
+    let depot = Depot::open(&bench.depot_dir(), HostCargo::in_sysroot(&bench.sysroot())?)?;
+    Ok(pin(&depot, &spec.parse()?, &bench.toolchain(), &bench.environment(), options)?)
+}
+
+/// A request for this bench, with the usual limits.
+pub(crate) fn pin_for(bench: &Bench, spec: &str) -> Result<Pinned, Failed> {
+    pin_with(bench, spec, &Options::default())
+}
+
+/// Containers of the bench in `folder`, running or not.
+pub(crate) fn containers(folder: &Path) -> Vec<String> {
+    let id = fs::read_to_string(folder.join("bench-id")).unwrap();
+    let filter = format!("label=synchronicity.owner={id}");
+    let output = Command::new("docker").args(["ps", "-aq", "--filter", &filter]).output();
+    let Ok(output) = output else { return Vec::new() };
+    String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect()
 }
 
 fn fixture(name: &str) -> String {

@@ -3,12 +3,14 @@
 use libtest_mimic::{Arguments, run};
 
 mod builds;
+mod orphans;
 mod registry;
 mod room;
 
 fn main() {
     // Builds start this executable again.
     synchronicity_rebuild::worker::main();
+    orphans::main();
     let arguments = Arguments::from_args();
     let trials = [registry::trials(), room::trials(), builds::trials()].into_iter().flatten().collect();
     run(&arguments, trials).exit();

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::ops::ControlFlow;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -136,8 +137,10 @@ fn rights() -> Answer {
     for line in ["CapEff:\t0000000000000000", "CapPrm:\t0000000000000000", "NoNewPrivs:\t1"] {
         assert!(status.contains(line), "{status}");
     }
-    let outside = prints("tail -n 1 /proc/self/uid_map");
-    assert!(!outside.trim_end().ends_with(" 0          1"), "the build is root outside: {outside}");
+    let room = Room::new();
+    room.run("touch /opt/rustwide/target/mine")?;
+    let owner = fs::metadata(room.folder.path().join("target/mine"))?.uid();
+    assert_ne!(owner, 0, "the build is root outside");
     Ok(())
 }
 

@@ -1,0 +1,33 @@
+//! Which sandbox a person wants.
+
+use std::str::FromStr;
+
+/// Which sandbox to use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SandboxChoice {
+    /// Docker where its daemon answers and the image is there or can be built, else the embedded one.
+    #[default]
+    Auto,
+    /// Docker or nothing.
+    Docker,
+    /// Namespaces, without any daemon.
+    Embedded,
+}
+
+/// A word that names no sandbox.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no sandbox is named {0:?}: use auto, docker or embedded")]
+pub struct UnknownSandbox(String);
+
+impl FromStr for SandboxChoice {
+    type Err = UnknownSandbox;
+
+    fn from_str(text: &str) -> Result<Self, UnknownSandbox> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "docker" => Ok(Self::Docker),
+            "embedded" => Ok(Self::Embedded),
+            other => Err(UnknownSandbox(other.into())),
+        }
+    }
+}
