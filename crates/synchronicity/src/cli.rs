@@ -1,0 +1,121 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
+use synchronicity_rebuild::bench::SandboxChoice;
+use synchronicity_rebuild::spec::Spec;
+
+use crate::{exit, prove, rebuild, verify};
+
+/// Know whether a binary is what its source says: a group of builders rebuilt it, agreed on its bytes, and logged that
+#[derive(Debug, Parser)]
+#[command(name = "synchronicity", version, after_help = exit::HELP)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Fetch the proof that a group rebuilt a crate, and keep it if it holds
+    Prove(Prove),
+    /// Decide offline whether a proof holds, and whether a file is what it proves
+    Verify(Verify),
+    /// Build a crate once on this machine, in a sandbox, and print what came of it
+    Rebuild(Rebuild),
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Prove {
+    /// The crate, as NAME@VERSION
+    #[arg(value_name = "CRATE@VERSION")]
+    pub(crate) spec: Spec,
+    /// A node of the group, as in http://127.0.0.1:8080
+    #[arg(long, value_name = "URL", env = "SYNCHRONICITY_NODE")]
+    pub(crate) node: String,
+    /// The policy: whose log, which builders, how many of them
+    #[arg(long, value_name = "FILE", env = "SYNCHRONICITY_POLICY")]
+    pub(crate) policy: PathBuf,
+    /// Where to keep the proof [default: NAME-VERSION.tlog-proof]
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// The proof file, NAME-VERSION.tlog-proof
+    pub(crate) proof: PathBuf,
+    /// A file to compare with what the group built
+    pub(crate) file: Option<PathBuf>,
+    /// The policy: whose log, which builders, how many of them
+    #[arg(long, value_name = "FILE", env = "SYNCHRONICITY_POLICY")]
+    pub(crate) policy: PathBuf,
+    /// Accept only a proof for this crate
+    #[arg(long = "crate", value_name = "CRATE@VERSION")]
+    pub(crate) spec: Option<Spec>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Rebuild {
+    /// The crate, as NAME@VERSION; NAME alone takes the newest version
+    #[arg(value_name = "CRATE[@VERSION]")]
+    pub(crate) spec: Spec,
+    /// auto, docker or embedded
+    #[arg(long, value_name = "SANDBOX", default_value = "auto", env = "SYNCHRONICITY_SANDBOX")]
+    pub(crate) sandbox: SandboxChoice,
+    /// Copy the artifacts to this folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Features to turn on, separated by commas
+    #[arg(long, short = 'F', value_name = "FEATURES", value_delimiter = ',')]
+    pub(crate) features: Vec<String>,
+    /// Turn all features on
+    #[arg(long)]
+    pub(crate) all_features: bool,
+    /// Turn the default features off
+    #[arg(long)]
+    pub(crate) no_default_features: bool,
+    /// Build the library, also where there are executables
+    #[arg(long, conflicts_with = "bins")]
+    pub(crate) lib: bool,
+    /// Build the executables
+    #[arg(long)]
+    pub(crate) bins: bool,
+    /// Where toolchain, downloads and builds are kept [default: synchronicity in the user's cache folder]
+    #[arg(long, value_name = "DIR", env = "SYNCHRONICITY_DIR")]
+    pub(crate) dir: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Parses the arguments, does what they say, and gives the code to exit with.
+pub(crate) fn run() -> ExitCode {
+    let (answer, json) = match Cli::parse().command {
+        Command::Prove(args) => (prove::prove(&args), args.json),
+        Command::Verify(args) => (verify::verify(&args), args.json),
+        Command::Rebuild(args) => (rebuild::rebuild(&args), args.json),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "synchronicity", &mut std::io::stdout());
+            return ExitCode::from(exit::OK);
+        }
+    };
+    match answer {
+        Ok(code) => ExitCode::from(code),
+        Err(stop) => stop.tell(json),
+    }
+}

@@ -1,0 +1,62 @@
+//! The files that a person hands in: proof, policy, and the file to compare.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use miette::Diagnostic;
+use sha2::{Digest as _, Sha256};
+use synchronicity_verify::digest::Digest;
+use synchronicity_verify::policy::{Policy, PolicyError};
+
+/// The largest proof read, in bytes: entry, path and 64 signatures stay far below.
+pub(crate) const PROOF_BYTES_MAX: u64 = 1 << 20;
+
+/// The largest policy read, in bytes: a line for each builder.
+const POLICY_BYTES_MAX: u64 = 1 << 20;
+
+/// Why a file could not be used. Nothing was decided.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+pub(crate) enum ReadError {
+    #[error("cannot read {}: {error}", path.display())]
+    File { path: PathBuf, error: io::Error },
+    #[error("{} is larger than {limit} bytes, so it is no {kind}", path.display())]
+    TooLarge { path: PathBuf, limit: u64, kind: &'static str },
+    #[error("{} is no policy: {error}", path.display())]
+    #[diagnostic(help(
+        "a policy names a `log`, has a `witness` line for each builder, and a `quorum`; get it from whom you trust, not from the node that serves proofs"
+    ))]
+    Policy { path: PathBuf, error: PolicyError },
+}
+
+pub(crate) fn policy(path: &Path) -> Result<Policy, ReadError> {
+    let bytes = bounded(path, POLICY_BYTES_MAX, "policy")?;
+    Policy::parse(&bytes).map_err(|error| ReadError::Policy { path: path.to_owned(), error })
+}
+
+pub(crate) fn proof(path: &Path) -> Result<Vec<u8>, ReadError> {
+    bounded(path, PROOF_BYTES_MAX, "proof")
+}
+
+/// SHA-256 of a file of any size.
+pub(crate) fn digest(path: &Path) -> Result<Digest, ReadError> {
+    let failed = |error| ReadError::File { path: path.to_owned(), error };
+    let mut file = File::open(path).map_err(failed)?;
+    let (mut hash, mut buffer) = (Sha256::new(), vec![0; 64 << 10]);
+    loop {
+        match file.read(&mut buffer).map_err(failed)? {
+            0 => return Ok(Digest(hash.finalize().into())),
+            count => hash.update(&buffer[..count]),
+        }
+    }
+}
+
+fn bounded(path: &Path, limit: u64, kind: &'static str) -> Result<Vec<u8>, ReadError> {
+    let failed = |error| ReadError::File { path: path.to_owned(), error };
+    let mut bytes = Vec::new();
+    File::open(path).map_err(failed)?.take(limit + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > limit {
+        return Err(ReadError::TooLarge { path: path.to_owned(), limit, kind });
+    }
+    Ok(bytes)
+}

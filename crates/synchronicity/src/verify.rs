@@ -1,0 +1,98 @@
+//! `verify`: the decision, offline, from two files and perhaps a third.
+
+use std::path::{Path, PathBuf};
+
+use miette::Diagnostic;
+use synchronicity_rebuild::spec::Spec;
+use synchronicity_verify::digest::Digest;
+use synchronicity_verify::policy::Policy;
+use synchronicity_verify::request::Source;
+use synchronicity_verify::verify::{Verified, VerifyError, verify as decide};
+
+use crate::cli::Verify;
+use crate::exit::{self, Stop};
+use crate::{read, report};
+
+/// Why a proof does not show what was asked for.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+pub(crate) enum Refused {
+    #[error("{from}: {error}")]
+    #[diagnostic(help("fetch the proof again; if it stays so, whoever served it served something false"))]
+    Invalid { from: String, error: VerifyError },
+    #[error("{from}: {error}")]
+    #[diagnostic(help(
+        "the policy may be of another epoch of the group, or too few builders have signed yet: fetch the proof again later"
+    ))]
+    BelowThreshold { from: String, error: VerifyError },
+    #[error(
+        "{} is none of the artifacts that the group built: it has SHA-256 {found}, and the group's are {}",
+        file.display(), artifacts.join(", ")
+    )]
+    #[diagnostic(help(
+        "the evidence itself holds. The file may be altered, or be built in another way: other features, another compiler, stripped, for another system"
+    ))]
+    Mismatch { file: PathBuf, found: Digest, artifacts: Vec<String> },
+    #[error("{from} is about {found}, not about {wanted}")]
+    #[diagnostic(help("a proof holds for the one crate and version that it names; ask for the one you mean"))]
+    OtherCrate { from: String, wanted: Spec, found: String },
+}
+
+/// Verifies the proof, prints what it shows, and gives the exit code.
+pub(crate) fn verify(args: &Verify) -> Result<u8, Stop> {
+    let usage = |error| Stop::new(exit::USAGE, error);
+    let policy = read::policy(&args.policy).map_err(usage)?;
+    let proof = read::proof(&args.proof).map_err(usage)?;
+    let digest = args.file.as_deref().map(read::digest).transpose().map_err(usage)?;
+    let file = args.file.as_deref().zip(digest.as_ref());
+    let verified = checked(&proof, &args.proof.display().to_string(), &policy, file, args.spec.as_ref())?;
+    if args.json {
+        println!("{}", report::as_json(&verified, &policy, file));
+    } else {
+        print!("{}", report::in_words(&verified, &policy, args.file.as_deref()));
+    }
+    Ok(code(&verified))
+}
+
+/// The exit code for a proof that holds.
+pub(crate) fn code(verified: &Verified) -> u8 {
+    if verified.is_evidence() { exit::OK } else { exit::NO_EVIDENCE }
+}
+
+/// The proof (which came `from` somewhere), if it holds under `policy`, is of `file`, and is about `spec`.
+pub(crate) fn checked(
+    proof: &[u8],
+    from: &str,
+    policy: &Policy,
+    file: Option<(&Path, &Digest)>,
+    spec: Option<&Spec>,
+) -> Result<Verified, Stop> {
+    let from = from.to_owned();
+    let verified = decide(proof, policy, file.map(|(_, digest)| digest)).map_err(|error| match error {
+        VerifyError::Invalid(_) => Stop::new(exit::INVALID, Refused::Invalid { from: from.clone(), error }),
+        VerifyError::BelowThreshold { .. } => {
+            Stop::new(exit::BELOW_THRESHOLD, Refused::BelowThreshold { from: from.clone(), error })
+        }
+        VerifyError::Mismatch { file: found, verified } => {
+            let file = file.map(|(path, _)| path.to_owned()).unwrap_or_default();
+            let artifacts = report::artifacts(&verified).map(|a| format!("{} ({})", a.name, a.sha256)).collect();
+            Stop::new(exit::MISMATCH, Refused::Mismatch { file, found, artifacts })
+        }
+    })?;
+    match spec {
+        Some(spec) if !is_about(&verified.entry.request.source, spec) => {
+            let (wanted, found) = (spec.clone(), verified.entry.request.source.purl());
+            Err(Stop::new(exit::INVALID, Refused::OtherCrate { from, wanted, found }))
+        }
+        _ => Ok(verified),
+    }
+}
+
+/// A fixture never passes for a crate of crates.io, though it may have the name of one.
+fn is_about(source: &Source, spec: &Spec) -> bool {
+    match (source, spec) {
+        (Source::Registry { name, version, .. }, Spec::Crate { name: wanted, version: exact }) => {
+            name == wanted && exact.as_ref().is_none_or(|exact| exact == version)
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,55 @@
+//! One run of the program.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// What a run left: exit code, standard output, standard error (lines joined, since errors wrap with the terminal).
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Ran {
+    /// Standard output as one JSON document.
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error} in {}", self.out))
+    }
+
+    #[track_caller]
+    pub(crate) fn expect(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "\n{}\n{}", self.out, self.err);
+        self
+    }
+}
+
+/// Runs `synchronicity` with `arguments` in the folder `dir`.
+pub(crate) fn run<A: AsRef<OsStr>>(dir: &Path, arguments: impl IntoIterator<Item = A>) -> Ran {
+    let output = Command::new(env!("CARGO_BIN_EXE_synchronicity"))
+        .args(arguments)
+        .current_dir(dir)
+        .env_remove("SYNCHRONICITY_POLICY")
+        .env_remove("SYNCHRONICITY_NODE")
+        .env("NO_COLOR", "1")
+        .output()
+        .expect("the program starts");
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("the program prints UTF-8");
+    let words = text(&output.stderr).replace('│', " ");
+    Ran {
+        code: output.status.code().unwrap_or(-1),
+        out: text(&output.stdout),
+        err: words.split_whitespace().collect::<Vec<_>>().join(" "),
+    }
+}
+
+/// A file of the verifier's crate: its examples and vectors are the same for every implementation.
+pub(crate) fn of_the_verifier(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../synchronicity-verify").join(path)
+}
+
+/// A good proof of hexyl 0.17.0, and the policy for it.
+pub(crate) fn sample() -> (Vec<u8>, PathBuf) {
+    let proof = std::fs::read(of_the_verifier("examples/sample.tlog-proof")).expect("the sample proof");
+    (proof, of_the_verifier("examples/sample.policy"))
+}
