@@ -16,6 +16,7 @@ use crate::lock::{self, LockError, ResolveLockError};
 use crate::manifest::{ManifestError, ProductsError};
 use crate::registry::ArchiveError;
 use crate::release::{ResolveError, supports};
+use crate::sandbox::{INNER_CARGO_HOME, INNER_TARGET};
 use crate::source::Depot;
 use crate::spec::Spec;
 use crate::unpack::{self, Bounds, UnpackError};
@@ -23,12 +24,6 @@ use crate::unpack::{self, Bounds, UnpackError};
 /// The date that builds are told, in seconds since 1970: 9 September 2001. One constant for every crate, so that whoever
 /// repeats a build by hand has nothing to look up; after 1980, before which zip files have no dates.
 pub const SOURCE_DATE_EPOCH: u64 = 1_000_000_000;
-
-/// Where every sandbox shows the cargo home to the build.
-pub const CARGO_HOME_INSIDE: &str = "/opt/rustwide/cargo-home";
-
-/// Where every sandbox shows the target folder to the build.
-pub const TARGET_INSIDE: &str = "/opt/rustwide/target";
 
 /// What a person may choose; the rest of a recipe is fixed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -208,5 +203,5 @@ fn env() -> BTreeMap<String, String> {
 /// Remaps that change nothing for builders, whose paths are these already. Cargo hashes the presence of remaps, though
 /// not their values: with them in the recipe, a person can remap folders of their own to these and get the same bytes.
 fn rustflags() -> Vec<String> {
-    [CARGO_HOME_INSIDE, TARGET_INSIDE].map(|path| format!("--remap-path-prefix={path}={path}")).to_vec()
+    [INNER_CARGO_HOME, INNER_TARGET].map(|path| format!("--remap-path-prefix={path}={path}")).to_vec()
 }
