@@ -124,3 +124,24 @@ impl Docker {
         Err(stderr.lines().last().unwrap_or("no reason given").trim().to_owned())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_script_makes_the_image_that_builds_look_for() {
+        let line = |start: &str| SCRIPT.lines().find_map(|line| line.strip_prefix(start)).unwrap();
+        let (name, recipe) = (line("image="), line("recipe="));
+        assert_eq!(name.replace("$recipe", recipe), format!("${{SYNCHRONICITY_IMAGE:-{IMAGE}}}"));
+    }
+
+    #[test]
+    fn a_program_that_is_no_docker_is_reported_with_its_own_words() {
+        let none = Docker::at("/bin/false".into());
+        assert!(matches!(none.layer(), Err(ImageError::NoImage)));
+        assert_eq!(none.run(&["version"]), Err("no reason given".to_owned()));
+        let missing = Docker::at("/no/such/program".into()).run(&["version"]).unwrap_err();
+        assert!(missing.contains("No such file"), "{missing}");
+    }
+}

@@ -11,7 +11,7 @@ use std::thread;
 
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::getpgrp;
-use synchronicity_verify::request::BuildRequest;
+use synchronicity_verify::request::{BuildRequest, Environment};
 use synchronicity_verify::result::{BuildResult, Failure};
 
 use crate::diagnose::{Diagnosis, diagnose};
@@ -26,7 +26,7 @@ use crate::manifest::ManifestError;
 use crate::order::{Order, Report, Room};
 use crate::sandbox::{Job, Sandbox};
 use crate::source::Depot;
-use crate::{folder, room, seed};
+use crate::{fingerprint, folder, room, seed};
 
 /// The argument under which the executable becomes a worker.
 const ARGUMENT: &str = "__synchronicity-worker";
@@ -116,6 +116,7 @@ fn build(order: &Order, request: &BuildRequest) -> Result<BuildResult, Halt> {
         let reason = format!("only profile {PROFILE} and the toolchain's own target are built");
         return Err(Halt::Failed(Failure::Unsupported, reason));
     }
+    still_pinned(&order.room, request)?;
     say(&Report::Fetching);
     let expected = fetch(order, request)?;
     for name in [SOURCE, TARGET, SCRATCH] {
@@ -139,6 +140,23 @@ fn build(order: &Order, request: &BuildRequest) -> Result<BuildResult, Halt> {
         Room::Embedded { program } => &EmbeddedSandbox { program: program.clone() },
     };
     make(sandbox, &job, &expected, &order.folder, &mut |report| say(&report))
+}
+
+/// The image's name may point to another image by now, and the host's packages may have been upgraded, since the bench
+/// was opened: then a build would be evidence about something else than what the request pins.
+fn still_pinned(room: &Room, request: &BuildRequest) -> Result<(), Halt> {
+    let now = match room {
+        Room::Docker { program, .. } => {
+            Environment::Image { layer: Docker::at(program.clone()).layer().map_err(broken)? }
+        }
+        Room::Embedded { .. } => {
+            Environment::Host { fingerprint: fingerprint::of_this_host(&request.toolchain).map_err(broken)? }
+        }
+    };
+    if now == request.environment {
+        return Ok(());
+    }
+    Err(broken("the sandbox image or the host's compilers changed since this program was started: start it again"))
 }
 
 /// Source and dependencies, by checksum and before the sealed build; the names of the products.

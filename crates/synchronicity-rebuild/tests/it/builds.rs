@@ -40,6 +40,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     both("a_library_without_a_lock_builds", library);
     both("a_crate_that_needs_the_network_fails_by_that_name", network);
     both("a_build_past_its_time_fails_by_that_name", time);
+    both("a_build_with_too_little_memory_disk_or_processes_fails_by_those_names", scarcity);
     both("a_build_that_prints_too_much_fails_by_that_name", transcript);
     both("a_killed_build_leaves_nothing_behind", killed);
     both("a_killed_program_leaves_no_build_running", crate::orphans::nothing_is_left);
@@ -180,6 +181,22 @@ fn time(choice: SandboxChoice) -> Answer {
     let outcome = workshop.build(&workshop.pin("hexyl@0.17.0", |it| it.limits.time_seconds = 2)?)?;
     assert_eq!(outcome.result, BuildResult::Failed(Failure::Time));
     assert_eq!(workshop.containers(), [""; 0]);
+    Ok(())
+}
+
+fn scarcity(choice: SandboxChoice) -> Answer {
+    type Change = fn(&mut Options);
+    let scarce: [(Failure, Change); 3] = [
+        (Failure::Memory, |it| it.limits.memory_bytes = 100 << 20),
+        (Failure::Disk, |it| it.limits.disk_bytes = 3 << 20),
+        (Failure::Processes, |it| it.limits.processes = 8),
+    ];
+    let workshop = Workshop::open(choice)?;
+    for (failure, change) in scarce {
+        let outcome = workshop.build(&workshop.pin("hexyl@0.17.0", change)?)?;
+        let said = fs::read_to_string(&outcome.transcript)?;
+        assert_eq!(outcome.result, BuildResult::Failed(failure), "{said}");
+    }
     Ok(())
 }
 

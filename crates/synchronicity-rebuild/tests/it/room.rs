@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use libtest_mimic::{Failed, Trial};
 use synchronicity_rebuild::embedded::EmbeddedSandbox;
+use synchronicity_rebuild::probe::{State, probe};
 use synchronicity_rebuild::sandbox::{Finished, Job, Sandbox};
 use synchronicity_verify::request::Limits;
 use synchronicity_verify::result::Failure;
@@ -32,6 +33,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("a_process_left_behind_is_gone_when_the_build_has_ended", leftovers),
         trial("each_limit_ends_the_build_with_its_own_failure", limits),
         trial("a_build_that_is_stopped_by_its_watcher_ends_at_once", stopped),
+        trial("the_probe_finds_what_builds_here_need", probed),
     ]
 }
 
@@ -184,5 +186,19 @@ fn stopped() -> Answer {
     assert!(started.elapsed() < Duration::from_secs(10));
     let left = Command::new("pgrep").args(["-f", "echo spam"]).output()?;
     assert_eq!(String::from_utf8_lossy(&left.stdout).lines().count(), 0);
+    Ok(())
+}
+
+fn probed() -> Answer {
+    let findings = probe(&std::env::temp_dir().join("not/yet/there"));
+    let names: Vec<_> = findings.iter().map(|finding| finding.what).collect();
+    assert_eq!(names, ["rust", "c compiler", "docker daemon", "docker image", "embedded sandbox", "disk"]);
+    for finding in &findings {
+        eprintln!("{:16} {:?}", finding.what, finding.state);
+        if ["rust", "c compiler", "embedded sandbox"].contains(&finding.what) {
+            assert!(matches!(finding.state, State::Good(_)), "{finding:?}");
+        }
+        assert!(!matches!(finding.state, State::Bad(_)), "one sandbox is enough: {finding:?}");
+    }
     Ok(())
 }
