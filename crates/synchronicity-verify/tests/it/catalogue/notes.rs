@@ -1,3 +1,6 @@
+use curve25519_dalek::Scalar;
+use ed25519_dalek::SigningKey;
+use sha2::{Digest as _, Sha512};
 use synchronicity_verify::checkpoint::Checkpoint;
 use synchronicity_verify::cosignature::cosign;
 use synchronicity_verify::digest::Digest;
@@ -67,6 +70,8 @@ fn notes() -> Vec<Vector> {
     doubled_bad.signature[70] ^= 1;
     let mut unreduced = good();
     add_order(&mut unreduced.signatures[1].signature[40..]);
+    let mut small_order = good();
+    small_order.signatures[0].signature = with_small_order_nonce(&Digest::of(b"log").0, &small_order.text);
     let many = (0..SIGNATURES_MAX).fold(good(), |mut note, number| {
         note.signatures.push(NoteSignature { name: format!("name-{number}"), key_id: 1, signature: vec![0; 64] });
         note
@@ -78,6 +83,7 @@ fn notes() -> Vec<Vector> {
         bad("note_duplicate_signature", "the same line twice", format!("{text}{line}\n")),
         bad("note_duplicate_key_bad_signature", "one key twice, once bad", with_line(doubled_bad).to_string()),
         bad("note_signature_scalar_not_reduced", "a second spelling of a good signature", unreduced.to_string()),
+        bad("note_signature_nonce_of_small_order", "verifies loosely, not strictly", small_order.to_string()),
         bad("note_too_many_signatures", "more lines than are read", many.to_string()),
         bad("note_base64_unpadded", "base64 with too little padding", changed(&text, line, &bits)),
         bad("note_blank_line_missing", "nothing divides text and signatures", text.replace("\n\n", "\n")),
@@ -87,6 +93,23 @@ fn notes() -> Vec<Vector> {
         bad("note_two_spaces", "two spaces after the name", changed(&text, "builder-0 ", "builder-0  ")),
         bad("note_line_without_signature", "no more than a key id", format!("{text}— name AAAAAQ==\n")),
     ]
+}
+
+/// A signature whose point R is the identity: `[s]B = R + [k]A` holds, so that only a strict verifier refuses it.
+fn with_small_order_nonce(seed: &[u8; 32], text: &str) -> Vec<u8> {
+    let key = SigningKey::from_bytes(seed);
+    let mut identity = [0; 32];
+    identity[0] = 1;
+    let mut hash = Sha512::new();
+    hash.update(identity);
+    hash.update(key.verifying_key().as_bytes());
+    hash.update(text);
+    let k = Scalar::from_bytes_mod_order_wide(&hash.finalize().into());
+    let s = k * key.to_scalar();
+    let signature = [identity, s.to_bytes()].concat();
+    let loose = ed25519_dalek::Signature::from_slice(&signature).unwrap();
+    ed25519_dalek::Verifier::verify(&key.verifying_key(), text.as_bytes(), &loose).unwrap();
+    signature
 }
 
 /// Adds the order of the group of Ed25519 to a scalar: verifiers that do not insist on reduced scalars see no change.
