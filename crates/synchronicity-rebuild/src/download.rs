@@ -48,7 +48,7 @@ pub enum DownloadError {
     },
     /// No connection, or it broke off, in every attempt.
     #[error(
-        "cannot reach {host} ({reason}); check the network, HTTPS_PROXY, and for a certificate authority of your own SSL_CERT_FILE"
+        "cannot reach {host} ({reason}); check the network, HTTPS_PROXY, and the machine's certificate authorities (the package ca-certificates, or SSL_CERT_FILE)"
     )]
     Unreachable {
         /// Host and port of the address.

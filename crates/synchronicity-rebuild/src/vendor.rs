@@ -1,7 +1,8 @@
 //! Dependencies into a cargo home, and the check that they are what the lock says.
 //!
 //! Cargo compares an archive with its checksum when it arrives and trusts its own folders from then on. A builder must
-//! not: so after every fetch the archives are hashed again and the unpacked folders compared with them.
+//! not: so after every fetch the archives are hashed again and the unpacked folders compared with them. Unpacking itself is
+//! left to Cargo, which refuses paths out of the folder and archives that grow beyond measure.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
