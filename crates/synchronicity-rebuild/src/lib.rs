@@ -7,10 +7,10 @@
 //! misbehave on purpose. Nothing in this half runs a line of a crate.
 //!
 //! Then comes the build. A [`bench::Bench`] starts a [`worker`] process for each request; the worker fetches, writes the
-//! command down ([`invocation`]), and runs it in a [`sandbox`]: [`docker`] (with [`docker_shim`] and [`image`]) or
-//! [`embedded`] (with [`room`], [`room_files`] and [`census`]), both with the toolchain that [`seed`] froze and under the eyes
-//! of [`guard`]. What it prints becomes a [`transcript`], a failure is named by [`diagnose`], and [`artifacts`] collects
-//! and hashes what it leaves ([`make`]). [`probe`] says what a machine can give.
+//! command down (`invocation`), and runs it in a [`sandbox`]: `docker` (with `docker_shim` and [`image`]) or
+//! [`embedded`] (with `room`, `room_files` and `census`), both with the toolchain that [`seed`] froze and under the eyes
+//! of `guard`. What it prints becomes a `transcript`, a failure is named by `diagnose`, and [`artifacts`] collects
+//! and hashes what it leaves (`make`). [`probe`] says what a machine can give.
 
 pub mod artifacts;
 pub mod bench;
