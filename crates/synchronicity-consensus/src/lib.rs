@@ -28,6 +28,9 @@
 mod application;
 mod block;
 mod chain;
+#[cfg(test)]
+#[path = "../tests/it/company.rs"]
+mod company;
 mod delivery;
 mod engine;
 mod executor;
@@ -42,6 +45,8 @@ mod propose;
 mod sightings;
 pub mod simulation;
 mod start;
+#[cfg(test)]
+mod still;
 mod storage;
 mod verify;
 mod vote;

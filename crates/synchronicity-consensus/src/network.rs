@@ -121,7 +121,7 @@ pub(crate) fn links(
         handshake_timeout: Duration::from_secs(5),
         dial_timeout: Duration::from_secs(10),
         // The engine's own default keeps a restarted member out for a minute.
-        peer_connection_cooldown: Duration::from_secs(2),
+        peer_connection_cooldown: Duration::from_secs(1),
         max_concurrent_handshakes: NZU32!(128),
         // Members of a development group share one address.
         allowed_handshake_rate_per_ip: Quota::per_second(NZU32!(16)),

@@ -112,3 +112,6 @@ pub(crate) async fn unexecuted<X: Executor>(
     }
     Some(ids)
 }
+
+#[cfg(test)]
+mod tests;

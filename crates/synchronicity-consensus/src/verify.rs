@@ -129,3 +129,6 @@ async fn commands<X: Executor>(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,92 +1,31 @@
-//! A group whose secret keys are known, and commands of its members.
+//! How the simulated tests are set up.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use synchronicity_consensus::simulation::{Cast, Road};
-use synchronicity_core::command::{Action, Command, CommandKey};
-use synchronicity_core::group::{Charter, Group, Member};
-use synchronicity_verify::digest::Digest;
-use synchronicity_verify::note::{KeyKind, Signer};
-use synchronicity_verify::request::{
-    BuildRequest, Environment, Features, Limits, Lock, LockGrade, Products, Source, Toolchain,
-};
+
+use crate::company::{Company, secret};
 
 pub(crate) const HEARTBEAT: Duration = Duration::from_secs(2);
-
-const LOCK: &[u8] = b"version = 4\n";
 
 /// A wide-area network without losses.
 pub(crate) const ROAD: Road =
     Road { latency: Duration::from_millis(20), jitter: Duration::from_millis(4), loss_percent: 0 };
 
-/// The group of a test, with its secrets in the group's order of members.
-pub(crate) struct Company {
-    pub(crate) group: Group,
-    pub(crate) seeds: Vec<[u8; 32]>,
-    pub(crate) keys: Vec<CommandKey>,
-}
-
-impl Company {
-    pub(crate) fn of(size: u8) -> Company {
-        Company::listening_on(&vec![1; usize::from(size)])
-    }
-
-    /// A member for each port of this machine.
-    pub(crate) fn listening_on(ports: &[u16]) -> Company {
-        let origin = "synchronicity.example/engine";
-        let member = |(index, port): (usize, &u16)| {
-            let name = format!("builder-{index}");
-            let cosigner =
-                Signer::from_seed(&format!("{origin}/{name}"), KeyKind::Cosigner, &secret("cosigner", index));
-            Member {
-                consensus: CommandKey::from_seed(secret("consensus", index)).id().0,
-                command: CommandKey::from_seed(secret("command", index)).id(),
-                cosigner: cosigner.unwrap().verifier_key().clone(),
-                address: format!("127.0.0.1:{port}"),
-                name,
-            }
-        };
-        let charter = Charter {
-            origin: origin.to_owned(),
-            epoch: 0,
-            log_key: Signer::from_seed(origin, KeyKind::Log, &secret("log", 0)).unwrap().verifier_key().clone(),
-            threshold: u16::try_from(ports.len()).unwrap() / 2 + 1,
-            commit_window_ms: 600_000,
-            reveal_window_ms: 60_000,
-            members: ports.iter().enumerate().map(member).collect(),
-        };
-        let group = Group::new(charter).unwrap();
-        let index = |member: &Member| {
-            (0..ports.len()).find(|i| CommandKey::from_seed(secret("command", *i)).id() == member.command).unwrap()
-        };
-        let order: Vec<usize> = group.members().iter().map(index).collect();
-        Company {
-            seeds: order.iter().map(|i| secret("consensus", *i)).collect(),
-            keys: order.iter().map(|i| CommandKey::from_seed(secret("command", *i))).collect(),
-            group,
-        }
-    }
-
-    pub(crate) fn cast(&self) -> Cast {
-        Cast {
-            group: self.group.clone(),
-            seeds: self.seeds.clone(),
-            heartbeat: HEARTBEAT,
-            max_clock_skew: Duration::from_secs(10),
-        }
-    }
-
-    /// A submission by the member at `place` that no other call gives.
-    pub(crate) fn submission(&self, place: usize, number: usize) -> Command {
-        let action =
-            Action::Submit { request: request(&format!("tool-{place}-{number}")), lock: LOCK.to_vec(), round: 0 };
-        Command::sign(&self.keys[place], &self.group, action).unwrap()
+/// The members of a company, waiting to be started.
+pub(crate) fn cast(company: &Company) -> Cast {
+    Cast {
+        group: company.group.clone(),
+        seeds: seeds(company),
+        heartbeat: HEARTBEAT,
+        max_clock_skew: Duration::from_secs(10),
     }
 }
 
-fn secret(purpose: &str, index: usize) -> [u8; 32] {
-    Digest::tagged("engine test", &[purpose.as_bytes(), &index.to_be_bytes()]).0
+/// Secret consensus keys in the group's order of members.
+pub(crate) fn seeds(company: &Company) -> Vec<[u8; 32]> {
+    let number = |name: &str| name.trim_start_matches("builder-").parse().unwrap();
+    company.group.members().iter().map(|member| secret("consensus", number(&member.name))).collect()
 }
 
 /// Runs a test from a seed, which is printed if it fails.
@@ -102,36 +41,4 @@ pub(crate) fn with_seed(default: u64, test: impl FnOnce(u64)) {
     }
     let tell = Tell(seed);
     test(tell.0);
-}
-
-fn request(name: &str) -> BuildRequest {
-    BuildRequest {
-        schema: 1,
-        source: Source::Registry {
-            name: name.parse().unwrap(),
-            version: "1.0.0".parse().unwrap(),
-            checksum: Digest::of(name.as_bytes()),
-        },
-        lock: Lock { grade: LockGrade::Published, sha256: Digest::of(LOCK) },
-        toolchain: Toolchain {
-            release: "1.95.0".into(),
-            commit: "0123456789abcdef0123456789abcdef01234567".into(),
-            host: "x86_64-unknown-linux-gnu".into(),
-        },
-        environment: Environment::Image { layer: Digest::of(b"layer") },
-        target: "x86_64-unknown-linux-gnu".into(),
-        profile: "release".into(),
-        features: Features { default: true, all: false, named: Vec::new() },
-        products: Products::Binaries,
-        env: BTreeMap::new(),
-        rustflags: Vec::new(),
-        limits: Limits {
-            memory_bytes: 1 << 30,
-            time_seconds: 600,
-            disk_bytes: 1 << 30,
-            processes: 512,
-            transcript_bytes: 1 << 20,
-            jobs: 2,
-        },
-    }
 }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use synchronicity_consensus::simulation::run;
 
-use crate::cast::{Company, HEARTBEAT, ROAD, with_seed};
+use crate::cast::{HEARTBEAT, ROAD, cast, with_seed};
+use crate::company::Company;
 use crate::ledger::assert_same_order;
 use crate::order::{all_have, assert_ordered_once, start_all, submit};
 
@@ -14,7 +15,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 fn a_member_that_was_cut_off_catches_up_when_the_partition_heals() {
     with_seed(11, |seed| {
         let company = Company::of(4);
-        run(seed, company.cast(), async |mut world| {
+        run(seed, cast(&company), async |mut world| {
             world.connect_all(ROAD).await;
             let (handles, ledgers) = start_all(&mut world, &company).await;
             let before = submit(&company, &handles, &[0, 1, 2, 3], 0);
@@ -46,7 +47,7 @@ fn a_member_that_was_cut_off_catches_up_when_the_partition_heals() {
 fn with_two_of_four_down_the_group_halts_and_goes_on_when_one_returns() {
     with_seed(12, |seed| {
         let company = Company::of(4);
-        run(seed, company.cast(), async |mut world| {
+        run(seed, cast(&company), async |mut world| {
             world.connect_all(ROAD).await;
             let (mut handles, ledgers) = start_all(&mut world, &company).await;
             let before = submit(&company, &handles, &[0, 1, 2, 3], 0);
@@ -73,7 +74,7 @@ fn with_two_of_four_down_the_group_halts_and_goes_on_when_one_returns() {
 fn a_dead_leader_costs_its_turn_at_first_and_nothing_once_it_is_known_to_be_dead() {
     with_seed(13, |seed| {
         let company = Company::of(4);
-        run(seed, company.cast(), async |mut world| {
+        run(seed, cast(&company), async |mut world| {
             world.connect_all(ROAD).await;
             let (handles, ledgers) = start_all(&mut world, &company).await;
             world.sleep(HEARTBEAT * 3).await;

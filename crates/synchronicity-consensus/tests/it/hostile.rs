@@ -5,7 +5,8 @@ use std::time::Duration;
 use synchronicity_consensus::simulation::run;
 use synchronicity_consensus::{AUTHOR_COMMANDS_MAX, Handle, SubmitError};
 
-use crate::cast::{Company, HEARTBEAT, ROAD, with_seed};
+use crate::cast::{HEARTBEAT, ROAD, cast, with_seed};
+use crate::company::Company;
 use crate::ledger::{Ledger, assert_same_order};
 use crate::order::{all_have, assert_ordered_once, submit};
 
@@ -15,7 +16,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 fn a_member_that_votes_for_everything_and_its_opposite_splits_nobody_and_is_noticed() {
     with_seed(31, |seed| {
         let company = Company::of(4);
-        run(seed, company.cast(), async |mut world| {
+        run(seed, cast(&company), async |mut world| {
             world.connect_all(ROAD).await;
             world.start_double_voter(3).await;
             let (mut handles, mut ledgers) = (Vec::new(), Vec::new());
@@ -43,7 +44,7 @@ fn a_member_that_votes_for_everything_and_its_opposite_splits_nobody_and_is_noti
 fn a_block_that_claims_a_root_which_its_blocks_do_not_give_is_not_voted_for() {
     with_seed(32, |seed| {
         let company = Company::of(4);
-        run(seed, company.cast(), async |mut world| {
+        run(seed, cast(&company), async |mut world| {
             world.connect_all(ROAD).await;
             let (mut handles, mut ledgers) = (Vec::new(), Vec::new());
             for place in 0..4 {
@@ -69,7 +70,7 @@ fn a_block_that_claims_a_root_which_its_blocks_do_not_give_is_not_voted_for() {
 fn with_two_members_whose_state_differs_the_group_halts_rather_than_certify_it() {
     with_seed(33, |seed| {
         let company = Company::of(4);
-        run(seed, company.cast(), async |mut world| {
+        run(seed, cast(&company), async |mut world| {
             world.connect_all(ROAD).await;
             let mut ledgers = Vec::new();
             for place in 0..4 {
@@ -90,7 +91,7 @@ fn with_two_members_whose_state_differs_the_group_halts_rather_than_certify_it()
 fn garbage_on_the_channel_of_commands_fills_nothing_and_delays_nobody() {
     with_seed(34, |seed| {
         let company = Company::of(4);
-        run(seed, company.cast(), async |mut world| {
+        run(seed, cast(&company), async |mut world| {
             world.connect_all(ROAD).await;
             let (mut handles, mut ledgers) = (Vec::new(), Vec::new());
             for place in 0..3 {
@@ -129,7 +130,7 @@ fn garbage_on_the_channel_of_commands_fills_nothing_and_delays_nobody() {
 fn one_author_can_fill_its_own_quota_of_the_mempool_and_no_more() {
     with_seed(35, |seed| {
         let company = Company::of(4);
-        run(seed, company.cast(), async |mut world| {
+        run(seed, cast(&company), async |mut world| {
             world.connect_all(ROAD).await;
             // Without a quorum nothing is ordered, so everything waits.
             let (mut handles, mut ledgers) = (Vec::new(), Vec::new());

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use synchronicity_consensus::{EngineConfig, Handle, Peer, StartError, Stopped, SubmitError, start};
 
-use crate::cast::{Company, HEARTBEAT};
+use crate::cast::{HEARTBEAT, seeds};
+use crate::company::Company;
 use crate::ledger::{Ledger, assert_same_order};
 
 /// Ports that nobody uses at this moment.
@@ -23,7 +24,7 @@ fn config(company: &Company, place: usize, folder: &Path) -> EngineConfig {
     let members: Vec<Peer> = company.group.members().iter().map(peer).collect();
     EngineConfig {
         namespace: company.group.id(),
-        seed: company.seeds[place],
+        seed: seeds(company)[place],
         listen: members[place].address,
         members,
         storage: folder.join(format!("chain-{place}")),
@@ -63,7 +64,6 @@ async fn four_engines_over_real_sockets_order_commands_survive_a_restart_and_hea
         handles[number % 4].submit(command.clone()).unwrap();
         until(Duration::from_secs(20), || ledgers.iter().all(|ledger| ledger.has(&command))).await;
         latencies.push(submitted.elapsed());
-        eprintln!("{number} {:?} {:?}", submitted.elapsed(), handles.iter().map(|h| {let s=h.status(); (s.height,s.view,s.connected.len())}).collect::<Vec<_>>());
     }
     latencies.sort();
     println!("submitted to executed everywhere: median {:?}, worst {:?}", latencies[10], latencies[19]);

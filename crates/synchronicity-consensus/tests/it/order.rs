@@ -6,7 +6,8 @@ use synchronicity_consensus::Handle;
 use synchronicity_consensus::simulation::{Road, World, run};
 use synchronicity_core::command::Command;
 
-use crate::cast::{Company, HEARTBEAT, ROAD, with_seed};
+use crate::cast::{HEARTBEAT, ROAD, cast, with_seed};
+use crate::company::Company;
 use crate::ledger::{Ledger, assert_same_order};
 
 /// Starts every member upon an empty disk.
@@ -49,7 +50,7 @@ pub(crate) fn assert_ordered_once(ledgers: &[Ledger]) {
 fn four_nodes_order_the_same_commands() {
     with_seed(1, |seed| {
         let company = Company::of(4);
-        run(seed, company.cast(), async |mut world| {
+        run(seed, cast(&company), async |mut world| {
             world.connect_all(ROAD).await;
             let (handles, ledgers) = start_all(&mut world, &company).await;
             for number in 0..25 {
@@ -68,7 +69,7 @@ fn four_nodes_order_the_same_commands() {
 fn a_command_is_final_within_a_few_trips_and_an_idle_group_makes_a_block_per_heartbeat() {
     with_seed(2, |seed| {
         let company = Company::of(4);
-        run(seed, company.cast(), async |mut world| {
+        run(seed, cast(&company), async |mut world| {
             world.connect_all(ROAD).await;
             let (handles, ledgers) = start_all(&mut world, &company).await;
             world.sleep(HEARTBEAT * 5).await;
@@ -93,7 +94,7 @@ fn a_command_is_final_within_a_few_trips_and_an_idle_group_makes_a_block_per_hea
 fn lossy_links_delay_commands_but_lose_none() {
     with_seed(3, |seed| {
         let company = Company::of(4);
-        run(seed, company.cast(), async |mut world| {
+        run(seed, cast(&company), async |mut world| {
             let road = Road { latency: Duration::from_millis(50), jitter: Duration::from_millis(30), loss_percent: 10 };
             world.connect_all(road).await;
             let (handles, ledgers) = start_all(&mut world, &company).await;
@@ -112,7 +113,7 @@ fn lossy_links_delay_commands_but_lose_none() {
 fn seven_nodes_order_the_same_commands() {
     with_seed(4, |seed| {
         let company = Company::of(7);
-        run(seed, company.cast(), async |mut world| {
+        run(seed, cast(&company), async |mut world| {
             world.connect_all(Road { loss_percent: 2, ..ROAD }).await;
             let (handles, ledgers) = start_all(&mut world, &company).await;
             for number in 0..5 {
@@ -130,7 +131,7 @@ fn the_same_seed_gives_the_same_history_and_another_seed_another() {
     with_seed(5, |seed| {
         let company = Company::of(4);
         let history = |seed| {
-            run(seed, company.cast(), async |mut world| {
+            run(seed, cast(&company), async |mut world| {
                 world.connect_all(Road { loss_percent: 5, ..ROAD }).await;
                 let (handles, ledgers) = start_all(&mut world, &company).await;
                 let commands = submit(&company, &handles, &[0, 1, 2, 3], 0);

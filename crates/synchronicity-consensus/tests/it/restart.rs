@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use synchronicity_consensus::simulation::{resume, run, run_and_lose_power};
 
-use crate::cast::{Company, HEARTBEAT, ROAD, with_seed};
+use crate::cast::{HEARTBEAT, ROAD, cast, with_seed};
+use crate::company::Company;
 use crate::ledger::{Ledger, assert_same_order};
 use crate::order::{all_have, assert_ordered_once, start_all, submit};
 
@@ -14,7 +15,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 fn a_killed_member_catches_up_from_its_disk_and_never_votes_twice() {
     with_seed(21, |seed| {
         let company = Company::of(4);
-        run(seed, company.cast(), async |mut world| {
+        run(seed, cast(&company), async |mut world| {
             world.connect_all(ROAD).await;
             let (mut handles, ledgers) = start_all(&mut world, &company).await;
             for number in 0..24 {
@@ -40,7 +41,7 @@ fn a_killed_member_catches_up_from_its_disk_and_never_votes_twice() {
 fn a_member_with_an_empty_state_executes_its_chain_again_from_the_first_block() {
     with_seed(22, |seed| {
         let company = Company::of(4);
-        run(seed, company.cast(), async |mut world| {
+        run(seed, cast(&company), async |mut world| {
             world.connect_all(ROAD).await;
             let (mut handles, mut ledgers) = start_all(&mut world, &company).await;
             for number in 0..10 {
@@ -64,7 +65,7 @@ fn a_member_with_an_empty_state_executes_its_chain_again_from_the_first_block() 
 fn a_power_cut_of_the_whole_group_loses_nothing_that_was_final() {
     with_seed(23, |seed| {
         let company = Company::of(4);
-        let (first, disk) = run_and_lose_power(seed, company.cast(), async |mut world| {
+        let (first, disk) = run_and_lose_power(seed, cast(&company), async |mut world| {
             world.connect_all(ROAD).await;
             let (handles, ledgers) = start_all(&mut world, &company).await;
             for number in 0..8 {
@@ -77,7 +78,7 @@ fn a_power_cut_of_the_whole_group_loses_nothing_that_was_final() {
         });
         let ledgers = first.value;
         let before: Vec<_> = ledgers.iter().map(Ledger::ordered).collect();
-        resume(disk, company.cast(), async |mut world| {
+        resume(disk, cast(&company), async |mut world| {
             world.connect_all(ROAD).await;
             let mut handles = Vec::new();
             for (place, ledger) in ledgers.iter().enumerate() {
