@@ -184,15 +184,17 @@ fn an_archive_cut_off_anywhere_leaves_nothing() {
 }
 
 #[test]
-fn every_flipped_bit_of_an_archive_is_survived_within_the_folder() {
+fn a_flipped_bit_in_any_byte_of_an_archive_is_survived_within_the_folder() {
     let whole = tar_of(&[file("x-1.0.0/Cargo.toml", MANIFEST), file("x-1.0.0/a", b"content")]);
-    for bit in (0..whole.len() * 8).step_by(3) {
+    let dir = tempfile::tempdir().unwrap();
+    let into = dir.path().join("into");
+    for at in 0..whole.len() - 1024 {
         let mut flipped = whole.clone();
-        flipped[bit / 8] ^= 1 << (bit % 8);
-        let dir = tempfile::tempdir().unwrap();
-        let _ = tar_archive(&flipped, "x-1.0.0", &dir.path().join("into"), Bounds::default());
-        let names: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-        assert!(names.is_empty() || names == ["into"], "bit {bit} left {names:?}");
+        flipped[at] ^= 1 << (at % 8);
+        if tar_archive(&flipped, "x-1.0.0", &into, Bounds::default()).is_ok() {
+            fs::remove_dir_all(&into).unwrap();
+        }
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "byte {at}");
     }
 }
 
