@@ -14,7 +14,7 @@ if answers; then
     exit 0
 fi
 if [ "$(id -u)" != 0 ]; then
-    say "no Docker daemon answers, and only root can start one: use the embedded sandbox, or ask for Docker"
+    say "no Docker daemon answers this user, and only root can start one: use the embedded sandbox, or ask for Docker"
     exit 75
 fi
 

@@ -33,6 +33,10 @@ use crate::{probe, worker};
 /// How many ended builds keep their transcripts and artifacts on the bench.
 const ENDED_KEPT: usize = 8;
 
+/// How much the fetched dependencies of a bench may occupy when it is opened. (Shared folders are their owner's care:
+/// another bench may be building from them.)
+const DEPENDENCIES_BYTES_MAX: u64 = 20 << 30;
+
 /// How to open a bench.
 #[derive(Debug, Clone, Default)]
 pub struct BenchOptions {
@@ -134,6 +138,9 @@ impl Bench {
         let homes = options.shared.clone().unwrap_or_else(|| dir.join("homes"));
         fs::create_dir_all(&homes).map_err(at(&homes))?;
         let homes = homes.canonicalize().map_err(at(&homes))?;
+        if options.shared.is_none() {
+            bound(&homes.join("cargo-home"))?;
+        }
         let (kind, environment) = choose(options.choice, &installed.toolchain, &homes, &program)?;
         seed::freeze(&installed, &homes.join("rustup-home"))?;
         let id = identity(&dir.join("bench-id"))?;
@@ -280,6 +287,14 @@ fn enter(dir: &Path) -> Result<(PathBuf, File), BenchError> {
     let builds = dir.join("builds");
     folder::fresh(&builds).map_err(at(&builds))?;
     Ok((dir, lock))
+}
+
+/// Empties a folder of dependencies that has grown beyond its bound; they are fetched again when they are needed.
+fn bound(cargo_home: &Path) -> Result<(), BenchError> {
+    if folder::size_bytes(cargo_home) <= DEPENDENCIES_BYTES_MAX {
+        return Ok(());
+    }
+    folder::wipe(cargo_home).map_err(at(cargo_home))
 }
 
 /// A random name that stays with the bench.

@@ -21,6 +21,11 @@ pub enum ImageError {
     /// No daemon.
     #[error("no Docker daemon answers ({0}): run scripts/docker-up.sh as root, or use the embedded sandbox")]
     NoDaemon(String),
+    /// A daemon for others.
+    #[error(
+        "this user may not talk to Docker: root can add it to the group docker; the embedded sandbox needs no Docker"
+    )]
+    NoAccess,
     /// No image.
     #[error("Docker has no image {IMAGE}: run scripts/sandbox-image.sh, or use the embedded sandbox")]
     NoImage,
@@ -42,8 +47,11 @@ impl Docker {
         let program =
             std::env::split_paths(&path).map(|folder| folder.join("docker")).find(|program| program.is_file());
         let docker = Self { program: program.ok_or(ImageError::NoProgram)? };
-        docker.run(&["version", "--format", "{{.Server.Version}}"]).map_err(ImageError::NoDaemon)?;
-        Ok(docker)
+        match docker.run(&["version", "--format", "{{.Server.Version}}"]) {
+            Ok(_) => Ok(docker),
+            Err(reason) if reason.contains("permission denied") => Err(ImageError::NoAccess),
+            Err(reason) => Err(ImageError::NoDaemon(reason)),
+        }
     }
 
     /// For a process that was told where the program is.

@@ -6,7 +6,8 @@ use synchronicity_verify::request::{BuildRequest, Products};
 
 use crate::sandbox::{INNER_CARGO_HOME, INNER_RUSTUP_HOME, INNER_SOURCE, INNER_TARGET};
 
-/// Steps back behind everything else on the machine: a build must never starve the group's engine.
+/// Steps back behind everything else on the machine: a build must never starve the group's engine. The kernel derives
+/// the priority of disk access from it too.
 const NICENESS: &str = "10";
 
 /// Program and arguments, with inner paths.

@@ -38,6 +38,8 @@ pub(crate) fn trials() -> Vec<Trial> {
     };
     both("a_binary_with_a_published_lock_builds_twice_to_the_same_bytes", hexyl);
     both("a_library_without_a_lock_builds", library);
+    both("a_proc_macro_and_a_crate_with_c_in_its_build_script_build_twice_to_the_same_bytes", libraries);
+    both("a_build_script_finds_no_way_out_and_changes_nothing_after_the_build", walls);
     both("a_crate_that_needs_the_network_fails_by_that_name", network);
     both("a_build_past_its_time_fails_by_that_name", time);
     both("a_build_with_too_little_memory_disk_or_processes_fails_by_those_names", scarcity);
@@ -165,6 +167,34 @@ fn library(choice: SandboxChoice) -> Answer {
     let outcome = workshop.build(&pinned)?;
     assert_eq!(names(&outcome), ["liblibrary_without_lock.rlib", "liblibrary_without_lock.rmeta"]);
     assert_eq!(Workshop::open(choice)?.build(&pinned)?.result, outcome.result);
+    Ok(())
+}
+
+fn libraries(choice: SandboxChoice) -> Answer {
+    for (spec, expected) in [
+        ("serde_derive@1.0.228", &["libserde_derive.so"][..]),
+        ("lz4-sys@1.11.1+lz4-1.10.0", &["liblz4_sys.rlib", "liblz4_sys.rmeta"]),
+    ] {
+        let workshop = Workshop::open(choice)?;
+        let pinned = workshop.pin(spec, |_| {})?;
+        let outcome = workshop.build(&pinned)?;
+        assert_eq!(names(&outcome), expected, "{}", fs::read_to_string(&outcome.transcript)?);
+        assert_eq!(Workshop::open(choice)?.build(&pinned)?.result, outcome.result, "{spec}");
+    }
+    Ok(())
+}
+
+fn walls(choice: SandboxChoice) -> Answer {
+    let workshop = Workshop::open(choice)?;
+    let outcome = workshop.build(&workshop.pin(&fixture("tests-its-walls"), |_| {})?)?;
+    let said = fs::read_to_string(&outcome.transcript)?;
+    assert!(said.contains("all walls were tested") && !said.contains("ESCAPED"), "{said}");
+    let artifact = &outcome.result.artifacts().unwrap().as_slice()[0];
+    let product = outcome.artifacts_dir.unwrap().join("tests-its-walls");
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    assert_eq!(Digest::of(&fs::read(&product)?), artifact.sha256, "the product changed after the build");
+    assert_eq!(Command::new(&product).output()?.stdout, b"built within walls\n");
+    assert_eq!(workshop.left(), ["artifacts", "transcript.txt"]);
     Ok(())
 }
 
