@@ -2,7 +2,7 @@
 //!
 //! A proof with four cosignatures (and the log's own, which makes five) is verified, alternating with four bare
 //! strict Ed25519 verifications of messages of the same size, so that whatever else the machine does hits both alike.
-//! Ends with status 1 if the ratio of the medians is above 1.5 or a decision takes a millisecond.
+//! Ends with status 1 if the ratio of the quartiles is above 1.5 or a decision takes a millisecond.
 
 #[path = "../tests/it/sample.rs"]
 #[allow(dead_code, clippy::unwrap_used, reason = "made for the tests, which use the rest")]
@@ -37,24 +37,24 @@ fn main() -> ExitCode {
             }
         }));
     }
-    let (decision, four) = (median(decisions), median(signatures));
+    let (decision, four) = (quartile(decisions), quartile(signatures));
     let ratio = decision.as_secs_f64() / four.as_secs_f64();
-    println!("verify, four cosigners and the log: {:7.1} µs (median of {SAMPLES})", micros(decision));
+    println!("verify, four cosigners and the log: {:7.1} µs (lower quartile of {SAMPLES})", micros(decision));
     println!("four bare strict verifications:     {:7.1} µs", micros(four));
     println!("ratio: {ratio:.2} (at most {RATIO_MAX}); a decision may take {DECISION_MAX:?}");
     if ratio <= RATIO_MAX && decision < DECISION_MAX { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// One call at a time, so that few samples are cut by another process and the median is of none.
 fn time(call: impl Fn()) -> Duration {
     let start = Instant::now();
     call();
     start.elapsed()
 }
 
-fn median(mut samples: Vec<Duration>) -> Duration {
+/// The lower quartile: on a busy machine the median already counts what other processes did to the caches.
+fn quartile(mut samples: Vec<Duration>) -> Duration {
     samples.sort();
-    samples[samples.len() / 2]
+    samples[samples.len() / 4]
 }
 
 fn micros(duration: Duration) -> f64 {

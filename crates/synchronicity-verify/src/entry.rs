@@ -8,7 +8,7 @@ use minicbor::{Decode, Encode};
 use crate::canonical::{self, CborError};
 use crate::commitment::commitment;
 use crate::digest::Digest;
-use crate::identity::BuilderId;
+use crate::identity::{BuilderId, RequestId};
 use crate::note::{self, KeyError};
 use crate::request::{BuildRequest, RequestError};
 use crate::result::BuildResult;
@@ -168,8 +168,8 @@ impl Entry {
         if self.schema != ENTRY_SCHEMA {
             return Err(EntryError::Schema(self.schema));
         }
-        self.request.check()?;
-        self.check_members()?;
+        let request = self.request.checked_id()?;
+        self.check_members(&request)?;
         let tally = tally(self.threshold, &self.reveals());
         match tally.verdict(self.agreed.as_ref()) {
             None => Err(EntryError::Agreed),
@@ -199,7 +199,7 @@ impl Entry {
         self.members.iter().filter_map(|member| Some((member.builder, member.result()?))).collect()
     }
 
-    fn check_members(&self) -> Result<(), EntryError> {
+    fn check_members(&self, request: &RequestId) -> Result<(), EntryError> {
         let members = self.members.len();
         if members == 0 || members > MEMBERS_MAX || !self.members.is_sorted_by(|a, b| a.builder < b.builder) {
             return Err(EntryError::Members);
@@ -207,7 +207,6 @@ impl Entry {
         if usize::from(self.threshold) > members || usize::from(self.threshold) * 2 <= members {
             return Err(EntryError::Threshold { threshold: self.threshold, members });
         }
-        let request = self.request.id();
         for member in &self.members {
             let builder = member.builder;
             note::check_key_name(&member.name).map_err(|source| EntryError::MemberName { builder, source })?;
@@ -215,7 +214,7 @@ impl Entry {
                 return Err(EntryError::Attestation(builder));
             }
             if let Some(opening) = member.opening
-                && member.commitment != Some(commitment(&request, &builder, &opening.result, &opening.nonce))
+                && member.commitment != Some(commitment(request, &builder, &opening.result, &opening.nonce))
             {
                 return Err(EntryError::Opening(builder));
             }

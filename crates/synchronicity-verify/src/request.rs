@@ -209,19 +209,25 @@ impl BuildRequest {
 
     /// `tagged("synchronicity/request/v1", [canonical bytes])`.
     pub fn id(&self) -> RequestId {
-        RequestId(Digest::tagged("synchronicity/request/v1", &[&self.to_bytes()]))
+        id_of(&self.to_bytes())
     }
 
     /// Whether [`BuildRequest::from_bytes`] would accept the bytes of this request.
     pub fn check(&self) -> Result<(), RequestError> {
-        let size = self.to_bytes().len();
-        if size > REQUEST_BYTES_MAX {
-            return Err(CborError::TooLong { size, limit: REQUEST_BYTES_MAX }.into());
-        }
-        self.check_fields()
+        self.checked_id().map(drop)
     }
 
-    pub(crate) fn check_fields(&self) -> Result<(), RequestError> {
+    /// The identity of a request that passes [`BuildRequest::check`], for the price of one encoding.
+    pub(crate) fn checked_id(&self) -> Result<RequestId, RequestError> {
+        let bytes = self.to_bytes();
+        if bytes.len() > REQUEST_BYTES_MAX {
+            return Err(CborError::TooLong { size: bytes.len(), limit: REQUEST_BYTES_MAX }.into());
+        }
+        self.check_fields()?;
+        Ok(id_of(&bytes))
+    }
+
+    fn check_fields(&self) -> Result<(), RequestError> {
         if self.schema != REQUEST_SCHEMA {
             return Err(RequestError::Schema(self.schema));
         }
@@ -250,6 +256,10 @@ impl BuildRequest {
         ];
         require(!limits.contains(&0), "limits", "must all be above zero")
     }
+}
+
+fn id_of(bytes: &[u8]) -> RequestId {
+    RequestId(Digest::tagged("synchronicity/request/v1", &[bytes]))
 }
 
 const WORD: &str = "must be 1 to 64 of A-Z a-z 0-9 . _ - and begin with a letter or digit";

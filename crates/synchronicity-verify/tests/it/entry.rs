@@ -83,6 +83,8 @@ fn entries_that_contradict_themselves_are_refused() {
     };
     refused(|entry| entry.schema = 0, |error| matches!(error, EntryError::Schema(0)));
     refused(|entry| entry.request.limits.jobs = 0, |error| matches!(error, EntryError::Request(_)));
+    let long = |entry: &mut Entry| entry.request.rustflags = vec!["x".repeat(17_000)];
+    refused(long, |error| matches!(error, EntryError::Request(_)));
     refused(|entry| entry.members.clear(), |error| matches!(error, EntryError::Members));
     refused(|entry| entry.members.swap(0, 1), |error| matches!(error, EntryError::Members));
     refused(|entry| entry.members[1] = entry.members[0].clone(), |error| matches!(error, EntryError::Members));
