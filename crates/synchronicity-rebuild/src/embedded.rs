@@ -1,7 +1,7 @@
 //! Builds in Linux namespaces: no daemon, no set-up, as root or as an ordinary user.
 //!
 //! This half runs outside, in the worker. It starts a process that takes itself out of the host's namespaces
-//! ([`crate::room`]), maps that process's users, watches what the build uses, and sees to it that nothing is left.
+//! (the module `room`), maps that process's users, watches what the build uses, and sees to it that nothing is left.
 //!
 //! Who the build is, outside: where the worker is root, a user that owns nothing ([`BUILD_USER`]), never root, because
 //! the kernel lets root write to much below `/proc/sys` whatever namespaces and rights it has; else the worker's own

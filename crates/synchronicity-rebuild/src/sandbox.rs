@@ -1,6 +1,6 @@
 //! What a sandbox is: it runs one cargo command over pinned inputs, within limits, and leaves nothing running.
 //!
-//! Two sandboxes do this for users, [`crate::docker`] and [`crate::embedded`]; [`crate::scripted`] does it for tests.
+//! Two sandboxes do this for users, the module `docker` and [`crate::embedded`]; [`crate::scripted`] does it for tests.
 //! Inside, every sandbox shows the same fixed paths, so that builders agree without path remapping:
 //!
 //! ```text

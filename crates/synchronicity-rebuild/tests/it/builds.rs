@@ -51,6 +51,11 @@ pub(crate) fn trials() -> Vec<Trial> {
         Trial::test("builds::both_sandboxes_leave_the_same_names", agreement)
             .with_ignored_flag(no_docker || no_embedded),
     );
+    let auto = move || auto_choice(!no_docker);
+    trials.push(
+        Trial::test("builds::auto_takes_docker_where_it_answers_and_namespaces_elsewhere", auto)
+            .with_ignored_flag(no_embedded),
+    );
     trials.push(Trial::test("docker::the_container_is_hardened", hardening).with_ignored_flag(no_docker));
     trials.push(
         Trial::test("embedded::a_bench_is_opened_by_one_program_at_a_time", one_program).with_ignored_flag(no_embedded),
@@ -281,6 +286,18 @@ fn agreement() -> Answer {
     assert_eq!(names(&docker), ["plain-binary"]);
     assert_eq!(names(&docker), names(&embedded));
     eprintln!("plain-binary has the same bytes in both sandboxes: {}", docker.result == embedded.result);
+    Ok(())
+}
+
+fn auto_choice(docker: bool) -> Answer {
+    let folder = tempfile::tempdir()?;
+    let open = |choice| Bench::open(folder.path(), &options(choice));
+    assert_eq!(open(SandboxChoice::Auto)?.name(), if docker { "docker" } else { "embedded" });
+    assert_eq!(open(SandboxChoice::Embedded)?.name(), "embedded");
+    match open(SandboxChoice::Docker) {
+        Ok(bench) => assert_eq!((bench.name(), docker), ("docker", true)),
+        Err(error) => assert!(!docker && error.to_string().contains("the embedded sandbox"), "{error}"),
+    }
     Ok(())
 }
 
