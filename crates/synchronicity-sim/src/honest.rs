@@ -1,5 +1,6 @@
 //! An honest member: does what `duties` says, in that order, and nothing else.
 
+use synchronicity_core::block::OrderedBlock;
 use synchronicity_core::command::{Action, Command};
 use synchronicity_core::duties::{Duty, duties};
 use synchronicity_core::journal::{Journal, Sealed};
@@ -26,8 +27,10 @@ pub struct Seat<'a> {
     pub role: Role,
     /// Its luck.
     pub dice: &'a mut Dice,
-    /// Commands of others that it has heard, for whoever misuses them.
-    pub overheard: Vec<Command>,
+    /// Every ordered block, for whoever misuses what others said.
+    pub chain: &'a [OrderedBlock],
+    /// Commands that wait to be ordered, for the same.
+    pub waiting: &'a [Command],
     /// Whether the faults are over: builds end at once, and nobody submits unasked.
     pub calm: bool,
     /// What is wrong in this run.

@@ -3,6 +3,8 @@
 use core::fmt;
 use std::collections::BTreeSet;
 
+use synchronicity_core::machine::MAX_OPEN_ROUNDS;
+
 use crate::dice::Dice;
 use crate::event::Event;
 use crate::founding::Founding;
@@ -14,6 +16,10 @@ use crate::world::World;
 
 /// Name of the crate that is submitted after the faults.
 const LAST_REQUEST: &str = "steady-last";
+
+/// Blocks after which whatever is open stays open. As many rounds as there can be, opened at once, have windows that
+/// add up to so many commitment windows of four blocks each; the rest is for rounds that replayed submissions open.
+const SETTLING_BLOCKS_MAX: usize = 5 * MAX_OPEN_ROUNDS + 500;
 
 /// What a run is made of, besides its seed.
 #[derive(Clone, Copy, Debug)]
@@ -133,9 +139,7 @@ impl Run {
 
     /// Lets the group work without faults until nothing is open, or until it had far more time than it needs.
     fn settle(&mut self) -> Result<(), Vec<Violation>> {
-        let open = self.world.reference.open_rounds().count();
-        // The last of so many rounds has a window of so many commitment windows, each some four blocks long.
-        for _ in 0..40 + 6 * open {
+        for _ in 0..SETTLING_BLOCKS_MAX {
             self.spread()?;
             let take = self.world.waiting.len();
             if take == 0 && self.world.reference.open_rounds().next().is_none() {

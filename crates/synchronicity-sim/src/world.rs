@@ -158,10 +158,6 @@ impl World {
     }
 
     fn act(&mut self, member: usize) {
-        let overheard = match self.nodes[member].role {
-            Role::Replayer => self.overheard(),
-            _ => Vec::new(),
-        };
         let node = &mut self.nodes[member];
         let Some(machine) = &node.machine else { return };
         let deeds = hostile::act(&mut Seat {
@@ -170,7 +166,8 @@ impl World {
             me: self.founding.commands[member].id(),
             role: node.role,
             dice: &mut self.dice,
-            overheard,
+            chain: &self.chain,
+            waiting: &self.waiting,
             calm: self.calm,
             plant: self.plant,
         });
@@ -181,11 +178,6 @@ impl World {
                 Deed::Cosign(size, root) => self.cosign(member, size, root),
             }
         }
-    }
-
-    fn overheard(&self) -> Vec<Command> {
-        let ordered = self.chain.iter().flat_map(|block| &block.commands);
-        ordered.chain(&self.waiting).cloned().collect()
     }
 
     fn say(&mut self, member: usize, action: Action) {

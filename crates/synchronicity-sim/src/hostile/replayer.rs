@@ -5,7 +5,11 @@ use crate::honest::{self, Deed, Seat};
 pub(super) fn act(seat: &mut Seat<'_>) -> Vec<Deed> {
     let mut deeds = honest::act(seat);
     for _ in 0..4 {
-        deeds.extend(seat.dice.pick(&seat.overheard).cloned().map(Deed::Repeat));
+        let heard = match seat.dice.pick(seat.chain) {
+            Some(block) if !block.commands.is_empty() => &block.commands,
+            _ => seat.waiting,
+        };
+        deeds.extend(seat.dice.pick(heard).cloned().map(Deed::Repeat));
     }
     deeds
 }

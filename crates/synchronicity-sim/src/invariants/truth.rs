@@ -1,20 +1,22 @@
 //! The promise itself: with fewer liars than the threshold, what the group agrees on is what a build gives.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use synchronicity_core::command::Action;
 use synchronicity_verify::digest::Digest;
-use synchronicity_verify::entry::{Entry, Verdict};
-use synchronicity_verify::identity::BuilderId;
+use synchronicity_verify::entry::Verdict;
+use synchronicity_verify::identity::{BuilderId, RequestId};
 use synchronicity_verify::result::BuildResult;
 
 use super::require;
 use crate::crates;
 use crate::world::World;
 
-/// How many entries were judged.
+/// How many entries were judged, and who revealed what on the chain so far.
 #[derive(Default)]
 pub(super) struct Seen {
+    blocks: usize,
+    revealed: BTreeMap<(RequestId, u32, Digest), BTreeSet<BuilderId>>,
     counted_entries: u64,
     true_entries: u64,
 }
@@ -22,6 +24,7 @@ pub(super) struct Seen {
 /// A verdict that names a result has at least threshold members behind it whose signed reveals of that very result are
 /// on the chain: counted here from the chain, with the threshold that the founders meant.
 pub(super) fn invariant_agreement_needs_threshold(world: &World, seen: &mut Seen) -> Result<(), String> {
+    read_reveals(world, seen);
     while let Some(Ok(entry)) = world.entry(seen.counted_entries) {
         let index = seen.counted_entries;
         seen.counted_entries += 1;
@@ -30,7 +33,9 @@ pub(super) fn invariant_agreement_needs_threshold(world: &World, seen: &mut Seen
             format!("entry {index} says {} and agrees otherwise", entry.verdict)
         })?;
         if let Some(agreed) = &entry.agreed {
-            let behind = revealed_on_chain(world, &entry, &agreed.digest()).len();
+            let revealed = seen.revealed.get(&(entry.request.id(), entry.round, agreed.digest()));
+            let opened = entry.members.iter().filter(|member| member.opening.is_some());
+            let behind = opened.filter(|member| revealed.is_some_and(|by| by.contains(&member.builder))).count();
             let threshold = usize::from(world.founding.threshold);
             require(behind >= threshold, || {
                 format!(
@@ -62,16 +67,14 @@ pub(super) fn invariant_never_false_hashes(world: &World, seen: &mut Seen) -> Re
     Ok(())
 }
 
-fn revealed_on_chain(world: &World, entry: &Entry, result: &Digest) -> BTreeSet<BuilderId> {
-    let id = entry.request.id();
-    let blocks = world.chain.iter().take_while(|block| block.height <= entry.height);
-    let reveals = blocks.flat_map(|block| &block.commands).filter(|command| match command.action() {
-        Action::Reveal { request, round, result: revealed, .. } => {
-            *request == id && *round == entry.round && revealed.digest() == *result
+fn read_reveals(world: &World, seen: &mut Seen) {
+    while let Some(block) = world.chain.get(seen.blocks) {
+        seen.blocks += 1;
+        for command in &block.commands {
+            if let Action::Reveal { request, round, result, .. } = command.action() {
+                let key = (*request, *round, result.digest());
+                seen.revealed.entry(key).or_default().insert(command.author());
+            }
         }
-        _ => false,
-    });
-    let listed =
-        |builder: &BuilderId| entry.members.iter().any(|member| member.builder == *builder && member.opening.is_some());
-    reveals.map(|command| command.author()).filter(listed).collect()
+    }
 }
