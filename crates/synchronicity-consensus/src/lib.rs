@@ -22,7 +22,7 @@
 //! | `sightings.rs`, `hearing.rs` | what is seen of the other members and of their clocks |
 //! | `network.rs` | channels, quotas, encrypted links |
 //! | `engine.rs`, `local.rs`, `application.rs` | the wiring |
-//! | `start.rs`, `handle.rs` | the node's side |
+//! | `start.rs`, `folder.rs`, `handle.rs` | the node's side |
 //! | `simulation.rs` | the same engine under faults from a seed |
 
 mod application;
@@ -34,6 +34,7 @@ mod company;
 mod delivery;
 mod engine;
 mod executor;
+mod folder;
 mod gossip;
 mod handle;
 mod hearing;
@@ -54,6 +55,7 @@ mod vote;
 pub use block::{BLOCK_COMMANDS_MAX, BLOCK_PAYLOAD_BYTES_MAX};
 pub use engine::Stopped;
 pub use executor::{ExecuteError, Executor};
+pub use folder::FolderError;
 pub use gossip::STATEMENT_BYTES_MAX;
 pub use handle::{BroadcastError, ChainStatus, Handle, Statements, SubmitError};
 pub use mempool::{AUTHOR_BYTES_MAX, AUTHOR_COMMANDS_MAX};

@@ -21,6 +21,7 @@ use thiserror::Error;
 
 use crate::engine::{self, Member, Stopped};
 use crate::executor::Executor;
+use crate::folder::{self, FolderError};
 use crate::handle::{Assembled, Handle, assemble};
 use crate::local::Pace;
 use crate::network::{Network, links, message_bytes_max, quotas};
@@ -95,14 +96,9 @@ pub enum StartError {
         /// What the system says.
         source: io::Error,
     },
-    /// The folder cannot be made.
-    #[error("cannot use the folder {path} for the chain: {source}")]
-    Storage {
-        /// The folder.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
+    /// The folder cannot hold this group's chain.
+    #[error(transparent)]
+    Storage(#[from] FolderError),
     /// No thread for the engine.
     #[error("cannot start the engine's thread: {0}")]
     Thread(io::Error),
@@ -116,12 +112,11 @@ pub fn start<X: Executor>(config: EngineConfig, executor: X) -> Result<Handle, S
     let identity = identity(&config.seed);
     let (members, place) = members(&config, executor.group(), &identity)?;
     probe_port(config.listen)?;
-    std::fs::create_dir_all(&config.storage)
-        .map_err(|source| StartError::Storage { path: config.storage.clone(), source })?;
+    let folder = folder::open(&config.storage, &config.namespace)?;
     let pace = Pace { heartbeat: config.heartbeat, max_clock_skew: config.max_clock_skew };
     let Assembled { member, handle, stopped } = assemble(executor, identity, members, place, pace, SystemTime::now);
     let run = move || {
-        let outcome = catch_unwind(AssertUnwindSafe(|| run(&config, member)));
+        let outcome = catch_unwind(AssertUnwindSafe(|| run(&config, folder, member)));
         let outcome = outcome.unwrap_or_else(|panic| Stopped::Failed(describe(panic.as_ref())));
         tracing::info!(%outcome, "the engine ended");
         stopped.send_replace(Some(outcome));
@@ -130,8 +125,8 @@ pub fn start<X: Executor>(config: EngineConfig, executor: X) -> Result<Handle, S
     Ok(handle)
 }
 
-fn run<X: Executor>(config: &EngineConfig, member: Member<X>) -> Stopped {
-    let runtime = tokio::Config::new().with_worker_threads(WORKERS).with_storage_directory(config.storage.clone());
+fn run<X: Executor>(config: &EngineConfig, folder: PathBuf, member: Member<X>) -> Stopped {
+    let runtime = tokio::Config::new().with_worker_threads(WORKERS).with_storage_directory(folder);
     tokio::Runner::new(runtime).start(|context| async move {
         let namespace = engine::namespace(&member.group);
         let bytes_max = message_bytes_max(&member.local.group);

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use synchronicity_consensus::{EngineConfig, Handle, Peer, StartError, Stopped, SubmitError, start};
+use synchronicity_consensus::{EngineConfig, FolderError, Handle, Peer, StartError, Stopped, SubmitError, start};
 
 use crate::cast::{HEARTBEAT, seeds};
 use crate::company::Company;
@@ -111,6 +111,18 @@ fn a_key_that_is_not_in_the_group_file_is_refused() {
     let mut fewer = config(&company, 0, folder.path());
     fewer.members.pop();
     assert!(matches!(start(fewer, Ledger::new(&company.group)), Err(StartError::OtherMembers)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_folder_with_the_chain_of_another_group_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let company = Company::listening_on(&free_ports(1));
+    let handle = start(config(&company, 0, folder.path()), Ledger::new(&company.group)).unwrap();
+    handle.shutdown();
+    assert_eq!(handle.stopped().await, Stopped::Shutdown);
+    let others = Company::listening_on(&free_ports(2));
+    let outcome = start(config(&others, 0, folder.path()), Ledger::new(&others.group));
+    assert!(matches!(outcome, Err(StartError::Storage(FolderError::AnotherGroup { .. }))));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
