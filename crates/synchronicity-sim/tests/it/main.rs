@@ -1,4 +1,5 @@
 //! The simulation, tested: a small fixed sample of seeds, and each invariant seen to fail.
 
+mod document;
 mod planted;
 mod sample;
