@@ -2,7 +2,7 @@
 //!
 //! A proof with four cosignatures (and the log's own, which makes five) is verified, alternating with four bare
 //! strict Ed25519 verifications of messages of the same size, so that whatever else the machine does hits both alike.
-//! Ends with status 1 if the ratio of the quartiles is above 1.5 or a decision takes a millisecond.
+//! Ends with status 1 if the ratio is above 1.5 or a decision takes a millisecond.
 
 #[path = "../tests/it/sample.rs"]
 #[allow(dead_code, clippy::unwrap_used, reason = "made for the tests, which use the rest")]
@@ -37,10 +37,10 @@ fn main() -> ExitCode {
             }
         }));
     }
-    let (decision, four) = (quartile(decisions), quartile(signatures));
+    let (decision, four) = (undisturbed(decisions), undisturbed(signatures));
     let ratio = decision.as_secs_f64() / four.as_secs_f64();
-    println!("verify, four cosigners and the log: {:7.1} µs (lower quartile of {SAMPLES})", micros(decision));
-    println!("four bare strict verifications:     {:7.1} µs", micros(four));
+    println!("verify, four cosigners and the log: {:6.1} µs (fastest twentieth of {SAMPLES})", micros(decision));
+    println!("four bare strict verifications:     {:6.1} µs", micros(four));
     println!("ratio: {ratio:.2} (at most {RATIO_MAX}); a decision may take {DECISION_MAX:?}");
     if ratio <= RATIO_MAX && decision < DECISION_MAX { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
@@ -51,10 +51,11 @@ fn time(call: impl Fn()) -> Duration {
     start.elapsed()
 }
 
-/// The lower quartile: on a busy machine the median already counts what other processes did to the caches.
-fn quartile(mut samples: Vec<Duration>) -> Duration {
+/// The time that one call in twenty stays below: on a busy machine the median already counts what other processes did
+/// to the caches.
+fn undisturbed(mut samples: Vec<Duration>) -> Duration {
     samples.sort();
-    samples[samples.len() / 4]
+    samples[samples.len() / 20]
 }
 
 fn micros(duration: Duration) -> f64 {
