@@ -9,6 +9,7 @@ use synchronicity_verify::request::Limits;
 
 use crate::embedded::EmbeddedSandbox;
 use crate::fingerprint;
+use crate::folder;
 use crate::image::{Docker, ImageError};
 use crate::sandbox::{Finished, Job, Sandbox, SandboxError};
 use crate::seed;
@@ -116,10 +117,10 @@ fn disk(dir: &Path) -> State {
 
 /// Runs a command that does nothing in the embedded sandbox.
 pub(crate) fn try_room(program: &Path) -> Result<(), SandboxError> {
-    let folder = tempfile::tempdir().map_err(SandboxError::file("create", std::env::temp_dir()))?;
+    let dir = tempfile::tempdir().map_err(SandboxError::file("create", std::env::temp_dir()))?;
     let part = |name: &str| -> Result<_, SandboxError> {
-        let path = folder.path().join(name);
-        std::fs::create_dir(&path).map_err(SandboxError::file("create", &path))?;
+        let path = dir.path().join(name);
+        folder::fresh(&path).map_err(SandboxError::file("create", &path))?;
         Ok(path)
     };
     let job = Job {

@@ -84,7 +84,7 @@ pub(crate) fn freeze(installed: &Installed, rustup_home: &Path) -> Result<(), Se
         return Ok(());
     }
     let here = |source| SeedError::File { path: toolchains.clone(), source };
-    create_readable(&toolchains).map_err(here)?;
+    create_readable(rustup_home).and_then(|()| create_readable(&toolchains)).map_err(here)?;
     // Under another name until it is whole: a crash must not leave half a toolchain that looks like one.
     let partial = tempfile::Builder::new().prefix(".partial-").tempdir_in(&toolchains).map_err(here)?;
     fs::set_permissions(partial.path(), Permissions::from_mode(0o755)).map_err(here)?;

@@ -10,6 +10,7 @@ use std::process::Command;
 use std::thread;
 
 use nix::sys::signal::{Signal, killpg};
+use nix::sys::stat::{Mode, umask};
 use nix::unistd::getpgrp;
 use synchronicity_verify::request::{BuildRequest, Environment};
 use synchronicity_verify::result::{BuildResult, Failure};
@@ -42,6 +43,8 @@ pub fn main() {
     if std::env::args().nth(1).as_deref() != Some(ARGUMENT) {
         return;
     }
+    // The user that builds run as must be able to read what is fetched, however private the program's own files are.
+    umask(Mode::from_bits_truncate(0o022));
     let report = match order() {
         Ok(order) => work(&order),
         Err(reason) => Report::Broken { reason },
