@@ -12,9 +12,11 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use nix::unistd::geteuid;
 use synchronicity_verify::request::{BuildRequest, Environment, Toolchain};
 
 pub use crate::choice::{SandboxChoice, UnknownSandbox};
@@ -74,6 +76,9 @@ pub enum BenchError {
     /// The kernel does not let the embedded sandbox work.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
+    /// A folder that root's builds, who are not root, cannot reach.
+    #[error("builds in the embedded sandbox cannot pass {}, which another user has closed: choose another folder", .0.display())]
+    Closed(PathBuf),
     /// Docker keeps what an earlier run left.
     #[error("containers of an earlier run cannot be removed ({0}): `docker ps --all` shows them")]
     Leftovers(String),
@@ -144,6 +149,9 @@ impl Bench {
         let (kind, environment) = choose(options.choice, &installed.toolchain, &homes, &program)?;
         seed::freeze(&installed, &homes.join("rustup-home"))?;
         let id = identity(&dir.join("bench-id"))?;
+        if let (Kind::Embedded, Some(closed)) = (&kind, closed_to_builds(&dir).or_else(|| closed_to_builds(&homes))) {
+            return Err(BenchError::Closed(closed));
+        }
         if let Kind::Docker(docker) = &kind {
             docker.remove_labelled(&Labels::owner_label(&id)).map_err(BenchError::Leftovers)?;
         }
@@ -295,6 +303,14 @@ fn bound(cargo_home: &Path) -> Result<(), BenchError> {
         return Ok(());
     }
     folder::wipe(cargo_home).map_err(at(cargo_home))
+}
+
+/// The folder on the way to `path` that root cannot enter any more once it has left for a user namespace: there, only
+/// its own folders and those that are open to all remain open to it.
+fn closed_to_builds(path: &Path) -> Option<PathBuf> {
+    let closed =
+        |folder: &&Path| fs::metadata(folder).is_ok_and(|metadata| metadata.uid() != 0 && metadata.mode() & 0o001 == 0);
+    geteuid().is_root().then(|| path.ancestors().find(closed)).flatten().map(Path::to_owned)
 }
 
 /// A random name that stays with the bench.

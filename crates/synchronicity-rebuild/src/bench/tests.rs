@@ -167,3 +167,20 @@ fn sandboxes_are_chosen_by_name() {
     let error = "podman".parse::<SandboxChoice>().unwrap_err().to_string();
     assert_eq!(error, "no sandbox is named \"podman\": use auto, docker or embedded");
 }
+
+#[test]
+fn a_folder_that_another_user_has_closed_is_found_on_the_way() {
+    use std::os::unix::fs::{PermissionsExt, chown};
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let (home, inner) = (folder.path().join("home"), folder.path().join("home/inner"));
+    fs::create_dir_all(&inner).unwrap();
+    if !geteuid().is_root() || chown(&home, Some(12_345), None).is_err() {
+        assert_eq!(closed_to_builds(&inner), None, "an ordinary user stays who it is");
+        return;
+    }
+    fs::set_permissions(&home, fs::Permissions::from_mode(0o700)).unwrap();
+    assert_eq!(closed_to_builds(&inner), Some(home.clone()));
+    fs::set_permissions(&home, fs::Permissions::from_mode(0o711)).unwrap();
+    assert_eq!(closed_to_builds(&inner), None);
+}
