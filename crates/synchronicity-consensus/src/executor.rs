@@ -17,7 +17,8 @@ pub trait Executor: Clone + Send + Sync + 'static {
     /// The state after the last executed block. It never goes back while the engine runs.
     fn executed(&self) -> Executed;
 
-    /// Whether the state as it is would take a command.
+    /// Whether the state as it is would take a command. It may be a block ahead of [`executed`](Self::executed) for as
+    /// long as a final block takes to become durable, and never behind it.
     ///
     /// # Errors
     /// The machine's reason for which the command would count for nothing if it were ordered now.

@@ -9,6 +9,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use commonware_consensus::marshal::ancestry::Ancestry;
 use commonware_cryptography::Digested;
+use commonware_macros::select;
 use commonware_runtime::Clock;
 use futures::StreamExt;
 
@@ -18,6 +19,9 @@ use crate::local::{Local, unix_ms};
 use crate::past::Recollection;
 use crate::propose::{UNEXECUTED_BLOCKS_MAX, unexecuted};
 use crate::sightings::{Key, hex};
+
+/// How long a final block may take from being folded to being durable before a leader is blamed for it.
+const SETTLING: Duration = Duration::from_secs(1);
 
 /// Judges the first block of `ancestry`, a proposal of `leader`; the second is its parent.
 pub(crate) async fn verify<E: Clock, X: Executor>(
@@ -38,7 +42,7 @@ pub(crate) async fn verify<E: Clock, X: Executor>(
         tracing::warn!(height = block.inner().height, leader = %hex(&leader), flaw, "refusing a proposal");
         return false;
     }
-    if let Err(flaw) = commands(local, block.inner(), &parent, ancestry).await {
+    if let Err(flaw) = commands(clock, local, block.inner(), &parent, ancestry).await {
         tracing::warn!(height = block.inner().height, leader = %hex(&leader), flaw, "refusing a proposal");
         return false;
     }
@@ -106,9 +110,10 @@ async fn against_own_state<X: Executor>(local: &Local<X>, block: &Block, parent:
     }
 }
 
-/// Refuses a command that an ancestor holds, and, where this member is at the very state that the leader claims, one
+/// Refuses a command that an ancestor holds, and, where this member stays at the very state that the leader claims, one
 /// that this state does not take. At any later state an honest leader's choice can no longer be judged.
-async fn commands<X: Executor>(
+async fn commands<E: Clock, X: Executor>(
+    clock: &E,
     local: &Local<X>,
     block: &Block,
     parent: &Digested<Block>,
@@ -122,12 +127,23 @@ async fn commands<X: Executor>(
     if block.commands.iter().any(|c| ancestors.contains(&c.id())) {
         return Err("it repeats a command of an ancestor");
     }
-    let refused = block.commands.iter().any(|c| local.executor.screen(c).is_err());
-    let state = Claim::from(&local.executor.executed());
-    if refused && state == block.claim {
-        return Err("it orders a command that the state it claims does not take");
+    if !refused_at_claim(local, block) {
+        return Ok(());
     }
-    Ok(())
+    // A node may fold a block before the fold is durable, here or at the leader: then commands were screened against a
+    // state that is one block ahead of the claimed one, and the next moment shows it.
+    select! {
+        () = local.until_executed(block.claim.height.saturating_add(1)) => Ok(()),
+        () = clock.sleep(SETTLING) => match refused_at_claim(local, block) {
+            true => Err("it orders a command that the state it claims does not take"),
+            false => Ok(()),
+        },
+    }
+}
+
+fn refused_at_claim<X: Executor>(local: &Local<X>, block: &Block) -> bool {
+    let refused = block.commands.iter().any(|c| local.executor.screen(c).is_err());
+    refused && Claim::from(&local.executor.executed()) == block.claim
 }
 
 #[cfg(test)]

@@ -143,8 +143,26 @@ fn a_command_that_the_claimed_state_does_not_take_is_refused_but_at_a_later_stat
         let parent = root(6, now - 500, 4);
         let block = child(&parent, now, 5, &[command]);
         let chain = [parent, block];
-        assert_eq!(verdict(&context, &local, &chain, SOON).await, Some(false));
+        assert_eq!(verdict(&context, &local, &chain, SOON).await, None);
+        assert_eq!(verdict(&context, &local, &chain, SETTLING * 2).await, Some(false));
         advance(&local, executed(6), &[]);
         assert_eq!(verdict(&context, &local, &chain, SOON).await, Some(true));
+    });
+}
+
+#[test]
+fn a_command_that_a_state_takes_which_is_about_to_be_durable_is_not_held_against_the_leader() {
+    with_member(5, async |context, company, local| {
+        let now = unix_ms(context.current());
+        let command = company.submission(1, 0);
+        refuse(&local, &command);
+        let parent = root(6, now - 500, 4);
+        let chain = [parent.clone(), child(&parent, now, 5, &[command])];
+        let (clock, later) = (context.child("disk"), local.clone());
+        context.child("fold").spawn(move |_| async move {
+            clock.sleep(SETTLING / 2).await;
+            advance(&later, executed(6), &[]);
+        });
+        assert_eq!(verdict(&context, &local, &chain, SETTLING * 2).await, Some(true));
     });
 }
