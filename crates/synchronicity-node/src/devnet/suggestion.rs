@@ -1,0 +1,52 @@
+//! What to try after a run: commands that work as they are printed.
+
+use std::path::Path;
+
+use super::children::Children;
+use super::errand::line;
+use super::event::{Event, Suggestion};
+use super::outcome::Written;
+use super::verification;
+
+/// Suggestions for the written results and, if the group is `kept` running, for the group.
+pub(super) fn after<'a>(
+    written: impl Iterator<Item = &'a Written>,
+    asked: &str,
+    program: &Path,
+    children: &Children,
+    kept: bool,
+) -> Event {
+    let mut commands = Vec::new();
+    let mut suggest = |why: &str, command: String| commands.push(Suggestion { command, why: why.to_owned() });
+    let verifier = verification::verifier(program);
+    for written in written {
+        match written.artifacts.first() {
+            Some(artifact) => {
+                let check = line(&verifier, &verification::arguments(written, Some(artifact)));
+                suggest("verify again, offline: nothing but these three files is read", check);
+            }
+            None => {
+                suggest("read the log entry again, offline", line(&verifier, &verification::arguments(written, None)))
+            }
+        }
+        if let Some(transcript) = written.transcripts.first() {
+            suggest("see what the build printed", line(Path::new("less"), &[transcript]));
+        }
+    }
+    if kept {
+        let node = &children.nodes[0];
+        let dir = ["--dir".as_ref(), node.folder.as_path()];
+        let command = |name: &str, rest: &[&str]| {
+            let words = [name].into_iter().map(Path::new).chain(dir).chain(rest.iter().map(Path::new));
+            line(program, &words.collect::<Vec<_>>())
+        };
+        suggest("have the group rebuild another crate", command("submit", &["hexyl@0.17.0"]));
+        suggest("see how it goes", command("requests", &[]));
+        suggest("look at the log", command("log", &[]));
+        suggest("what anybody can read", format!("curl -s http://{}/checkpoint", node.http));
+    } else {
+        suggest("a builder that lies is outvoted and named", line(program, &["devnet", asked, "--liar", "1"]));
+        suggest("keep the group running and use it", line(program, &["devnet", asked, "--keep"]));
+    }
+    Event::Next { commands, kept }
+}

@@ -1,0 +1,54 @@
+//! What this machine can run.
+
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+use synchronicity_rebuild::registry::Registry;
+
+use crate::devnet::PROGRAM;
+
+/// Something that a test needs and a machine may lack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// A Docker daemon that answers, and the project's image.
+    Docker,
+    /// User namespaces and the rest that the embedded sandbox is made of.
+    Embedded,
+    /// crates.io, or what stands for it here.
+    Registry,
+}
+
+/// For each need that is not met, why.
+pub(crate) struct Machine(Vec<(Need, String)>);
+
+impl Machine {
+    /// Asks the program's own doctor, and the registry.
+    pub(crate) fn look() -> Self {
+        let doctor = Command::new(PROGRAM).args(["doctor", "--json"]).stdin(Stdio::null()).output().unwrap();
+        let told: Value = serde_json::from_slice(&doctor.stdout).unwrap();
+        let found = [
+            (Need::Docker, good(&told, "docker daemon").and_then(|()| good(&told, "docker image"))),
+            (Need::Embedded, good(&told, "embedded sandbox")),
+            (Need::Registry, registry()),
+        ];
+        Self(found.into_iter().filter_map(|(need, why)| Some((need, why.err()?))).collect())
+    }
+
+    /// Why `need` is not met, if it is not.
+    pub(crate) fn misses(&self, need: Need) -> Option<&str> {
+        self.0.iter().find(|(missing, _)| *missing == need).map(|(_, why)| why.as_str())
+    }
+}
+
+fn good(doctor: &Value, what: &str) -> Result<(), String> {
+    let finding = doctor["findings"].as_array().unwrap().iter().find(|finding| finding["what"] == what);
+    let finding = finding.unwrap_or_else(|| panic!("the doctor no longer looks at {what}: {doctor}"));
+    if finding["state"] == "good" { Ok(()) } else { Err(format!("{what}: {}", finding["text"])) }
+}
+
+fn registry() -> Result<(), String> {
+    let cache = tempfile::tempdir().unwrap();
+    let registry = Registry::crates_io(cache.path()).unwrap();
+    let found = registry.resolve(&"fnv".parse().unwrap(), None, "1.95.0");
+    found.map(drop).map_err(|error| format!("the registry does not answer: {error}"))
+}

@@ -1,0 +1,57 @@
+//! Whole groups as operating-system processes, driven through the program as a person would.
+//!
+//! What a machine cannot run (no Docker daemon, no user namespaces, no registry) is ignored with the reason, and
+//! counted as ignored, never as passed.
+
+// This harness is a program of tests: a broken expectation must end the test, wherever it is noticed.
+#![allow(clippy::unwrap_used)]
+
+mod crash;
+mod devnet;
+mod idle;
+mod left_over;
+mod machine;
+mod node;
+mod real;
+mod stop;
+mod verdict;
+mod verifier;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use machine::{Machine, Need};
+
+fn main() -> std::process::ExitCode {
+    let mut arguments = Arguments::from_args();
+    // A test is four nodes that compile at the same time, and all tests share one cache: one test after another.
+    arguments.test_threads = Some(1);
+    let machine = Machine::look();
+    let trials = [verdict::tests(), crash::tests(), stop::tests(), node::tests(), idle::tests(), real::tests()];
+    let trials = trials.into_iter().flatten().map(|test| test.on(&machine)).collect();
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// A test, and what it needs of the machine.
+pub(crate) struct Test {
+    name: &'static str,
+    needs: &'static [Need],
+    run: fn(),
+}
+
+impl Test {
+    pub(crate) fn new(name: &'static str, needs: &'static [Need], run: fn()) -> Self {
+        Self { name, needs, run }
+    }
+
+    fn on(self, machine: &Machine) -> Trial {
+        let missing = self.needs.iter().find_map(|need| machine.misses(*need));
+        if let Some(why) = &missing {
+            eprintln!("IGNORED {}: {why}", self.name);
+        }
+        let run = self.run;
+        let runner = move || -> Result<(), Failed> {
+            run();
+            Ok(())
+        };
+        Trial::test(self.name, runner).with_ignored_flag(missing.is_some())
+    }
+}
