@@ -1,7 +1,7 @@
 //! A build that is under way, seen from the program that wants it.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -14,7 +14,6 @@ use nix::unistd::Pid;
 use synchronicity_verify::result::BuildResult;
 
 use crate::image::Docker;
-use crate::lines::each_line;
 use crate::order::{Order, Report};
 
 /// What happens to a build, in order. After `Finished` or `Broken` nothing comes.
@@ -155,15 +154,17 @@ fn group_of(child: &Child) -> Pid {
 /// Hands reports on as events; calls `cleared` when the worker is done, before the last event.
 fn follow(reports: impl Read, folder: &Path, send: &Sender<BuildEvent>, cleared: impl FnOnce()) {
     let mut last = None;
-    // Lines beyond the reader's bound come in pieces, and no report of ours is that long.
-    let read = each_line(reports, |line| {
-        match serde_json::from_str::<Report>(line).map_err(|error| error.to_string()).and_then(|it| event(it, folder)) {
+    // The worker is ours, and nothing of the build writes to this pipe: its lines need no bound.
+    let read: io::Result<()> = BufReader::new(reports).lines().try_for_each(|line| {
+        let report = serde_json::from_str::<Report>(&line?).map_err(|error| error.to_string());
+        match report.and_then(|report| event(report, folder)) {
             Ok(event @ (BuildEvent::Finished(_) | BuildEvent::Broken(_))) => last = Some(event),
             Ok(event) => {
                 let _ = send.send(event);
             }
             Err(reason) => last = Some(BuildEvent::Broken(format!("the build's worker said something odd: {reason}"))),
         }
+        Ok(())
     });
     cleared();
     let said = fs::read_to_string(trouble(folder)).unwrap_or_default();
@@ -189,4 +190,43 @@ pub(crate) fn event(report: Report, folder: &Path) -> Result<BuildEvent, String>
             BuildEvent::Finished(Outcome { result, transcript: Order::transcript(folder), artifacts_dir })
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use synchronicity_verify::digest::Digest;
+    use synchronicity_verify::result::{Artifact, ArtifactName, Artifacts};
+
+    fn followed(reports: &str) -> Vec<BuildEvent> {
+        let folder = tempfile::tempdir().unwrap();
+        let (send, events) = mpsc::channel();
+        follow(reports.as_bytes(), folder.path(), &send, || {});
+        drop(send);
+        events.iter().collect()
+    }
+
+    #[test]
+    fn the_largest_result_passes_as_one_line() {
+        let artifact = |number: u64| Artifact {
+            name: ArtifactName::try_from(format!("{number:0>128}")).unwrap(),
+            size: u64::MAX,
+            sha256: Digest([0xff; 32]),
+        };
+        let result = BuildResult::Built(Artifacts::new((0..128).map(artifact).collect()).unwrap());
+        let report = serde_json::to_string(&Report::Finished { result: result.to_bytes() }).unwrap();
+        let events = followed(&format!("\"Fetching\"\n{report}\n"));
+        assert_eq!(events[0], BuildEvent::Fetching);
+        assert!(matches!(&events[1], BuildEvent::Finished(outcome) if outcome.result == result));
+    }
+
+    #[test]
+    fn a_worker_that_ends_without_a_report_or_with_an_odd_one_is_broken() {
+        let ended = followed("\"Fetching\"\n");
+        assert_eq!(ended.last(), Some(&BuildEvent::Broken("the build's worker was killed".into())));
+        for odd in ["nonsense\n", "{\"Finished\":{\"result\":[1,2,3]}}\n"] {
+            let events = followed(odd);
+            assert!(matches!(&events[..], [BuildEvent::Broken(reason)] if reason.contains("odd")), "{events:?}");
+        }
+    }
 }
