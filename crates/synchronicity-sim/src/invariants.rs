@@ -8,7 +8,9 @@ mod bounds;
 mod conduct;
 mod evidence;
 mod growth;
+mod history;
 mod liveness;
+mod phases;
 mod restart;
 mod seals;
 mod signatures;
@@ -37,6 +39,8 @@ pub struct Invariants {
     truth: truth::Seen,
     signatures: signatures::Seen,
     conduct: conduct::Seen,
+    phases: phases::Seen,
+    history: history::Seen,
 }
 
 impl Invariants {
@@ -55,6 +59,10 @@ impl Invariants {
             ("nothing_is_cosigned_twice", signatures::invariant_nothing_is_cosigned_twice(world, &mut self.signatures)),
             ("nobody_honest_is_at_fault", conduct::invariant_nobody_honest_is_at_fault(world, &mut self.conduct)),
             ("a_restart_restores", restart::invariant_a_restart_restores(world)),
+            ("windows_are_kept", phases::invariant_windows_are_kept(world, &mut self.phases)),
+            ("the_first_seal_counts", phases::invariant_the_first_seal_counts(world, &mut self.phases)),
+            ("a_verdict_stands", history::invariant_a_verdict_stands(world, &mut self.history)),
+            ("redelivery_changes_nothing", restart::invariant_redelivery_changes_nothing(world)),
             ("state_is_bounded", bounds::invariant_state_is_bounded(world)),
         ];
         violations(outcomes)

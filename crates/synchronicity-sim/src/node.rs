@@ -20,6 +20,8 @@ pub struct Node {
     pub journal: Journal,
     /// Why the last restart failed, if it did.
     pub broken: Option<ApplyError>,
+    /// Whether a block that came again was refused or changed anything.
+    pub disturbed: bool,
     effective: Vec<OrderedBlock>,
     reached: (u64, u64),
     plant: Option<Plant>,
@@ -34,6 +36,7 @@ impl Node {
             machine: Some(Machine::new(group.clone())),
             journal: Journal::new(),
             broken: None,
+            disturbed: false,
             effective: Vec::new(),
             reached: (0, 0),
             plant,
@@ -51,7 +54,7 @@ impl Node {
     /// As [`Machine::apply`]; `None` while the node is down.
     pub fn deliver(&mut self, block: &OrderedBlock) -> Option<Result<Applied, ApplyError>> {
         let machine = self.machine.as_mut()?;
-        let seen = plant::block(self.plant, self.member, block);
+        let seen = plant::block(self.plant, Some(self.member), block);
         let applied = machine.apply(&seen);
         if applied.as_ref().is_ok_and(|applied| applied.changed) {
             self.effective.push(seen);
@@ -59,6 +62,15 @@ impl Node {
         let executed = machine.executed();
         self.reached = (executed.height, executed.time_ms);
         Some(applied)
+    }
+
+    /// Gets a block again that it has applied.
+    pub fn redeliver(&mut self, block: &OrderedBlock) {
+        let Some(machine) = self.machine.as_mut() else { return };
+        let before = machine.clone();
+        let again = plant::again(self.plant, &before, block);
+        let ignored = machine.apply(&again).is_ok_and(|applied| applied == Applied::default());
+        self.disturbed |= !ignored || *machine != before;
     }
 
     /// Everything but the disk is gone. A forgetter's journal is gone too.

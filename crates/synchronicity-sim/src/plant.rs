@@ -4,8 +4,9 @@
 //! that skips a check. The core itself has no switch.
 
 use synchronicity_core::block::OrderedBlock;
+use synchronicity_core::machine::Machine;
 use synchronicity_verify::digest::Digest;
-use synchronicity_verify::entry::{Entry, tally};
+use synchronicity_verify::entry::{Entry, Verdict, tally};
 
 /// What is wrong in this run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,17 +31,40 @@ pub enum Plant {
     CountsCopies,
     /// An entry claims what its openings do not say.
     ClaimsReproduced,
+    /// Every machine sees the commands of a block in the opposite order.
+    ReversesBlocks,
+    /// Every machine sees times that run eight times as fast as those that were ordered.
+    HurriesTime,
+    /// A block that comes again is taken for the next one.
+    AppliesAgain,
+    /// An inconclusive entry is shown as one that stands.
+    FinalTooSoon,
     /// Cosignatures never arrive.
     LosesCosignatures,
     /// Block time almost stands still once the faults are over.
     StallsTime,
 }
 
-/// The block as member 0 gets to see it.
-pub fn block(plant: Option<Plant>, member: usize, block: &OrderedBlock) -> OrderedBlock {
+/// The block as this member gets to see it, or, without a member, as the machine that every block reaches at once.
+pub fn block(plant: Option<Plant>, member: Option<usize>, block: &OrderedBlock) -> OrderedBlock {
     let mut seen = block.clone();
-    if plant == Some(Plant::LosesACommand) && member == 0 && !seen.commands.is_empty() {
-        seen.commands.remove(0);
+    match plant {
+        Some(Plant::LosesACommand) if member == Some(0) && !seen.commands.is_empty() => {
+            seen.commands.remove(0);
+        }
+        Some(Plant::ReversesBlocks) => seen.commands.reverse(),
+        Some(Plant::HurriesTime) => seen.time_ms *= 8,
+        _ => {}
+    }
+    seen
+}
+
+/// A block that comes again, as the node gets to see it.
+pub fn again(plant: Option<Plant>, machine: &Machine, block: &OrderedBlock) -> OrderedBlock {
+    let mut seen = block.clone();
+    if plant == Some(Plant::AppliesAgain) {
+        let executed = machine.executed();
+        (seen.height, seen.time_ms) = (executed.height + 1, executed.time_ms + 1);
     }
     seen
 }
@@ -58,6 +82,7 @@ pub fn entry(plant: Option<Plant>, mut entry: Entry) -> Entry {
     match plant {
         Some(Plant::CountsCopies) => open_copies(&mut entry),
         Some(Plant::ClaimsReproduced) => claim(&mut entry),
+        Some(Plant::FinalTooSoon) if entry.verdict == Verdict::Inconclusive => entry.verdict = Verdict::Diverged,
         _ => {}
     }
     entry
@@ -83,6 +108,6 @@ fn claim(entry: &mut Entry) {
     let builder = reveals.iter().find(|(_, result)| Some(*result) == most).map(|(builder, _)| *builder);
     if let Some(builder) = builder {
         entry.agreed = Some(crate::crates::build(&entry.request, &builder));
-        entry.verdict = synchronicity_verify::entry::Verdict::Reproduced;
+        entry.verdict = Verdict::Reproduced;
     }
 }

@@ -17,7 +17,8 @@ pub fn next(world: &World, dice: &mut Dice) -> Event {
         45..=66 => order(world, dice),
         67..=92 => Event::Deliver { member, blocks: 1 + dice.below(5) },
         93..=94 => {
-            let height = 1 + dice.below(world.nodes[member].reached().0.max(1) as usize) as u64;
+            let reached = world.nodes[member].reached().0;
+            let height = if dice.once_in(3) { reached } else { 1 + dice.below(reached as usize) as u64 };
             Event::Redeliver { member, height }
         }
         95..=96 => Event::Crash { member },

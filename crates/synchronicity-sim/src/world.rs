@@ -101,9 +101,10 @@ impl World {
             Event::Order { take, repeat, lose, step_ms } => self.order(*take, *repeat, *lose, *step_ms),
             Event::Deliver { member, blocks } => self.deliver(*member, *blocks),
             Event::Redeliver { member, height } => {
-                let index = (*height as usize).saturating_sub(1);
-                if let Some(block) = self.chain.get(index) {
-                    self.nodes[*member].deliver(block);
+                let again = height.checked_sub(1).and_then(|index| self.chain.get(index as usize));
+                let node = &mut self.nodes[*member];
+                if let Some(block) = again.filter(|block| block.height <= node.reached().0) {
+                    node.redeliver(block);
                 }
             }
             Event::Crash { member } => self.nodes[*member].crash(),
@@ -210,9 +211,10 @@ impl World {
             let again = block.and_then(|block| block.commands.first()).cloned();
             commands.extend(again);
         }
-        let executed = self.reference.executed();
-        let block = OrderedBlock { height: executed.height + 1, time_ms: executed.time_ms + step_ms.max(1), commands };
-        let applied = self.reference.apply(&block).expect("the feed orders the next height at a later time");
+        let (height, time_ms) = self.chain.last().map_or((0, 0), |block| (block.height, block.time_ms));
+        let block = OrderedBlock { height: height + 1, time_ms: time_ms + step_ms.max(1), commands };
+        let seen = plant::block(self.plant, None, &block);
+        let applied = self.reference.apply(&seen).expect("the feed orders the next height at a later time");
         self.effects.push(applied);
         self.chain.push(block);
     }

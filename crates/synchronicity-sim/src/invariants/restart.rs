@@ -1,4 +1,4 @@
-//! A restart loses nothing that was ordered.
+//! A restart loses nothing that was ordered, and what is delivered again adds nothing.
 
 use synchronicity_core::machine::Machine;
 
@@ -17,4 +17,10 @@ pub(super) fn invariant_a_restart_restores(world: &World) -> Result<(), String> 
         folded.apply(block).map_err(|error| error.to_string())?;
     }
     require(*machine == folded, || format!("member {} came back with another state", node.member))
+}
+
+/// A block that a node has applied does nothing when it comes again.
+pub(super) fn invariant_redelivery_changes_nothing(world: &World) -> Result<(), String> {
+    let Some(node) = world.touched() else { return Ok(()) };
+    require(!node.disturbed, || format!("a block that came again changed member {}", node.member))
 }

@@ -84,3 +84,23 @@ fn a_clock_that_stalls_leaves_requests_open() {
 fn a_group_that_publishes_nothing_does_not_work() {
     reports(Plant::LosesCosignatures, "the_group_still_works");
 }
+
+#[test]
+fn a_feed_in_another_order_counts_a_later_seal() {
+    reports(Plant::ReversesBlocks, "the_first_seal_counts");
+}
+
+#[test]
+fn a_machine_with_a_fast_clock_cuts_builders_off() {
+    reports(Plant::HurriesTime, "windows_are_kept");
+}
+
+#[test]
+fn a_block_that_counts_again_is_seen() {
+    reports(Plant::AppliesAgain, "redelivery_changes_nothing");
+}
+
+#[test]
+fn a_verdict_that_stood_and_is_followed_by_another_is_seen() {
+    reports(Plant::FinalTooSoon, "a_verdict_stands");
+}
