@@ -23,6 +23,8 @@ pub struct Founding {
     pub threshold: u16,
     /// The command key of each member.
     pub commands: Vec<CommandKey>,
+    /// The secret consensus key of each member, for the engine.
+    pub consensus: Vec<[u8; 32]>,
     /// The cosigning key of each member.
     pub cosigners: Vec<Signer>,
     /// The log's own key.
@@ -39,20 +41,22 @@ impl Founding {
         let mut dice = Dice::new(seed);
         let origin = format!("synchronicity.example/seed-{seed}");
         let log = signer(&origin, KeyKind::Log, &mut dice);
-        let (mut commands, mut cosigners, mut written) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut commands, mut consensus, mut cosigners, mut written) = (vec![], vec![], vec![], vec![]);
         for index in 0..members {
             // Two digits, so that the group's order by name is the order of creation.
             let name = format!("builder-{index:02}");
             let command = CommandKey::from_seed(dice.bytes());
             let cosigner = signer(&format!("{origin}/{name}"), KeyKind::Cosigner, &mut dice);
+            let vote = dice.bytes();
             written.push(Member {
-                consensus: CommandKey::from_seed(dice.bytes()).id().0,
+                consensus: CommandKey::from_seed(vote).id().0,
                 command: command.id(),
                 cosigner: cosigner.verifier_key().clone(),
                 address: format!("192.0.2.{index}:4800"),
                 name,
             });
             commands.push(command);
+            consensus.push(vote);
             cosigners.push(cosigner);
         }
         let charter = Charter {
@@ -66,7 +70,7 @@ impl Founding {
         };
         let group = Group::new(charter).expect("the options allow only groups that can be founded");
         let policy = group.policy(None).expect("a group's own names can stand in a policy");
-        Founding { group, policy, threshold, commands, cosigners, log }
+        Founding { group, policy, threshold, commands, consensus, cosigners, log }
     }
 
     /// How many members there are.

@@ -2,16 +2,19 @@
 //!
 //! Each node has its own machine and journal and gets the same ordered blocks, late, again, and between crashes. Honest
 //! members do what `duties` says; for each rule of the protocol there is a member that breaks it. After every event the
-//! functions named `invariant_…` judge the world from outside. The order of blocks itself is taken for granted here: it
-//! is the engine's promise.
+//! functions named `invariant_…` judge the world from outside. The order of blocks is taken for granted there: it is the
+//! engine's promise, and [`engine`] runs the same members and the same invariants over the real engine, on its
+//! deterministic runtime, with links that lose messages and are cut.
 //!
 //! * [`run`](run::run): one seed from start to end, and its trace;
 //! * `script.rs` chooses events, `world.rs` performs them, `invariants/` judges;
 //! * `honest.rs` and `hostile/`: the members;
-//! * `plant.rs`: bugs to see the invariants fail.
+//! * `plant.rs`: bugs to see the invariants fail;
+//! * [`engine::run`]: the real engine.
 
 pub mod crates;
 pub mod dice;
+pub mod engine;
 pub mod event;
 pub mod founding;
 pub mod honest;

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use synchronicity_core::group::MEMBERS_MAX;
+use synchronicity_sim::engine;
 use synchronicity_sim::run::{Options, run};
 
 /// Many builders under faults, from a seed.
@@ -34,36 +35,59 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         trace: Option<PathBuf>,
     },
+    /// The same over the real engine, with links that lose messages and are cut. Each seed takes seconds.
+    Engine {
+        /// First seed and the one after the last, as in 0..50.
+        #[arg(long, value_parser = seeds)]
+        seeds: Range<u64>,
+        /// Members of the group; without it 4 to 7, by the seed.
+        #[arg(long, value_parser = clap::value_parser!(u64).range(4..=MEMBERS_MAX as u64))]
+        builders: Option<u64>,
+        /// Random events in each run, before the faults stop.
+        #[arg(long, default_value_t = engine::Options::default().steps)]
+        steps: usize,
+        /// Write what happened, a line for each event, to this file.
+        #[arg(long, value_name = "FILE")]
+        trace: Option<PathBuf>,
+    },
+}
+
+/// What all seeds together came to.
+struct Tally {
+    runs: u64,
+    entries: u64,
+    lines: Vec<String>,
+    broken: Option<String>,
 }
 
 fn main() -> ExitCode {
-    let Command::Run { seeds, builders, steps, trace } = Arguments::parse().command;
-    let options = Options { members: builders.map(|builders| builders as usize), steps, ..Options::default() };
-    let mut lines = Vec::new();
-    let (mut runs, mut entries, mut broken) = (0_u64, 0, None);
-    for seed in seeds {
-        match run(seed, &options) {
-            Ok(finished) => {
-                runs += 1;
-                entries += finished.entries;
-                lines.extend(trace.is_some().then_some(finished.trace).into_iter().flatten());
-            }
-            Err(failed) => {
-                lines.extend(failed.trace.clone());
-                broken = Some(failed);
-                break;
-            }
+    let (tally, trace) = match Arguments::parse().command {
+        Command::Run { seeds, builders, steps, trace } => {
+            let options = Options { members: builders.map(|builders| builders as usize), steps, ..Options::default() };
+            let outcome = |seed| match run(seed, &options) {
+                Ok(finished) => Ok((finished.entries, finished.trace)),
+                Err(broken) => Err((broken.to_string(), broken.trace)),
+            };
+            (play(seeds, trace.is_some(), outcome), trace)
         }
-    }
+        Command::Engine { seeds, builders, steps, trace } => {
+            let options = engine::Options { members: builders.map(|builders| builders as usize), steps };
+            let outcome = |seed| match engine::run(seed, &options) {
+                Ok(finished) => Ok((finished.entries, finished.trace)),
+                Err(broken) => Err((broken.to_string(), broken.trace)),
+            };
+            (play(seeds, trace.is_some(), outcome), trace)
+        }
+    };
     if let Some(path) = &trace
-        && let Err(error) = fs::write(path, lines.join("\n") + "\n")
+        && let Err(error) = fs::write(path, tally.lines.join("\n") + "\n")
     {
         eprintln!("the trace cannot be written to {}: {error}", path.display());
         return ExitCode::from(1);
     }
-    match broken {
+    match tally.broken {
         None => {
-            println!("{runs} seeds, {entries} verdicts: every invariant held");
+            println!("{} seeds, {} verdicts: every invariant held", tally.runs, tally.entries);
             ExitCode::SUCCESS
         }
         Some(broken) => {
@@ -71,6 +95,29 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Entries in the log and the trace of a seed; or what it broke, in words, and its trace.
+type Outcome = Result<(u64, Vec<String>), (String, Vec<String>)>;
+
+/// Runs seeds until one breaks an invariant.
+fn play(seeds: Range<u64>, keep_lines: bool, outcome: impl Fn(u64) -> Outcome) -> Tally {
+    let mut tally = Tally { runs: 0, entries: 0, lines: Vec::new(), broken: None };
+    for seed in seeds {
+        match outcome(seed) {
+            Ok((entries, trace)) => {
+                tally.runs += 1;
+                tally.entries += entries;
+                tally.lines.extend(keep_lines.then_some(trace).into_iter().flatten());
+            }
+            Err((broken, trace)) => {
+                tally.lines.extend(trace);
+                tally.broken = Some(broken);
+                break;
+            }
+        }
+    }
+    tally
 }
 
 fn seeds(text: &str) -> Result<Range<u64>, String> {
