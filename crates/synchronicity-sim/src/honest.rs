@@ -72,17 +72,20 @@ fn perform(seat: &mut Seat<'_>, duty: Duty, build: impl Fn(&BuildRequest) -> Bui
         Duty::Build { request, round } => {
             if seat.calm || !seat.dice.once_in(3) {
                 let result = build(seat.machine.round(&request)?.request());
-                let sealed = Sealed { result: result.clone(), nonce: seat.dice.bytes() };
+                let sealed = Sealed { result, nonce: seat.dice.bytes() };
                 seat.journal.seal(request, round, sealed).expect("duties asks for a build only without a seal");
-                // A build that was begun twice, around a crash, ends twice: the journal keeps the first seal.
-                let again = Sealed { result, nonce: seat.dice.bytes() };
-                if seat.dice.once_in(4) {
-                    seat.journal.seal(request, round, again).ok();
-                }
             }
             None
         }
-        Duty::Commit { request, round, commitment } => Some(Deed::Say(Action::Commit { request, round, commitment })),
+        Duty::Commit { request, round, commitment } => {
+            // A build that was begun twice, around a crash, ends twice: the journal keeps the first seal.
+            if seat.dice.once_in(8) {
+                let result = build(seat.machine.round(&request)?.request());
+                let again = Sealed { result, nonce: seat.dice.bytes() };
+                seat.journal.seal(request, round, again).ok();
+            }
+            Some(Deed::Say(Action::Commit { request, round, commitment }))
+        }
         Duty::Reveal { request, round, result, nonce } => {
             Some(Deed::Say(Action::Reveal { request, round, result, nonce }))
         }
