@@ -45,7 +45,7 @@ pub enum Action {
         request: BuildRequest,
         /// The bytes of the `Cargo.lock` that the request pins by hash.
         lock: Vec<u8>,
-        /// 0 for a request never seen before, one more after an inconclusive round: see
+        /// 0 for a request never seen before, one more after a round without agreement: see
         /// [`Machine::next_round`](crate::machine::Machine::next_round).
         round: u32,
     },

@@ -7,7 +7,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use synchronicity_verify::digest::Digest;
-use synchronicity_verify::entry::Verdict;
 use synchronicity_verify::identity::{BuilderId, RequestId};
 use thiserror::Error;
 
@@ -224,12 +223,12 @@ impl Machine {
     }
 
     /// The number that a submission of this request must carry now: 0 for a new request, one more after an
-    /// inconclusive round, `None` while a round is open and after a verdict that stands.
+    /// round without agreement, `None` while a round is open and after a verdict that is final.
     pub fn next_round(&self, request: &RequestId) -> Option<u32> {
         match self.rounds.get(request) {
             None => Some(0),
             Some(round) => match round.phase {
-                Phase::Concluded { verdict: Verdict::Inconclusive, .. } => round.number.checked_add(1),
+                Phase::Concluded { verdict, .. } if !verdict.is_final() => round.number.checked_add(1),
                 _ => None,
             },
         }

@@ -63,7 +63,7 @@ impl Round {
         self.request.id()
     }
 
-    /// 0 for the first attempt, one more for each attempt after an inconclusive one.
+    /// 0 for the first attempt, one more for each attempt after one without agreement.
     pub fn number(&self) -> u32 {
         self.number
     }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use synchronicity_verify::entry::Verdict;
 use synchronicity_verify::identity::{BuilderId, RequestId};
 use synchronicity_verify::request::BuildRequest;
 
@@ -15,7 +14,7 @@ impl Machine {
         let expected = match self.rounds.get(request).map(|round| (round, round.phase)) {
             None => 0,
             Some((round, Phase::Concluded { index, verdict })) => {
-                if verdict != Verdict::Inconclusive {
+                if verdict.is_final() {
                     return Err(Rejection::AlreadyConcluded { index });
                 }
                 round.number.saturating_add(1)

@@ -82,7 +82,7 @@ pub fn entry(plant: Option<Plant>, mut entry: Entry) -> Entry {
     match plant {
         Some(Plant::CountsCopies) => open_copies(&mut entry),
         Some(Plant::ClaimsReproduced) => claim(&mut entry),
-        Some(Plant::FinalTooSoon) if entry.verdict == Verdict::Inconclusive => entry.verdict = Verdict::Diverged,
+        Some(Plant::FinalTooSoon) if entry.verdict == Verdict::Inconclusive => entry.verdict = Verdict::Unbuildable,
         _ => {}
     }
     entry

@@ -88,6 +88,12 @@ impl Verdict {
             Self::Inconclusive => "inconclusive",
         }
     }
+
+    /// Whether the verdict is final for its request. One that is not lets the request be submitted again: nothing was
+    /// agreed on, perhaps only because a liar met an honest member that was slow.
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Reproduced | Self::Unbuildable)
+    }
 }
 
 impl fmt::Display for Verdict {

@@ -6,6 +6,7 @@ use synchronicity_core::rejection::Rejection;
 use synchronicity_core::round::Phase;
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::entry::Verdict;
+use synchronicity_verify::result::{BuildResult, Failure};
 
 use crate::stage::{Stage, built, commit, nonce, request, reveal, submit};
 
@@ -129,7 +130,7 @@ fn commitments_and_reveals_of_another_round_are_refused() {
 }
 
 #[test]
-fn a_request_is_rebuilt_once_at_a_time_and_again_only_after_an_inconclusive_round() {
+fn a_request_is_rebuilt_once_at_a_time_and_again_only_after_a_round_without_agreement() {
     let mut stage = Stage::of(2);
     let wanted = request("a");
     assert_eq!(stage.machine.next_round(&wanted.id()), Some(0));
@@ -153,6 +154,22 @@ fn a_request_is_rebuilt_once_at_a_time_and_again_only_after_an_inconclusive_roun
     assert_eq!(stage.last_entry().round, 1);
     assert_eq!(stage.machine.next_round(&id), None);
     assert_eq!(stage.act(0, submit(&wanted, 2)), Err(Rejection::AlreadyConcluded { index: 1 }));
+}
+
+#[test]
+fn a_request_that_diverged_may_be_tried_again_and_one_that_cannot_be_built_may_not() {
+    let mut stage = Stage::of(2);
+    let wanted = request("a");
+    stage.conclude(&wanted, &[built("x"), built("y")]);
+    assert_eq!(stage.last_entry().verdict, Verdict::Diverged);
+    assert_eq!(stage.machine.next_round(&wanted.id()), Some(1));
+    assert_eq!(stage.act(0, submit(&wanted, 0)), Err(Rejection::RoundOver));
+    stage.act(0, submit(&wanted, 1)).unwrap();
+
+    let broken = request("b");
+    stage.conclude(&broken, &[BuildResult::Failed(Failure::Network), BuildResult::Failed(Failure::Network)]);
+    assert_eq!(stage.machine.next_round(&broken.id()), None);
+    assert_eq!(stage.act(0, submit(&broken, 1)), Err(Rejection::AlreadyConcluded { index: 1 }));
 }
 
 #[test]

@@ -15,7 +15,7 @@ pub(super) struct Seen {
     last: BTreeMap<RequestId, (u32, Verdict)>,
 }
 
-/// Entries of one request count their rounds from 0, and only an inconclusive one is followed by another.
+/// Entries of one request count their rounds from 0, and only one without agreement is followed by another.
 pub(super) fn invariant_a_verdict_stands(world: &World, seen: &mut Seen) -> Result<(), String> {
     while let Some(Ok(entry)) = world.entry(seen.entries) {
         let index = seen.entries;
@@ -23,7 +23,8 @@ pub(super) fn invariant_a_verdict_stands(world: &World, seen: &mut Seen) -> Resu
         let before = seen.last.insert(entry.request.id(), (entry.round, entry.verdict));
         let follows = match before {
             None => entry.round == 0,
-            Some((round, verdict)) => verdict == Verdict::Inconclusive && entry.round == round + 1,
+            Some((round, Verdict::Inconclusive | Verdict::Diverged)) => entry.round == round + 1,
+            Some(_) => false,
         };
         require(follows, || format!("entry {index}, round {}, comes after {before:?} of its request", entry.round))?;
     }
