@@ -24,7 +24,9 @@ use crate::seed;
 
 /// Sent along by rustwide's downloads, of which there are none.
 const USER_AGENT: &str = "synchronicity";
-const STAND_IN_MANIFEST: &str = "[package]\nname = \"stand-in\"\nversion = \"0.0.0\"\nedition = \"2024\"\n";
+/// A workspace of its own, lest Cargo look for one above: the bench may lie inside of somebody's project.
+const STAND_IN_MANIFEST: &str =
+    "[package]\nname = \"stand-in\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n";
 const STAND_IN_LOCK: &str = "version = 4\n\n[[package]]\nname = \"stand-in\"\nversion = \"0.0.0\"\n";
 
 /// Runs builds in containers of the sandbox image. Works only in a worker process, whose PATH has the stand-in.
