@@ -52,21 +52,23 @@ pub(crate) struct Prove {
     pub(crate) json: bool,
 }
 
+/// `verify PROOF [FILE] --policy FILE`
 #[derive(Debug, Args)]
-pub(crate) struct Verify {
+#[command(after_help = exit::HELP)]
+pub struct Verify {
     /// The proof file, NAME-VERSION.tlog-proof
-    pub(crate) proof: PathBuf,
+    pub proof: PathBuf,
     /// A file to compare with what the group built
-    pub(crate) file: Option<PathBuf>,
+    pub file: Option<PathBuf>,
     /// The policy: whose log, which builders, how many of them
     #[arg(long, value_name = "FILE", env = "SYNCHRONICITY_POLICY")]
-    pub(crate) policy: PathBuf,
+    pub policy: PathBuf,
     /// Accept only a proof for this crate
     #[arg(long = "crate", value_name = "CRATE@VERSION")]
-    pub(crate) spec: Option<Spec>,
+    pub spec: Option<Spec>,
     /// Print JSON
     #[arg(long)]
-    pub(crate) json: bool,
+    pub json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -104,7 +106,7 @@ pub(crate) struct Rebuild {
 }
 
 /// Parses the arguments, does what they say, and gives the code to exit with.
-pub(crate) fn run() -> ExitCode {
+pub fn run() -> ExitCode {
     let (answer, json) = match Cli::parse().command {
         Command::Prove(args) => (prove::prove(&args), args.json),
         Command::Verify(args) => (verify::verify(&args), args.json),

@@ -2,28 +2,28 @@
 
 use std::process::ExitCode;
 
-use miette::{Diagnostic, Report};
+use miette::Report;
 use serde_json::json;
 
 /// Done; where evidence was asked for, it is there, and so is the file in it if one was given.
-pub(crate) const OK: u8 = 0;
+pub const OK: u8 = 0;
 /// Something failed that is neither the caller's doing nor expected to pass.
-pub(crate) const INTERNAL: u8 = 1;
+pub const INTERNAL: u8 = 1;
 /// The command line, or a file or crate that it names, is not as it must be.
-pub(crate) const USAGE: u8 = 2;
+pub const USAGE: u8 = 2;
 /// The evidence is damaged, forged, or of another log or crate.
-pub(crate) const INVALID: u8 = 40;
+pub const INVALID: u8 = 40;
 /// There is no evidence: the group did not rebuild this, or did not agree on it.
-pub(crate) const NO_EVIDENCE: u8 = 41;
+pub const NO_EVIDENCE: u8 = 41;
 /// The evidence holds, for other bytes than the file has.
-pub(crate) const MISMATCH: u8 = 42;
+pub const MISMATCH: u8 = 42;
 /// The evidence is signed by fewer builders than the policy wants.
-pub(crate) const BELOW_THRESHOLD: u8 = 43;
+pub const BELOW_THRESHOLD: u8 = 43;
 /// Not possible now: a node or the registry does not answer, or this machine could not build.
-pub(crate) const TRY_LATER: u8 = 75;
+pub const TRY_LATER: u8 = 75;
 
 /// The same for the help of every command.
-pub(crate) const HELP: &str = "\
+pub const HELP: &str = "\
 Exit codes:
   0   done; evidence that was asked for is there
   1   failed, for a reason that the message states
@@ -36,18 +36,21 @@ Exit codes:
 
 /// Why a command ended without what was asked for, and the code to exit with.
 #[derive(Debug)]
-pub(crate) struct Stop {
-    pub(crate) code: u8,
-    pub(crate) report: Report,
+pub struct Stop {
+    /// One of this module's constants.
+    pub code: u8,
+    /// What went wrong and what to do, for people.
+    pub report: Report,
 }
 
 impl Stop {
-    pub(crate) fn new(code: u8, error: impl Diagnostic + Send + Sync + 'static) -> Self {
+    /// A stop with this code, told by `error`.
+    pub fn new(code: u8, error: impl Into<Report>) -> Self {
         Self { code, report: error.into() }
     }
 
     /// Tells people on standard error and, if they asked for JSON, programs on standard output.
-    pub(crate) fn tell(&self, json: bool) -> ExitCode {
+    pub fn tell(&self, json: bool) -> ExitCode {
         if json {
             let help = self.report.help().map(|help| help.to_string());
             println!("{}", json!({ "exit": self.code, "error": self.report.to_string(), "help": help }));

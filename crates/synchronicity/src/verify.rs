@@ -38,7 +38,10 @@ pub(crate) enum Refused {
 }
 
 /// Verifies the proof, prints what it shows, and gives the exit code.
-pub(crate) fn verify(args: &Verify) -> Result<u8, Stop> {
+///
+/// # Errors
+/// The reason and its exit code: unreadable input, or a proof that does not hold or is of something else.
+pub fn verify(args: &Verify) -> Result<u8, Stop> {
     let usage = |error| Stop::new(exit::USAGE, error);
     let policy = read::policy(&args.policy).map_err(usage)?;
     let proof = read::proof(&args.proof).map_err(usage)?;

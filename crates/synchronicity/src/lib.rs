@@ -1,0 +1,17 @@
+//! The client: for whoever wants to know whether a binary is what its source says.
+//!
+//! Three comparisons exist, and its words keep them apart: builder against builder (the only one that makes evidence,
+//! [`prove`] fetches it), the group against a file somebody offers ([`verify`]), and this machine's own build, which
+//! proves something to its owner alone ([`rebuild`]). [`cli`] is the command line, [`exit`] its exit codes, and
+//! [`report`] the words for what a proof shows.
+//!
+//! A library only so that the builder's program offers the same `verify`, word for word. To embed the check itself, use
+//! `synchronicity-verify`.
+
+pub mod cli;
+pub mod exit;
+mod prove;
+mod read;
+mod rebuild;
+mod report;
+pub mod verify;
