@@ -31,7 +31,11 @@ const PAGES: NonZeroUsize = NZUsize!(1024);
 
 pub(crate) const WRITE_BUFFER_BYTES: NonZeroUsize = NZUsize!(64 * 1024);
 pub(crate) const REPLAY_BUFFER_BYTES: NonZeroUsize = NZUsize!(256 * 1024);
-pub(crate) const ITEMS_PER_SECTION: NonZeroU64 = NZU64!(4096);
+
+/// Heights in one section of an archive, and views in one section of what is kept for a while: that is removed section by
+/// section, so a smaller one wastes less.
+const HEIGHTS_PER_SECTION: NonZeroU64 = NZU64!(4096);
+pub(crate) const VIEWS_PER_SECTION: NonZeroU64 = NZU64!(256);
 
 /// The archives of one member.
 pub(crate) struct Archives<E: Storage + Metrics + Clock> {
@@ -73,7 +77,7 @@ fn layout<C>(folder: &str, name: &str, cache: &CacheRef, codec_config: C) -> imm
         freezer_value_target_size: 64 * 1024 * 1024,
         freezer_value_compression: None,
         ordinal_partition: format!("{name}-heights"),
-        items_per_section: ITEMS_PER_SECTION,
+        items_per_section: HEIGHTS_PER_SECTION,
         freezer_key_write_buffer: WRITE_BUFFER_BYTES,
         freezer_value_write_buffer: WRITE_BUFFER_BYTES,
         ordinal_write_buffer: WRITE_BUFFER_BYTES,

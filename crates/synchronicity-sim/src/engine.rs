@@ -35,7 +35,7 @@ const LAST_REQUEST: &str = "steady-last";
 
 /// Simulated time after which whatever is still open stays open: with all rounds open that there can be, their windows
 /// add up to a few hours.
-const SETTLING: Duration = Duration::from_secs(12 * 60 * 60);
+const SETTLING: Duration = Duration::from_secs(8 * 60 * 60);
 
 /// What a run is made of, besides its seed.
 #[derive(Clone, Copy, Debug)]

@@ -89,7 +89,6 @@ impl Theatre {
                 self.links.kill(member);
                 self.engines.remove(&member);
                 self.stage.perform(&Event::Crash { member });
-                self.stage.forget_handed_in(member);
             }
             Weather::Restart(member) => {
                 self.stage.perform(&Event::Restart { member });
@@ -116,9 +115,12 @@ impl Theatre {
         self.until(time, |_| false).await.map(|_| ())
     }
 
-    /// Waits until nothing is open and everybody has executed everything, or until the time is up.
+    /// Waits until nothing is open and everybody has executed everything.
     pub(super) async fn settle(&self, time: Duration) -> Result<(), Vec<Violation>> {
-        self.until(time, |theatre| theatre.at_rest()).await.map(|_| ())
+        if !self.until(time, |theatre| theatre.at_rest()).await? {
+            self.stage.accuse("the_group_comes_to_rest", format!("not at rest {time:?} after the faults"));
+        }
+        self.judge()
     }
 
     /// An honest member, if there is one, asks for a last crate.
@@ -145,6 +147,7 @@ impl Theatre {
         let group = self.stage.look(|world| world.founding.group.clone());
         let actor = Actor { stage: self.stage.clone(), member, group };
         let engine = self.links.start(member, actor).await;
+        self.stage.forget_handed_in(member);
         self.engines.insert(member, engine);
     }
 

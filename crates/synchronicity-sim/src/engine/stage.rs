@@ -110,7 +110,7 @@ impl Stage {
         scene.handed_in.remove(&command.id());
     }
 
-    /// An engine that was killed has forgotten the commands of its member.
+    /// An engine that was just started has no commands of its member yet.
     pub(super) fn forget_handed_in(&self, member: usize) {
         let scene = &mut *self.scene();
         let author = scene.world.founding.commands[member].id();
