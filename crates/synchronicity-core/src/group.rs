@@ -205,11 +205,21 @@ impl Group {
     }
 
     /// How many cosignatures a published checkpoint carries: `floor((n + f) / 2) + 1` with `f = floor((n - 1) / 3)`,
-    /// so that two quorums share an honest member as long as at most `f` are not.
+    /// so that two quorums share an honest member as long as at most `f` are not; and no fewer than the threshold, so
+    /// that fewer members than must agree on a result cannot sign that they did.
     pub fn quorum(&self) -> usize {
         let n = self.charter.members.len();
-        let f = (n - 1) / 3;
-        (n + f) / 2 + 1
+        ((n + self.faults()) / 2 + 1).max(usize::from(self.charter.threshold))
+    }
+
+    /// How many members must be up for the group to order blocks: all but `f`.
+    pub fn ordering_quorum(&self) -> usize {
+        self.charter.members.len() - self.faults()
+    }
+
+    /// `f`: how many members may fail in any way while the others go on and agree.
+    fn faults(&self) -> usize {
+        (self.charter.members.len() - 1) / 3
     }
 
     /// The policy with which a client verifies this group's proofs: any [`Group::quorum`] of its members.

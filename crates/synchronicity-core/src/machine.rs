@@ -23,6 +23,10 @@ pub const MAX_OPEN_ROUNDS: usize = 256;
 /// Most rounds that are open at once for one submitter.
 pub const MAX_OPEN_ROUNDS_PER_AUTHOR: usize = 64;
 
+/// How much later than a deadline the first block after it may be, in milliseconds of block time, before the group counts
+/// as halted in between. A group that is up makes a block every few seconds, commands or not.
+pub const HALT_MS: u64 = 15_000;
+
 /// The folded state. Two machines that applied the same blocks are equal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Machine {
@@ -183,7 +187,7 @@ impl Machine {
         }
         let author = command.author();
         match command.action() {
-            Action::Submit { request, round, .. } => self.may_submit(author, &request.id(), *round),
+            Action::Submit { request, round, .. } => self.may_submit(author, request, *round),
             Action::Commit { request, round, commitment } => self.may_commit(author, request, *round, commitment),
             Action::Reveal { request, round, result, nonce } => {
                 self.may_reveal(author, request, *round, &result.digest(), nonce)
@@ -272,9 +276,21 @@ impl Machine {
             applied.changed = true;
             let round = &self.rounds[&id];
             match round.phase {
+                // Nobody could be in time while nothing was ordered: what waits to be ordered gets its window again.
+                _ if self.deadline_passed(&id, self.time_ms.saturating_sub(HALT_MS)) => self.extend(&id),
                 Phase::Committing { .. } if !round.nobody_committed() => self.begin_reveals(&id),
                 _ => self.conclude(&id, applied),
             }
+        }
+    }
+
+    fn extend(&mut self, id: &RequestId) {
+        let (now_ms, commit_ms, reveal_ms) =
+            (self.time_ms, self.group.commit_window_ms(), self.group.reveal_window_ms());
+        match &mut self.round_mut(id).phase {
+            Phase::Committing { deadline_ms } => *deadline_ms = now_ms.saturating_add(commit_ms),
+            Phase::Revealing { deadline_ms } => *deadline_ms = now_ms.saturating_add(reveal_ms),
+            Phase::Concluded { .. } => {}
         }
     }
 

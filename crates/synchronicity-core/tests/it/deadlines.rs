@@ -1,9 +1,10 @@
 //! Deadlines are block times, and nothing else.
 
+use synchronicity_core::machine::HALT_MS;
 use synchronicity_core::round::Phase;
 use synchronicity_verify::entry::Verdict;
 
-use crate::stage::{COMMIT_WINDOW_MS, REVEAL_WINDOW_MS, Stage, built, commit, request, reveal, submit};
+use crate::stage::{COMMIT_WINDOW_MS, Stage, built, commit, request, reveal, submit};
 
 #[test]
 fn deadlines_use_block_time_only() {
@@ -51,14 +52,39 @@ fn a_reveal_in_the_block_that_passes_the_deadline_is_late() {
 }
 
 #[test]
-fn however_far_time_jumps_those_who_sealed_may_still_reveal() {
+fn a_halt_is_not_held_against_those_who_waited_to_commit() {
     let mut stage = Stage::of(2);
     let id = stage.open(&request("a"));
-    stage.commit(0, id, &built("x")).unwrap();
-    let now_ms = 100 * (COMMIT_WINDOW_MS + REVEAL_WINDOW_MS);
-    stage.block_at(now_ms, Vec::new());
+    let deadline_ms = stage.machine.round(&id).unwrap().deadline_ms().unwrap();
+    let back_ms = deadline_ms + HALT_MS;
+    let late = stage.sign(1, commit(stage.builder(1), id, 0, &built("x")));
+    let applied = stage.block_at(back_ms, vec![late]);
+    assert!(applied.changed && applied.rejected.is_empty());
     let phase = stage.machine.round(&id).unwrap().phase();
-    assert_eq!(phase, Phase::Revealing { deadline_ms: now_ms + REVEAL_WINDOW_MS });
+    assert_eq!(phase, Phase::Committing { deadline_ms: back_ms + COMMIT_WINDOW_MS });
+}
+
+#[test]
+fn a_halt_is_not_held_against_those_who_waited_to_reveal() {
+    let mut stage = Stage::of(2);
+    let id = stage.open(&request("a"));
+    for member in 0..2 {
+        stage.commit(member, id, &built("x")).unwrap();
+    }
+    let deadline_ms = stage.machine.round(&id).unwrap().deadline_ms().unwrap();
+    stage.block_at(100 * deadline_ms, Vec::new());
+    stage.reveal(0, id, &built("x")).unwrap();
+    stage.reveal(1, id, &built("x")).unwrap();
+    assert_eq!(stage.last_entry().verdict, Verdict::Reproduced);
+}
+
+#[test]
+fn a_group_that_is_only_slow_concludes_at_the_deadline() {
+    let mut stage = Stage::of(2);
+    let id = stage.open(&request("a"));
+    let deadline_ms = stage.machine.round(&id).unwrap().deadline_ms().unwrap();
+    stage.block_at(deadline_ms + HALT_MS - 1, Vec::new());
+    assert_eq!(stage.last_entry().verdict, Verdict::Inconclusive);
 }
 
 #[test]
@@ -78,7 +104,8 @@ fn one_empty_block_passes_every_deadline_that_is_due() {
     let wanted = [request("a"), request("b"), request("c")];
     let submits = wanted.iter().map(|request| stage.sign(0, submit(request, 0))).collect();
     stage.block(submits);
-    let applied = stage.block_at(10 * COMMIT_WINDOW_MS, Vec::new());
+    let last_ms = wanted.iter().filter_map(|request| stage.machine.round(&request.id())?.deadline_ms()).max().unwrap();
+    let applied = stage.block_at(last_ms, Vec::new());
     assert_eq!(applied.logged, vec![0, 1, 2]);
     assert_eq!(stage.machine.open_rounds().count(), 0);
 }

@@ -122,11 +122,18 @@ fn a_group_file_with_an_unknown_or_missing_field_is_refused() {
 
 #[test]
 fn a_checkpoint_needs_a_quorum_in_which_two_quorums_share_an_honest_member() {
-    let quorum = |members: u8| Group::new(charter(members, u16::from(members))).unwrap().quorum();
+    let quorum = |members: u8| Group::new(charter(members, u16::from(members) / 2 + 1)).unwrap().quorum();
     let expected = [(1, 1), (2, 2), (3, 2), (4, 3), (7, 5), (10, 7), (16, 11), (22, 15), (31, 21)];
     for (members, needed) in expected {
         assert_eq!(quorum(members), needed, "{members} members");
     }
+}
+
+#[test]
+fn fewer_members_than_must_agree_on_a_result_cannot_publish_that_they_did() {
+    let group = Group::new(charter(4, 4)).unwrap();
+    assert_eq!((group.quorum(), group.ordering_quorum()), (4, 3));
+    assert!(group.policy_text(None).unwrap().contains("\ngroup builders 4 builder-00 "));
 }
 
 #[test]

@@ -1,7 +1,5 @@
 //! A group whose keys are known, a machine, and short ways to say what a member does.
 
-use std::collections::BTreeMap;
-
 use synchronicity_core::block::OrderedBlock;
 use synchronicity_core::command::{Action, Command, CommandKey};
 use synchronicity_core::group::{Charter, Group, Member};
@@ -12,12 +10,13 @@ use synchronicity_verify::digest::Digest;
 use synchronicity_verify::entry::Entry;
 use synchronicity_verify::identity::{BuilderId, RequestId};
 use synchronicity_verify::note::{KeyKind, Signer};
+use synchronicity_verify::recipe;
 use synchronicity_verify::request::{
     BuildRequest, Environment, Features, Limits, Lock, LockGrade, Products, Source, Toolchain,
 };
 use synchronicity_verify::result::{Artifact, Artifacts, BuildResult};
 
-pub(crate) const COMMIT_WINDOW_MS: u64 = 10_000;
+pub(crate) const COMMIT_WINDOW_MS: u64 = 5_000;
 pub(crate) const REVEAL_WINDOW_MS: u64 = 1_000;
 pub(crate) const LOCK: &[u8] = b"version = 4\n";
 
@@ -166,8 +165,8 @@ pub(crate) fn request(name: &str) -> BuildRequest {
         profile: "release".into(),
         features: Features { default: true, all: false, named: Vec::new() },
         products: Products::Binaries,
-        env: BTreeMap::new(),
-        rustflags: Vec::new(),
+        env: recipe::env(),
+        rustflags: recipe::rustflags(),
         limits: Limits {
             memory_bytes: 1 << 30,
             time_seconds: 600,
