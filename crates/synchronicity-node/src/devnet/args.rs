@@ -24,7 +24,7 @@ pub struct Args {
     threshold: Option<u16>,
 
     /// Where everything is kept: results in `out`, what later runs reuse in `cache`
-    #[arg(long, value_name = "DIR", default_value = "synchronicity-devnet")]
+    #[arg(long, value_name = "DIR", default_value = "devnet")]
     pub(super) data: PathBuf,
 
     /// Where builds run

@@ -120,9 +120,8 @@ impl Run<'_> {
         }
 
         let code = requests.verify(self.program, self.interrupt, view)?;
-        let Args { crates, keep: kept, .. } = self.args;
-        view.show(&suggestion::after(requests.written(), &crates[0], self.program, children, *kept));
-        if *kept {
+        view.show(&suggestion::after(requests.written(), self.args, self.program, children));
+        if self.args.keep {
             keep(children, self.interrupt)?;
         }
         Ok(code)
