@@ -89,6 +89,9 @@ pub(crate) fn message_bytes_max(group: &Arc<Group>) -> u32 {
     ])
 }
 
+/// How far two clocks may differ for a connection: a clock that is set to another time zone is within it.
+const HANDSHAKE_SKEW: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// Settings of the encrypted links between members whose addresses are known.
 pub(crate) fn links(
     identity: ed25519::PrivateKey,
@@ -97,12 +100,12 @@ pub(crate) fn links(
     members: usize,
     message_bytes_max: u32,
 ) -> lookup::Config<SakeCups<ed25519::PrivateKey, ChaCha20Poly1305>> {
-    // The handshake compares clocks. It is lenient, so that a member whose clock is a little off is told so by the
-    // others' proposals instead of finding nobody.
+    // The handshake compares clocks. It is lenient, so that a member whose clock is off is told so by the others'
+    // proposals instead of finding nobody. A handshake that is replayed within that time opens no session.
     let sake = Sake {
         signer: identity,
-        synchrony_bound: Duration::from_secs(60),
-        max_handshake_age: Duration::from_secs(120),
+        synchrony_bound: HANDSHAKE_SKEW,
+        max_handshake_age: HANDSHAKE_SKEW,
         version: sake::Version::V1,
     };
     lookup::Config {
