@@ -4,7 +4,8 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::thread;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use synchronicity_consensus::{ExecuteError, Executor};
@@ -33,23 +34,53 @@ pub struct Fold {
     queue: mpsc::Sender<Task>,
 }
 
-type Task = (OrderedBlock, oneshot::Sender<Result<(), ExecuteError>>);
+/// The thread that folds, to be ended before the database can be opened again.
+#[derive(Debug)]
+pub struct FoldThread {
+    queue: mpsc::Sender<Task>,
+    ending: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+}
+
+#[derive(Debug)]
+enum Task {
+    Execute(OrderedBlock, oneshot::Sender<Result<(), ExecuteError>>),
+    End,
+}
+
+/// What the thread works with.
+struct Folding {
+    state: State,
+    store: Arc<Store>,
+    health: Health,
+    ending: Arc<AtomicBool>,
+}
 
 impl Fold {
-    /// Starts the fold's thread. It ends when the last clone is gone.
-    pub fn start(state: State, store: Arc<Store>, health: Health) -> Fold {
+    /// Starts the fold's thread.
+    pub fn start(state: State, store: Arc<Store>, health: Health) -> (Fold, FoldThread) {
         let (queue, mut tasks) = mpsc::channel::<Task>(QUEUE);
-        let folding = state.clone();
-        thread::Builder::new()
-            .name("fold".to_owned())
-            .spawn(move || {
-                while let Some((block, done)) = tasks.blocking_recv() {
-                    // An engine that has ended waits for no answer; the block is on disk all the same.
-                    let _ = done.send(execute(&folding, &store, &health, &block));
-                }
-            })
-            .expect("the operating system starts a thread at the start of the process");
-        Fold { state, queue }
+        let ending = Arc::new(AtomicBool::new(false));
+        let folding = Folding { state: state.clone(), store, health, ending: ending.clone() };
+        let run = move || {
+            while let Some(Task::Execute(block, done)) = tasks.blocking_recv() {
+                // An engine that has ended waits for no answer; the block is on disk all the same.
+                let _ = done.send(folding.execute(&block));
+            }
+        };
+        let thread = thread::Builder::new().name("fold".to_owned()).spawn(run);
+        let thread = thread.expect("the operating system starts a thread at the start of the process");
+        (Fold { state, queue: queue.clone() }, FoldThread { queue, ending, thread })
+    }
+}
+
+impl FoldThread {
+    /// Ends the fold and lets go of the database. Blocks that come later are not executed.
+    pub async fn end(self) {
+        self.ending.store(true, Ordering::Relaxed);
+        // Fails only if the thread has ended.
+        let _ = self.queue.send(Task::End).await;
+        let _ = tokio::task::spawn_blocking(move || self.thread.join()).await;
     }
 }
 
@@ -72,40 +103,48 @@ impl Executor for Fold {
             let height = block.height;
             let ended = || ExecuteError { height, reason: "the thread that executes blocks has ended".to_owned() };
             let (done, outcome) = oneshot::channel();
-            queue.send((block, done)).await.map_err(|_| ended())?;
+            queue.send(Task::Execute(block, done)).await.map_err(|_| ended())?;
             outcome.await.map_err(|_| ended())?
         }
     }
 }
 
-fn execute(state: &State, store: &Store, health: &Health, block: &OrderedBlock) -> Result<(), ExecuteError> {
-    let failed = |reason: String| ExecuteError { height: block.height, reason };
-    if block.height <= state.persisted().height {
-        return Ok(());
+impl Folding {
+    fn execute(&self, block: &OrderedBlock) -> Result<(), ExecuteError> {
+        if block.height <= self.state.persisted().height {
+            return Ok(());
+        }
+        let (changed, executed) = self.apply(block).map_err(|reason| ExecuteError { height: block.height, reason })?;
+        let position = Position { height: executed.height, time_ms: executed.time_ms };
+        // From here on memory is ahead of the disk. Nobody signs for it, because everybody who signs waits for
+        // `persisted`; and the engine is not answered, so that after a crash it delivers the block again.
+        while let Err(error) = self.store.append(position, changed.then_some(block)) {
+            let advice = "see that the disk has room; nothing is signed until then";
+            self.health.complain(Topic::Disk, format!("{error}: {advice}"));
+            if self.ending.load(Ordering::Relaxed) {
+                return Err(ExecuteError { height: block.height, reason: error.to_string() });
+            }
+            thread::sleep(RETRY);
+        }
+        self.health.recover(Topic::Disk);
+        self.state.set_persisted(executed);
+        Ok(())
     }
-    let (changed, executed) = {
-        let mut folded = state.lock();
-        let applied = folded.machine.apply(block).map_err(|error| failed(error.to_string()))?;
+
+    /// Folds a block into memory: whether it changed anything, and how far that is.
+    fn apply(&self, block: &OrderedBlock) -> Result<(bool, Executed), String> {
+        let mut folded = self.state.lock();
+        let applied = folded.machine.apply(block).map_err(|error| error.to_string())?;
         for (id, rejection) in &applied.rejected {
             tracing::debug!(command = %id, %rejection, "an ordered command counts for nothing");
         }
         for index in applied.logged {
             let entry = Entry::from_bytes(folded.machine.log().entry(index).unwrap_or_default());
-            let entry = entry.map_err(|error| failed(format!("entry {index} of the log: {error}")))?;
+            let entry = entry.map_err(|error| format!("entry {index} of the log: {error}"))?;
             tracing::info!(index, verdict = %entry.verdict, purl = entry.request.source.purl(), "logged");
             folded.catalogue.add(&entry);
             folded.concluded.insert(index, Instant::now());
         }
-        (applied.changed, folded.machine.executed())
-    };
-    let position = Position { height: executed.height, time_ms: executed.time_ms };
-    // From here on memory is ahead of the disk. Nobody signs for it, because everybody who signs waits for
-    // `persisted`; and the engine is not answered, so that after a crash it delivers the block again.
-    while let Err(error) = store.append(position, changed.then_some(block)) {
-        health.complain(Topic::Disk, format!("{error}: see that the disk has room; nothing is signed until then"));
-        thread::sleep(RETRY);
+        Ok((applied.changed, folded.machine.executed()))
     }
-    health.recover(Topic::Disk);
-    state.set_persisted(executed);
-    Ok(())
 }

@@ -23,6 +23,7 @@ pub mod commands;
 pub mod config;
 pub mod cosign;
 pub mod devnet;
+pub mod disk_room;
 pub mod durable;
 pub mod duty;
 pub mod exit;

@@ -1,7 +1,10 @@
 //! `run`: the process around a node.
 
-use std::io;
+use std::env;
+use std::io::{self, IsTerminal};
+use std::os::unix::process::CommandExt;
 use std::process;
+use std::thread;
 
 use rustix::process::{Signal, getppid, set_parent_process_death_signal};
 use tokio::runtime;
@@ -10,7 +13,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::cli::Run;
 use crate::exit::{self, Stop, StopWith};
-use crate::node::{self, BenchChoice, Choices, RunError};
+use crate::node::{self, BenchChoice, Choices, Ended, RunError};
 
 /// Threads for HTTP, the operator and duties; the engine has its own.
 const WORKERS: usize = 2;
@@ -21,11 +24,11 @@ pub(super) fn run(args: &Run) -> Result<u8, Stop> {
     }
     trace();
     fail_as_a_whole();
-    let runtime = runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build();
+    let runtime = runtime::Builder::new_multi_thread().worker_threads(WORKERS).thread_name("node").enable_all().build();
     let runtime = runtime.map_err(RunError::Signals).or_internal()?;
     let bench = BenchChoice::Own { sandbox: args.sandbox, shared: args.shared.clone() };
     let choices = Choices { dir: args.dir.path.clone(), misbehaviour: args.misbehave, bench };
-    runtime.block_on(async {
+    let ended = runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate()).map_err(RunError::Signals).or_internal()?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(RunError::Signals).or_internal()?;
         let stop = async {
@@ -38,21 +41,39 @@ pub(super) fn run(args: &Run) -> Result<u8, Stop> {
     })?;
     // What still runs (a read from a slow disk, say) is not waited for.
     runtime.shutdown_background();
-    Ok(exit::OK)
+    match ended {
+        Ended::Stopped => Ok(exit::OK),
+        Ended::RoomAgain => Err(Stop::new(exit::INTERNAL, RunError::Afresh(start_afresh()))),
+    }
+}
+
+/// Replaces this process by a new one with the same arguments: locks and ports go with the old one, and what a failed
+/// write left in memory too. Returns only if that fails.
+fn start_afresh() -> io::Error {
+    match env::current_exe() {
+        Ok(program) => process::Command::new(program).args(env::args_os().skip(1)).exec(),
+        Err(error) => error,
+    }
 }
 
 fn trace() {
     let filter = EnvFilter::try_from_env("SYNCHRONICITY_TRACE");
     let filter = filter.unwrap_or_else(|_| EnvFilter::new("info,commonware=warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    let colours = io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(io::stderr).init();
 }
 
-/// A thread that panics would leave a process that looks alive and does half of its work.
+/// Threads of ours: a panic in one of them would leave a process that looks alive and does half of its work. The engine
+/// watches over its own threads and reports their end.
+const OURS: [&str; 5] = ["main", "node", "fold", "build", "workbench"];
+
 fn fail_as_a_whole() {
     let tell = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         tell(panic);
-        process::exit(i32::from(exit::INTERNAL));
+        if thread::current().name().is_some_and(|name| OURS.contains(&name)) {
+            process::exit(i32::from(exit::INTERNAL));
+        }
     }));
 }
 

@@ -1,0 +1,167 @@
+//! The parts of a node, put together: from the disk upwards, then outwards.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use synchronicity_consensus::{EngineConfig, Handle, StartError};
+use synchronicity_core::group::Group;
+use tokio::sync::{mpsc, watch};
+
+use super::{BenchChoice, Choices, Prepared, RunError, Running};
+use crate::builds::Builds;
+use crate::config::{self, Config};
+use crate::cosign::Cosignatures;
+use crate::durable::Synced;
+use crate::duty::Attendant;
+use crate::exit::{self, Stop, StopWith};
+use crate::fold::Fold;
+use crate::folder::Folder;
+use crate::health::Health;
+use crate::http::{self, Site};
+use crate::journal::PersistedJournal;
+use crate::misbehave::{self, Misbehaviour};
+use crate::monitor;
+use crate::operator::{self, Desk};
+use crate::outbox::Outbox;
+use crate::progress::Progress;
+use crate::publish::PublishedLog;
+use crate::publisher::{self, Publisher};
+use crate::state::State;
+use crate::store::Store;
+use crate::submit::Submissions;
+use crate::view::{Parts, View};
+use crate::workbench::{self, Opener};
+
+/// How long a leader waits for commands before it orders an empty block. The same in every node of every group.
+const HEARTBEAT: Duration = Duration::from_secs(2);
+
+/// Messages between two tasks; a task that is behind makes the other wait.
+const QUEUE: usize = 64;
+
+/// What the disk gave.
+struct Recovered {
+    store: Arc<Store>,
+    state: State,
+    journal: PersistedJournal,
+    log: PublishedLog<Synced>,
+    cosignatures: Cosignatures,
+}
+
+fn recover(folder: &Folder, group: &Group) -> Result<Recovered, Stop> {
+    let store = Arc::new(Store::open(&folder.state(), group).or_usage()?);
+    let machine = store.machine(group).or_internal()?;
+    let journal = PersistedJournal::load(store.clone(), &machine).or_internal()?;
+    let state = State::new(machine).map_err(RunError::from).or_internal()?;
+    let (log, cosignatures) = publisher::adopt(&folder.log(), &state).or_internal()?;
+    Ok(Recovered { store, state, journal, log, cosignatures })
+}
+
+fn start_engine(prepared: &Prepared, fold: Fold) -> Result<Handle, Stop> {
+    let listen = config::resolve("listen", &prepared.config.listen).or_usage()?;
+    let engine = EngineConfig {
+        namespace: prepared.group.id(),
+        seed: *prepared.keys.consensus.expose(),
+        members: prepared.peers.clone(),
+        listen,
+        storage: prepared.folder.chain(),
+        heartbeat: HEARTBEAT,
+        max_clock_skew: Duration::from_millis(prepared.config.clock_skew_ms_max),
+    };
+    synchronicity_consensus::start(engine, fold).map_err(|error| {
+        let code = match &error {
+            StartError::PortInUse { .. } | StartError::Thread(_) => exit::TRY_LATER,
+            StartError::Storage { .. } => exit::INTERNAL,
+            _ => exit::USAGE,
+        };
+        Stop::new(code, RunError::from(error))
+    })
+}
+
+pub(super) fn start(choices: Choices, prepared: Prepared) -> Result<Running, Stop> {
+    let health = Health::default();
+    let recovered = recover(&prepared.folder, &prepared.group)?;
+    let state = recovered.state.clone();
+    let (fold, fold_thread) = Fold::start(state.clone(), recovered.store, health.clone());
+    let chain = start_engine(&prepared, fold)?;
+    let Prepared { folder, lock, config, group, keys, http, socket, peers: _ } = prepared;
+    let (stop, stopping) = watch::channel(false);
+    let me = keys.command.id();
+    let place = group.members().iter().position(|member| member.command == me);
+
+    let (publish, published) = watch::channel(None);
+    let (cosigned, own) = mpsc::channel(QUEUE);
+    let publisher = Publisher {
+        state: state.clone(),
+        log: recovered.log,
+        cosignatures: recovered.cosignatures,
+        log_key: keys.log,
+        me: place.expect("keys were checked against the group"),
+        proofs: folder.proofs(),
+        chain: chain.clone(),
+        health: health.clone(),
+        published: publish,
+    };
+    let gossip = chain.statements().expect("nobody has taken the statements of an engine that was just started");
+    tokio::spawn(publisher.run(own, gossip));
+
+    let progress = Progress::default();
+    let view = View::new(Parts {
+        name: config.name.clone(),
+        state: state.clone(),
+        chain: chain.clone(),
+        progress: progress.clone(),
+        published,
+        health: health.clone(),
+        misbehaves: choices.misbehaviour.map(announce),
+    });
+    let site = site(&folder, &view, &group, &config)?;
+    tokio::spawn(http::serve(http, http::router(site), told(stopping.clone())));
+
+    let workbench = workbench::prepare(opener(choices.bench, &folder, &config), health.clone());
+    let (outbox, submitted) = mpsc::channel(QUEUE);
+    let submissions = Submissions::new(state.clone(), keys.command.clone(), workbench.clone(), outbox);
+    tokio::spawn(operator::serve(socket, Desk { view, submissions }, told(stopping.clone())));
+    tokio::spawn(monitor::watch(chain.clone(), group, config.clock_skew_ms_max, health.clone(), stopping.clone()));
+
+    let (done, finished) = mpsc::channel(QUEUE);
+    let attendant = Attendant {
+        state,
+        journal: recovered.journal,
+        chain: chain.clone(),
+        command: keys.command,
+        cosigner: keys.cosigner,
+        builds: Builds::new(workbench, folder.clone(), progress, health.clone(), done),
+        outbox: Outbox::default(),
+        cosigned,
+        health: health.clone(),
+        misbehaviour: choices.misbehaviour,
+        told: None,
+    };
+    let duties = tokio::spawn(attendant.run(finished, submitted, stopping));
+    Ok(Running { chain, fold: fold_thread, folder, health, stop, duties, _lock: lock })
+}
+
+fn site(folder: &Folder, view: &View, group: &Group, config: &Config) -> Result<Site, Stop> {
+    let policy = group.policy_text(Some(&config.log_url())).map_err(RunError::from).or_usage()?;
+    Ok(Site { folder: folder.clone(), view: view.clone(), policy: policy.into(), group: group.to_text().into() })
+}
+
+fn opener(choice: BenchChoice, folder: &Folder, config: &Config) -> Opener {
+    match choice {
+        BenchChoice::Opened(open) => open,
+        BenchChoice::Own { sandbox, shared } => {
+            workbench::opener(&folder.builds(), sandbox.unwrap_or(config.sandbox), shared.as_deref())
+        }
+    }
+}
+
+fn announce(misbehaviour: Misbehaviour) -> String {
+    let how = misbehave::describe(misbehaviour);
+    tracing::warn!("THIS NODE MISBEHAVES ON PURPOSE: it {how}");
+    how.to_owned()
+}
+
+/// Resolves when the node is told to stop, or when nobody is left to tell it.
+async fn told(mut stopping: watch::Receiver<bool>) {
+    let _ = stopping.wait_for(|stop| *stop).await;
+}
