@@ -10,6 +10,9 @@ mod run;
 mod status;
 mod submit;
 
+use std::fmt::Display;
+use std::io::{self, Write};
+
 use crate::cli::{Command, Group};
 use crate::exit::{self, Stop};
 use crate::folder::Folder;
@@ -34,6 +37,16 @@ pub fn execute(command: &Command) -> Result<u8, Stop> {
         Command::Log(args) => log::log(args),
         Command::Doctor(args) => doctor::doctor(args),
         Command::Completions { shell } => completions::completions(*shell),
+    }
+}
+
+/// Writes data to stdout, with a line end if it has none. A reader that has seen enough (`| head`) is no failure.
+fn say(data: impl Display) {
+    let text = data.to_string();
+    let end = if text.ends_with('\n') { "" } else { "\n" };
+    match write!(io::stdout(), "{text}{end}") {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => eprintln!("cannot write the output: {error}"),
+        _ => {}
     }
 }
 

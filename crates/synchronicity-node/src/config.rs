@@ -59,12 +59,12 @@ pub enum Sandbox {
 #[derive(Debug, Error, Diagnostic)]
 pub enum ConfigError {
     /// The file cannot be read or written.
-    #[error("cannot use {}: {source}", path.display())]
+    #[error("cannot use {}: {error}", path.display())]
     File {
         /// The file.
         path: PathBuf,
         /// What the operating system said.
-        source: io::Error,
+        error: io::Error,
     },
     /// Not the TOML that this module documents.
     #[error("{} is not a node's configuration: {problem}", path.display())]
@@ -94,7 +94,7 @@ impl Config {
     /// # Errors
     /// [`ConfigError::File`] or [`ConfigError::Toml`].
     pub fn read(path: &Path) -> Result<Config, ConfigError> {
-        let text = fs::read_to_string(path).map_err(|source| ConfigError::File { path: path.to_owned(), source })?;
+        let text = fs::read_to_string(path).map_err(|error| ConfigError::File { path: path.to_owned(), error })?;
         toml::from_str(&text).map_err(|error| ConfigError::Toml { path: path.to_owned(), problem: error.to_string() })
     }
 
@@ -104,7 +104,7 @@ impl Config {
     /// [`ConfigError::File`].
     pub fn write(&self, path: &Path) -> Result<(), ConfigError> {
         let text = toml::to_string(self).expect("strings and integers are always TOML");
-        Synced.write(path, text.as_bytes()).map_err(|source| ConfigError::File { path: path.to_owned(), source })
+        Synced.write(path, text.as_bytes()).map_err(|error| ConfigError::File { path: path.to_owned(), error })
     }
 
     /// The URL under which clients find the log's files.

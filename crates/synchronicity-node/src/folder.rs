@@ -42,13 +42,13 @@ pub enum FolderError {
         pid: Option<String>,
     },
     /// The lock file cannot be opened or locked.
-    #[error("cannot lock {}: {source}", path.display())]
+    #[error("cannot lock {}: {error}", path.display())]
     #[diagnostic(help("the folder must be writable, and on a file system that knows locks"))]
     Lock {
         /// The lock file.
         path: PathBuf,
         /// What the operating system said.
-        source: io::Error,
+        error: io::Error,
     },
 }
 
@@ -73,7 +73,7 @@ impl Folder {
     /// [`FolderError::Locked`] when another process holds it, [`FolderError::Lock`] when it cannot be tried.
     pub fn lock(&self) -> Result<FolderLock, FolderError> {
         let path = self.root.join("node.lock");
-        let failed = |source| FolderError::Lock { path: path.clone(), source };
+        let failed = |error| FolderError::Lock { path: path.clone(), error };
         let mut file =
             File::options().create(true).truncate(false).read(true).write(true).open(&path).map_err(failed)?;
         match file.try_lock() {
@@ -82,7 +82,7 @@ impl Folder {
                 let pid = fs::read_to_string(&path).ok().map(|text| text.trim().to_owned());
                 return Err(FolderError::Locked { path: self.root.clone(), pid: pid.filter(|pid| !pid.is_empty()) });
             }
-            Err(TryLockError::Error(source)) => return Err(failed(source)),
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
         // For the message above only: who holds the lock is decided by the lock, not by this text.
         file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())).map_err(failed)?;

@@ -14,7 +14,7 @@ use thiserror::Error;
 #[derive(Debug, Error, Diagnostic)]
 pub enum GroupFileError {
     /// It cannot be read or written.
-    #[error("cannot use {}: {source}", path.display())]
+    #[error("cannot use {}: {error}", path.display())]
     #[diagnostic(help(
         "the founder makes group.toml with `synchronicity-node group new` and gives it to every member"
     ))]
@@ -22,15 +22,15 @@ pub enum GroupFileError {
         /// The file.
         path: PathBuf,
         /// What the operating system said.
-        source: io::Error,
+        error: io::Error,
     },
     /// It founds no group.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {error}", path.display())]
     Group {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
-        source: GroupTextError,
+        error: GroupTextError,
     },
     /// Not a member's half.
     #[error("{} is not a member's file: {problem}", path.display())]
@@ -69,8 +69,8 @@ pub struct Founding<'a> {
 /// # Errors
 /// [`GroupFileError::File`] or [`GroupFileError::Group`].
 pub fn read(path: &Path) -> Result<Group, GroupFileError> {
-    let text = fs::read_to_string(path).map_err(|source| GroupFileError::File { path: path.to_owned(), source })?;
-    Group::parse(&text).map_err(|source| GroupFileError::Group { path: path.to_owned(), source })
+    let text = fs::read_to_string(path).map_err(|error| GroupFileError::File { path: path.to_owned(), error })?;
+    Group::parse(&text).map_err(|error| GroupFileError::Group { path: path.to_owned(), error })
 }
 
 /// A member's half: exactly the table that stands for it in the group file.
@@ -120,7 +120,7 @@ pub fn check_name(name: &str) -> Result<(), GroupFileError> {
 
 /// The text of a member's file, after a look at whether it is one member and nothing else.
 fn read_member(path: &Path) -> Result<String, GroupFileError> {
-    let text = fs::read_to_string(path).map_err(|source| GroupFileError::File { path: path.to_owned(), source })?;
+    let text = fs::read_to_string(path).map_err(|error| GroupFileError::File { path: path.to_owned(), error })?;
     let problem = |problem: String| GroupFileError::Member { path: path.to_owned(), problem };
     let table: toml::Table = text.parse().map_err(|error: toml::de::Error| problem(error.message().to_owned()))?;
     let members = table.get("member").and_then(toml::Value::as_array).map_or(0, Vec::len);

@@ -6,11 +6,15 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::Path;
 
+use sha2::{Digest as _, Sha256};
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::identity::RequestId;
 use synchronicity_verify::result::{Artifact, BuildResult};
 
 use crate::folder::Folder;
+
+/// Bytes of a file that are in memory at a time: artifacts can be large.
+const PIECE: usize = 64 * 1024;
 
 /// Copies artifacts and transcript into the node's folder.
 ///
@@ -52,7 +56,11 @@ fn copy(from: &Path, folder: &Path, name: &str) -> io::Result<()> {
 }
 
 fn hash(path: &Path) -> io::Result<Digest> {
-    let mut bytes = Vec::new();
-    fs::File::open(path)?.read_to_end(&mut bytes)?;
-    Ok(Digest::of(&bytes))
+    let (mut file, mut hash, mut piece) = (fs::File::open(path)?, Sha256::new(), vec![0; PIECE]);
+    loop {
+        match file.read(&mut piece)? {
+            0 => return Ok(Digest(hash.finalize().into())),
+            length => hash.update(&piece[..length]),
+        }
+    }
 }

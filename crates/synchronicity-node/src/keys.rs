@@ -61,7 +61,7 @@ pub enum KeysError {
         path: PathBuf,
     },
     /// A key file cannot be read or written.
-    #[error("cannot use the key file {}: {source}", path.display())]
+    #[error("cannot use the key file {}: {error}", path.display())]
     #[diagnostic(help(
         "restore it from your backup; `init` makes the member's keys, `group new` the log key, which goes to every member as keys/log.key"
     ))]
@@ -69,7 +69,7 @@ pub enum KeysError {
         /// The file.
         path: PathBuf,
         /// What the operating system said.
-        source: io::Error,
+        error: io::Error,
     },
     /// Others can read a secret.
     #[error("{} can be read by others (mode {mode:03o})", path.display())]
@@ -137,7 +137,7 @@ impl Seed {
     /// [`KeysError::File`].
     pub fn write(&self, path: &Path) -> Result<(), KeysError> {
         let text = format!("{}\n", Digest(self.0));
-        durable::write_secret(path, text.as_bytes()).map_err(|source| KeysError::File { path: path.to_owned(), source })
+        durable::write_secret(path, text.as_bytes()).map_err(|error| KeysError::File { path: path.to_owned(), error })
     }
 
     /// Reads a key file.
@@ -145,7 +145,7 @@ impl Seed {
     /// # Errors
     /// [`KeysError::File`], [`KeysError::Exposed`] or [`KeysError::Malformed`].
     pub fn read(path: &Path) -> Result<Seed, KeysError> {
-        let failed = |source| KeysError::File { path: path.to_owned(), source };
+        let failed = |error| KeysError::File { path: path.to_owned(), error };
         let mode = fs::metadata(path).map_err(failed)?.permissions().mode() & 0o777;
         if mode & 0o077 != 0 {
             return Err(KeysError::Exposed { path: path.to_owned(), mode });

@@ -42,7 +42,7 @@ pub struct PublishedLog<D> {
 #[derive(Debug, Error, Diagnostic)]
 pub enum LoadError {
     /// A file that the checkpoint needs cannot be read.
-    #[error("cannot read {} of the published log: {source}", path.display())]
+    #[error("cannot read {} of the published log: {error}", path.display())]
     #[diagnostic(help(
         "restore the log folder from a backup, or move it away: the node then writes it again from its state"
     ))]
@@ -50,7 +50,7 @@ pub enum LoadError {
         /// The file.
         path: PathBuf,
         /// What the operating system said.
-        source: io::Error,
+        error: io::Error,
     },
     /// The checkpoint is none.
     #[error("{} is not a checkpoint: {problem}", path.display())]
@@ -91,12 +91,12 @@ pub enum LoadError {
 #[derive(Debug, Error)]
 pub enum PublishError {
     /// A file could not be written; perhaps it was.
-    #[error("cannot write {} of the published log: {source}", path.display())]
+    #[error("cannot write {} of the published log: {error}", path.display())]
     Write {
         /// The file.
         path: PathBuf,
         /// What the operating system said.
-        source: io::Error,
+        error: io::Error,
     },
     /// The entries handed over do not hash to the checkpoint.
     #[error("{0} entries do not hash to the checkpoint that was to be published")]
@@ -132,7 +132,7 @@ impl<D: Disk> PublishedLog<D> {
         let bytes = match fs::read(&path) {
             // Tiles without a checkpoint are what a crash before the first publication leaves.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(log),
-            Err(source) => return Err(LoadError::Read { path, source }),
+            Err(error) => return Err(LoadError::Read { path, error }),
             Ok(bytes) => bytes,
         };
         let malformed = |problem: String| LoadError::Checkpoint { path: path.clone(), problem };
@@ -214,7 +214,7 @@ impl<D: Disk> PublishedLog<D> {
 
     fn write(&mut self, name: &str, bytes: &[u8]) -> Result<(), PublishError> {
         let path = self.folder.join(name);
-        self.disk.write(&path, bytes).map_err(|source| PublishError::Write { path, source })
+        self.disk.write(&path, bytes).map_err(|error| PublishError::Write { path, error })
     }
 
     fn checkpoint_path(&self) -> PathBuf {
@@ -245,7 +245,7 @@ impl<D: Disk> PublishedLog<D> {
         let file = self.folder.join(path.path());
         match fs::read(&file) {
             Ok(bytes) => Ok((file, bytes)),
-            Err(source) => Err(LoadError::Read { path: file, source }),
+            Err(error) => Err(LoadError::Read { path: file, error }),
         }
     }
 }
@@ -263,7 +263,7 @@ pub fn read_entry(folder: &Path, size: u64, index: u64) -> Result<Option<Vec<u8>
     let within = u16::try_from((size - n * width).min(width)).unwrap_or(TILE_WIDTH);
     let path = TilePath { level: TileLevel::Entries, n, width: within };
     let file = folder.join(path.path());
-    let bytes = fs::read(&file).map_err(|source| LoadError::Read { path: file.clone(), source })?;
+    let bytes = fs::read(&file).map_err(|error| LoadError::Read { path: file.clone(), error })?;
     let entries = parse_bundle(&bytes, within).map_err(|_| LoadError::Damaged { path: file })?;
     Ok(entries.get((index % width) as usize).map(|entry| entry.to_vec()))
 }

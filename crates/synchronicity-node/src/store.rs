@@ -51,7 +51,7 @@ pub struct Position {
 #[derive(Debug, Error, Diagnostic)]
 pub enum OpenError {
     /// The file cannot be opened.
-    #[error("cannot open {}: {source}", path.display())]
+    #[error("cannot open {}: {error}", path.display())]
     #[diagnostic(help(
         "see that the disk is there and has room; a damaged file must be restored together with the rest of the folder"
     ))]
@@ -59,7 +59,7 @@ pub enum OpenError {
         /// The file.
         path: PathBuf,
         /// What the database said.
-        source: Box<redb::Error>,
+        error: Box<redb::Error>,
     },
     /// It was written for another group.
     #[error("{} belongs to group {stored}, the group file is of group {configured}", path.display())]
@@ -98,7 +98,7 @@ pub enum OpenError {
 #[derive(Debug, Error, Diagnostic)]
 #[error("cannot write the node's state: {0}")]
 #[diagnostic(help("see that the disk has room; the node signs nothing until the write succeeds"))]
-pub struct WriteError(#[source] Box<redb::Error>);
+pub struct WriteError(Box<redb::Error>);
 
 impl Store {
     /// Opens or creates the database of a node of this group.
@@ -106,7 +106,7 @@ impl Store {
     /// # Errors
     /// [`OpenError`]; a database of another group is left as it is.
     pub fn open(path: &Path, group: &Group) -> Result<Store, OpenError> {
-        let failed = |source: redb::Error| OpenError::Database { path: path.to_owned(), source: Box::new(source) };
+        let failed = |error: redb::Error| OpenError::Database { path: path.to_owned(), error: Box::new(error) };
         let database = Database::create(path).map_err(|error| failed(error.into()))?;
         let stored = claim(&database, group).map_err(failed)?;
         if stored.schema != SCHEMA {
@@ -134,7 +134,7 @@ impl Store {
             }
             Ok((position, blocks))
         });
-        let (position, blocks) = read.map_err(|source| self.unreadable(source))?;
+        let (position, blocks) = read.map_err(|error| self.unreadable(error))?;
         let Some(position) = position else { return Ok(Machine::new(group.clone())) };
         let (height, time_ms) = two_words(&position).ok_or_else(|| self.damaged("the position".to_owned()))?;
         let blocks = blocks.into_iter().collect::<Result<Vec<OrderedBlock>, u64>>();
@@ -158,7 +158,7 @@ impl Store {
             }
             Ok((cosigned, sealed))
         });
-        let (cosigned, rows) = read.map_err(|source| self.unreadable(source))?;
+        let (cosigned, rows) = read.map_err(|error| self.unreadable(error))?;
         let mut journal = Journal::new();
         for row in rows {
             let ((request, round), sealed) = row.ok_or_else(|| self.damaged("a sealed result".to_owned()))?;
@@ -238,7 +238,7 @@ impl Store {
     }
 
     fn write<T>(&self, run: impl FnOnce(&Database) -> Result<T, redb::Error>) -> Result<T, WriteError> {
-        self.with(run).map_err(|source| WriteError(Box::new(source)))
+        self.with(run).map_err(|error| WriteError(Box::new(error)))
     }
 
     fn with<T>(&self, run: impl FnOnce(&Database) -> Result<T, redb::Error>) -> Result<T, redb::Error> {
@@ -255,8 +255,8 @@ impl Store {
         done
     }
 
-    fn unreadable(&self, source: redb::Error) -> OpenError {
-        OpenError::Database { path: self.path.clone(), source: Box::new(source) }
+    fn unreadable(&self, error: redb::Error) -> OpenError {
+        OpenError::Database { path: self.path.clone(), error: Box::new(error) }
     }
 
     fn damaged(&self, what: String) -> OpenError {

@@ -7,6 +7,8 @@ use crate::cli::Cli;
 use crate::exit::{self, Stop};
 
 pub(super) fn completions(shell: Shell) -> Result<u8, Stop> {
-    clap_complete::generate(shell, &mut Cli::command(), "synchronicity-node", &mut std::io::stdout());
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "synchronicity-node", &mut script);
+    super::say(String::from_utf8_lossy(&script));
     Ok(exit::OK)
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::json;
 use synchronicity_rebuild::probe::{State, probe};
 
+use super::say;
 use crate::cli::Doctor;
 use crate::config::Config;
 use crate::exit::{self, Stop};
@@ -31,9 +32,9 @@ pub(super) fn doctor(args: &Doctor) -> Result<u8, Stop> {
     lines.extend(probe(&builds).into_iter().map(|found| Line { what: found.what.to_owned(), state: found.state }));
     let bad = lines.iter().any(|line| matches!(line.state, State::Bad(_)));
     if args.json {
-        println!("{}", json!({ "ok": !bad, "findings": lines.iter().map(as_json).collect::<Vec<_>>() }));
+        say(json!({ "ok": !bad, "findings": lines.iter().map(as_json).collect::<Vec<_>>() }));
     } else {
-        lines.iter().for_each(|line| println!("{}", describe(line)));
+        lines.iter().for_each(|line| say(describe(line)));
     }
     Ok(if bad { exit::TRY_LATER } else { exit::OK })
 }

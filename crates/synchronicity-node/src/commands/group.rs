@@ -6,6 +6,7 @@ use serde_json::json;
 use synchronicity_core::group::Group;
 use synchronicity_verify::note::{KeyKind, Signer};
 
+use super::say;
 use crate::cli::GroupNew;
 use crate::durable::{Disk, Synced};
 use crate::exit::{self, Stop, StopWith};
@@ -32,8 +33,8 @@ pub(super) fn new(args: &GroupNew) -> Result<u8, Stop> {
     let group = group_file::found(&founding, &args.members).or_usage()?;
     seed.write(&key).or_internal()?;
     let written = Synced.write(&file, group.to_text().as_bytes());
-    written.map_err(|source| GroupFileError::File { path: file.clone(), source }).or_internal()?;
-    describe(&group);
+    written.map_err(|error| GroupFileError::File { path: file.clone(), error }).or_internal()?;
+    say(describe(&group));
     eprintln!(
         "\nGive every member {} (no secret) and {} (a secret: over a safe channel, to the members only).",
         file.display(),
@@ -45,28 +46,29 @@ pub(super) fn new(args: &GroupNew) -> Result<u8, Stop> {
 pub(super) fn show(file: &Path, json: bool) -> Result<u8, Stop> {
     let group = group_file::read(file).or_usage()?;
     if json {
-        println!("{}", as_json(&group));
+        say(as_json(&group));
     } else {
-        describe(&group);
+        say(describe(&group));
     }
     Ok(exit::OK)
 }
 
-fn describe(group: &Group) {
-    let members = group.members();
-    println!("group      {}", group.id());
-    println!("log        {}", group.origin());
-    println!("epoch      {}", group.epoch());
-    println!("verdicts   {} of {} builders with the same result", group.threshold(), members.len());
-    println!("log signed {} of {} builders on each published checkpoint", group.quorum(), members.len());
-    println!(
-        "windows    {} s to build, {} s to reveal",
-        group.commit_window_ms() / 1000,
-        group.reveal_window_ms() / 1000
+fn describe(group: &Group) -> String {
+    let all = group.members().len();
+    let (build_s, reveal_s) = (group.commit_window_ms() / 1000, group.reveal_window_ms() / 1000);
+    let mut lines = vec![
+        format!("group      {}", group.id()),
+        format!("log        {}", group.origin()),
+        format!("epoch      {}", group.epoch()),
+        format!("verdicts   {} of {all} builders with the same result", group.threshold()),
+        format!("log signed {} of {all} builders on each published checkpoint", group.quorum()),
+        format!("windows    {build_s} s to build, {reveal_s} s to reveal"),
+    ];
+    let members = group.members().iter();
+    lines.extend(
+        members.map(|member| format!("builder    {:16} {:24} {}", member.name, member.address, member.command)),
     );
-    for member in members {
-        println!("builder    {:16} {:24} {}", member.name, member.address, member.command);
-    }
+    lines.join("\n")
 }
 
 fn as_json(group: &Group) -> serde_json::Value {

@@ -2,6 +2,7 @@
 
 use synchronicity_core::group::Member;
 
+use super::say;
 use crate::cli::Init;
 use crate::config::{self, Config, Sandbox};
 use crate::durable::{Disk, Synced};
@@ -35,10 +36,10 @@ pub(super) fn init(args: &Init) -> Result<u8, Stop> {
     let text = group_file::member_text(&member);
     let path = folder.member();
     let written = Synced.write(&path, text.as_bytes());
-    written.map_err(|source| group_file::GroupFileError::File { path, source }).or_internal()?;
+    written.map_err(|error| group_file::GroupFileError::File { path, error }).or_internal()?;
     // Last: with it, this is a node's folder.
     config.write(&folder.config()).or_internal()?;
-    print!("{text}");
+    say(&text);
     eprintln!(
         "\nThis is {}. Hand it to the group's founder, who answers with group.toml (put it at {}) and log.key (put it \
          at {}, mode 600). Then: synchronicity-node run --dir {}",

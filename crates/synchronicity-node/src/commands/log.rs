@@ -10,6 +10,7 @@ use synchronicity_verify::entry::{Entry, MemberRecord};
 use synchronicity_verify::note::SignedNote;
 use synchronicity_verify::result::BuildResult;
 
+use super::say;
 use crate::cli::Log;
 use crate::exit::{self, Stop, StopWith};
 use crate::folder::Folder;
@@ -25,7 +26,7 @@ pub(super) fn log(args: &Log) -> Result<u8, Stop> {
     match args.index {
         Some(index) => {
             let entry = read(&folder, &checkpoint, index)?;
-            if args.json { println!("{}", as_json(index, &entry)) } else { print!("{}", describe(index, &entry)) }
+            if args.json { say(as_json(index, &entry)) } else { say(describe(index, &entry)) }
         }
         None => list(&folder, &note, &checkpoint, args.json)?,
     }
@@ -63,17 +64,24 @@ fn list(folder: &Folder, note: &SignedNote, checkpoint: &Checkpoint, json: bool)
     if json {
         let entries: Vec<Value> = entries.iter().map(|(index, entry)| as_json(*index, entry)).collect();
         let root = checkpoint.root.to_string();
-        println!(
-            "{}",
-            json!({ "origin": checkpoint.origin, "size": checkpoint.size, "root": root, "cosigners": cosigners, "entries": entries })
-        );
+        say(json!({
+            "origin": checkpoint.origin,
+            "size": checkpoint.size,
+            "root": root,
+            "cosigners": cosigners,
+            "entries": entries,
+        }));
         return Ok(());
     }
-    println!("{}: {} entries, root {}", checkpoint.origin, checkpoint.size, checkpoint.root);
-    println!("signed by {}", cosigners.join(" "));
-    for (index, entry) in &entries {
-        println!("{index:6}  {:12}  {}", entry.verdict.as_str(), entry.request.source.purl());
-    }
+    let mut lines = vec![
+        format!("{}: {} entries, root {}", checkpoint.origin, checkpoint.size, checkpoint.root),
+        format!("signed by {}", cosigners.join(" ")),
+    ];
+    let listed = |(index, entry): &(u64, Entry)| {
+        format!("{index:6}  {:12}  {}", entry.verdict.as_str(), entry.request.source.purl())
+    };
+    lines.extend(entries.iter().map(listed));
+    say(lines.join("\n"));
     Ok(())
 }
 

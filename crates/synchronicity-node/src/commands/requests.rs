@@ -1,5 +1,6 @@
 //! `requests`: what the group was asked to rebuild lately.
 
+use super::say;
 use crate::cli::Ask;
 use crate::exit::{self, Stop, StopWith};
 use crate::folder::Folder;
@@ -10,7 +11,7 @@ pub(super) fn requests(args: &Ask) -> Result<u8, Stop> {
     let rounds = super::status::fetch(&folder)?.rounds;
     if args.json {
         let line = serde_json::to_string(&rounds).map_err(|error| Stop::new(exit::INTERNAL, miette::miette!(error)))?;
-        println!("{line}");
+        say(line);
         return Ok(exit::OK);
     }
     if rounds.is_empty() {
@@ -20,7 +21,7 @@ pub(super) fn requests(args: &Ask) -> Result<u8, Stop> {
         );
     }
     for round in &rounds {
-        println!("{}", describe(round));
+        say(describe(round));
     }
     Ok(exit::OK)
 }

@@ -1,5 +1,6 @@
 //! `status`: how the running node is.
 
+use super::say;
 use crate::cli::Ask;
 use crate::exit::{self, Stop, StopWith};
 use crate::folder::Folder;
@@ -11,9 +12,9 @@ pub(super) fn status(args: &Ask) -> Result<u8, Stop> {
     let status = fetch(&folder)?;
     if args.json {
         let line = serde_json::to_string(&status).map_err(|error| Stop::new(exit::INTERNAL, miette::miette!(error)))?;
-        println!("{line}");
+        say(line);
     } else {
-        print!("{}", describe(&status));
+        say(describe(&status));
     }
     Ok(exit::OK)
 }

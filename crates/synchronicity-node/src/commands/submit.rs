@@ -4,6 +4,7 @@ use std::path::Path;
 
 use synchronicity_rebuild::spec::Spec;
 
+use super::say;
 use crate::cli::Submit;
 use crate::exit::{self, Stop, StopWith};
 use crate::folder::Folder;
@@ -18,9 +19,9 @@ pub(super) fn submit(args: &Submit) -> Result<u8, Stop> {
     if args.json {
         let line =
             serde_json::to_string(&submitted).map_err(|error| Stop::new(exit::INTERNAL, miette::miette!(error)))?;
-        println!("{line}");
+        say(line);
     } else {
-        println!("{}", describe(&submitted));
+        say(describe(&submitted));
     }
     Ok(exit::OK)
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use miette::Diagnostic;
 use thiserror::Error;
 
-use super::{Answer, LINE_BYTES_MAX, Request};
+use super::{Answer, LINE_BYTES_MAX, Request, short_path};
 
 /// Why a running node did not answer.
 #[derive(Debug, Error, Diagnostic)]
@@ -41,7 +41,8 @@ pub enum AskError {
 /// # Errors
 /// [`AskError`].
 pub fn ask(folder: &Path, socket: &Path, request: &Request) -> Result<Answer, AskError> {
-    let mut stream = UnixStream::connect(socket).map_err(|error| match error.kind() {
+    let connected = short_path(socket).and_then(|(_open, path)| UnixStream::connect(path));
+    let mut stream = connected.map_err(|error| match error.kind() {
         io::ErrorKind::PermissionDenied => AskError::Forbidden { path: socket.to_owned() },
         _ => AskError::NotRunning { folder: folder.to_owned() },
     })?;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 
-use super::{Answer, REQUEST_BYTES_MAX, Request};
+use super::{Answer, REQUEST_BYTES_MAX, Request, short_path};
 use crate::exit;
 use crate::submit::Submissions;
 use crate::view::View;
@@ -36,7 +36,8 @@ pub fn bind(path: &Path) -> io::Result<UnixListener> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let listener = UnixListener::bind(path)?;
+    let (_open, short) = short_path(path)?;
+    let listener = UnixListener::bind(short)?;
     fs::set_permissions(path, Permissions::from_mode(0o600))?;
     Ok(listener)
 }
