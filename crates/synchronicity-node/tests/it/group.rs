@@ -1,0 +1,306 @@
+//! Whole groups in one process: real engine, real sockets and files, real HTTP; only the builds are written down.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use synchronicity_node::folder::Folder;
+use synchronicity_node::misbehave::Misbehaviour;
+use synchronicity_node::node::{self, BenchChoice, Choices};
+use synchronicity_node::operator::{self, Answer, AskError, Request, Submitted};
+use synchronicity_node::status::{RoundStatus, Status};
+use synchronicity_rebuild::bench::Bench;
+use synchronicity_rebuild::host_cargo::HostCargo;
+use synchronicity_rebuild::scripted::Script;
+use synchronicity_verify::policy::Policy;
+use synchronicity_verify::proof::Proof;
+use synchronicity_verify::verify::verify;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::world::{World, free_port};
+
+/// Far longer than anything takes on a loaded machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+const FIXTURE: &str = "plain-binary";
+
+/// A group whose nodes live in folders of one temporary folder.
+struct Nodes {
+    dir: tempfile::TempDir,
+    http: Vec<u16>,
+    running: Vec<Option<(oneshot::Sender<()>, JoinHandle<()>)>>,
+}
+
+impl Nodes {
+    fn found(members: usize) -> Nodes {
+        let world = World::of(members);
+        let dir = tempfile::tempdir().unwrap();
+        let http: Vec<u16> = (0..members).map(|_| free_port()).collect();
+        for (member, port) in http.iter().enumerate() {
+            world.settle(member, &dir.path().join(member.to_string()), *port);
+        }
+        Nodes { dir, http, running: (0..members).map(|_| None).collect() }
+    }
+
+    fn folder(&self, member: usize) -> Folder {
+        Folder::at(self.dir.path().join(member.to_string()))
+    }
+
+    fn start(&mut self, member: usize, misbehaviour: Option<Misbehaviour>) {
+        let folder = self.folder(member);
+        let builds = folder.builds();
+        let open = move || Bench::scripted(&builds, script());
+        let bench = BenchChoice::Opened(Box::new(open));
+        let choices = Choices { dir: folder.root().to_owned(), misbehaviour, bench };
+        let (stop, stopped) = oneshot::channel();
+        let run = async move {
+            let told = async {
+                let _ = stopped.await;
+            };
+            if let Err(stop) = node::run(choices, told).await {
+                panic!("the node ended: {:?}", stop.report);
+            }
+        };
+        self.running[member] = Some((stop, tokio::spawn(run)));
+    }
+
+    async fn stop(&mut self, member: usize) {
+        if let Some((stop, node)) = self.running[member].take() {
+            let _ = stop.send(());
+            node.await.unwrap();
+        }
+    }
+
+    async fn stop_all(&mut self) {
+        for member in 0..self.running.len() {
+            self.stop(member).await;
+        }
+    }
+
+    /// Asks a member, as soon as it can be asked.
+    async fn ask(&self, member: usize, request: Request) -> Answer {
+        let since = Instant::now();
+        loop {
+            let (folder, request) = (self.folder(member), request.clone());
+            let asked = tokio::task::spawn_blocking(move || operator::ask(folder.root(), &folder.socket(), &request));
+            match asked.await.unwrap() {
+                Ok(answer) => return answer,
+                Err(AskError::NotRunning { .. }) => {
+                    assert!(since.elapsed() < PATIENCE, "member {member} never started")
+                }
+                Err(error) => panic!("member {member}: {error}"),
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    async fn submit(&self, member: usize) -> Submitted {
+        let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../synchronicity-rebuild/fixtures").join(FIXTURE);
+        let spec = fixture.canonicalize().unwrap().to_str().unwrap().to_owned();
+        match self.ask(member, Request::Submit { spec }).await {
+            Answer::Submitted(submitted) => submitted,
+            other => panic!("not submitted: {other:?}"),
+        }
+    }
+
+    async fn status(&self, member: usize) -> Status {
+        match self.ask(member, Request::Status).await {
+            Answer::Status(status) => *status,
+            other => panic!("no status: {other:?}"),
+        }
+    }
+
+    /// Waits until this member's status is as wished.
+    async fn until(&self, member: usize, what: &str, wished: impl Fn(&Status) -> bool) -> Status {
+        let since = Instant::now();
+        loop {
+            let status = self.status(member).await;
+            if wished(&status) {
+                return status;
+            }
+            assert!(since.elapsed() < PATIENCE, "waited too long for {what}: {status:#?}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    async fn published(&self, member: usize, size: u64) -> Status {
+        self.until(member, "a published log", |status| status.log.published_size >= size).await
+    }
+
+    async fn get(&self, member: usize, path: &str) -> (u16, String, Vec<u8>) {
+        let (port, path) = (self.http[member], path.to_owned());
+        tokio::task::spawn_blocking(move || get(port, &path)).await.unwrap()
+    }
+}
+
+fn script() -> Script {
+    let mut script = Script::new();
+    // Pinning reads the manifest with the host's own cargo, whose release the request must not fall short of.
+    script.toolchain = HostCargo::find().unwrap().toolchain().unwrap();
+    script.with("pkg:generic/synchronicity-fixture/plain-binary@0.1.0", FIXTURE, b"the same bytes everywhere")
+}
+
+/// Status code, head and body of a plain HTTP/1.1 request.
+fn get(port: u16, path: &str) -> (u16, String, Vec<u8>) {
+    raw(port, &format!("GET {path} HTTP/1.1\r\nHost: node\r\nConnection: close\r\n\r\n"))
+}
+
+fn raw(port: u16, request: &str) -> (u16, String, Vec<u8>) {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    let end = answer.windows(4).position(|window| window == b"\r\n\r\n").expect("an HTTP answer has a head");
+    let head = String::from_utf8(answer[..end].to_vec()).unwrap().to_lowercase();
+    let code = head.split(' ').nth(1).unwrap().parse().unwrap();
+    (code, head, answer[end + 4..].to_vec())
+}
+
+fn only(status: &Status) -> &RoundStatus {
+    assert_eq!(status.rounds.len(), 1, "{:#?}", status.rounds);
+    &status.rounds[0]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn four_builders_agree_publish_and_serve_a_proof_that_verifies() {
+    let mut nodes = Nodes::found(4);
+    (0..4).for_each(|member| nodes.start(member, None));
+    let submitted = nodes.submit(1).await;
+    assert_eq!((submitted.state.as_str(), submitted.round), ("submitted", 0));
+    for member in 0..4 {
+        let status = nodes.published(member, 1).await;
+        let round = only(&status);
+        assert_eq!((round.verdict.as_deref(), round.index), (Some("reproduced"), Some(0)));
+        assert!(round.members.iter().all(|member| member.committed && member.revealed));
+        assert!(status.log.cosigners.len() >= 3, "{:?}", status.log);
+        assert!(round.proof_ms.is_some());
+    }
+    let again = nodes.submit(2).await;
+    assert_eq!((again.state.as_str(), again.verdict.as_deref()), ("concluded", Some("reproduced")));
+    what_http_serves(&nodes, &submitted).await;
+    nodes.stop_all().await;
+}
+
+/// Part of the test above: a group takes seconds to found, and this changes nothing in it.
+async fn what_http_serves(nodes: &Nodes, submitted: &Submitted) {
+    let (code, head, checkpoint) = nodes.get(0, "/checkpoint").await;
+    assert!(code == 200 && head.contains("content-type: text/plain; charset=utf-8"), "{head}");
+    assert_eq!(checkpoint, fs::read(nodes.folder(0).log().join("checkpoint")).unwrap());
+    let (code, head, tile) = nodes.get(0, "/tile/0/000.p/1").await;
+    assert!(code == 200 && tile.len() == 32 && head.contains("application/octet-stream"), "{head}");
+    let (_, _, policy) = nodes.get(3, "/policy").await;
+    let policy = Policy::parse(&policy).unwrap();
+    for path in ["/proof/index/0", "/proof/plain-binary/0.1.0"] {
+        let (code, _, proof) = nodes.get(3, path).await;
+        assert_eq!(code, 200, "{path}");
+        let verified = verify(&proof, &policy, None).unwrap();
+        assert_eq!((verified.index, verified.entry.verdict.as_str()), (0, "reproduced"));
+    }
+    let file = nodes.folder(2).proofs().join("fixture-plain-binary-0.1.0.tlog-proof");
+    Proof::parse(&fs::read(file).unwrap()).unwrap();
+    let artifact = nodes.status(0).await.rounds[0].members[0].result.clone();
+    let Some(synchronicity_node::status::ResultStatus::Artifacts(artifacts)) = artifact else { panic!("no artifacts") };
+    let (code, _, bytes) = nodes.get(0, &format!("/artifact/{}", artifacts[0].sha256)).await;
+    assert_eq!((code, bytes.as_slice()), (200, b"the same bytes everywhere".as_slice()));
+    let (code, _, transcript) = nodes.get(0, &format!("/transcript/{}", submitted.request)).await;
+    assert!(code == 200 && String::from_utf8_lossy(&transcript).contains("Compiling"));
+    let (code, head, request) = nodes.get(0, &format!("/request/{}", submitted.request)).await;
+    let request: serde_json::Value = serde_json::from_slice(&request).unwrap();
+    assert!(code == 200 && head.contains("application/json") && request["purl"] == submitted.purl.as_str());
+    let (_, _, health) = nodes.get(0, "/health").await;
+    assert_eq!(health, b"ok\n");
+    for path in [
+        "/",
+        "/tile/0/0",
+        "/tile/0/000.p/0",
+        "/tile/0/../../../keys/log.key",
+        "/artifact/../keys/log.key",
+        "/proof/none/1.0.0",
+        "/proof/index/1",
+        "/transcript/x",
+        "/checkpoint/x",
+        "/tile/0/%2e%2e/%2e%2e/node.toml",
+    ] {
+        assert_eq!(nodes.get(0, path).await.0, 404, "{path}");
+    }
+    let post =
+        raw(nodes.http[0], "POST /status HTTP/1.1\r\nHost: node\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    assert_eq!(post.0, 405);
+    let long = format!("GET /{} HTTP/1.1\r\nHost: node\r\nConnection: close\r\n\r\n", "x".repeat(64 * 1024));
+    assert!(raw(nodes.http[0], &long).0 >= 400);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn one_liar_of_four_is_named_and_does_not_spoil_the_verdict() {
+    let mut nodes = Nodes::found(4);
+    (0..3).for_each(|member| nodes.start(member, None));
+    nodes.start(3, Some(Misbehaviour::Liar));
+    nodes.submit(0).await;
+    let status = nodes.published(0, 1).await;
+    let round = only(&status);
+    assert_eq!(round.verdict.as_deref(), Some("reproduced"));
+    let results: BTreeMap<&str, _> =
+        round.members.iter().map(|member| (member.name.as_str(), &member.result)).collect();
+    assert_eq!(results["builder-00"], results["builder-02"]);
+    assert_ne!(results["builder-00"], results["builder-03"]);
+    assert!(nodes.status(3).await.misbehaves.is_some());
+    nodes.stop_all().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn two_liars_of_four_end_diverged_because_each_lies_differently() {
+    let mut nodes = Nodes::found(4);
+    (0..2).for_each(|member| nodes.start(member, None));
+    (2..4).for_each(|member| nodes.start(member, Some(Misbehaviour::Liar)));
+    nodes.submit(0).await;
+    let status = nodes.published(1, 1).await;
+    assert_eq!(only(&status).verdict.as_deref(), Some("diverged"));
+    assert_eq!(nodes.get(1, "/proof/plain-binary/0.1.0").await.0, 404);
+    assert_eq!(nodes.get(1, "/proof/index/0").await.0, 200);
+    nodes.stop_all().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_silent_builder_costs_the_reveal_window_and_is_listed_as_not_revealed() {
+    let mut nodes = Nodes::found(4);
+    (0..3).for_each(|member| nodes.start(member, None));
+    nodes.start(3, Some(Misbehaviour::Silent));
+    nodes.submit(0).await;
+    let status = nodes.published(0, 1).await;
+    let round = only(&status);
+    assert_eq!(round.verdict.as_deref(), Some("reproduced"));
+    let silent = round.members.iter().find(|member| member.name == "builder-03").unwrap();
+    assert!(silent.committed && !silent.revealed && silent.result.is_none());
+    nodes.stop_all().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_builder_that_was_away_catches_up_and_gets_the_cosignatures_it_missed() {
+    let mut nodes = Nodes::found(4);
+    (0..3).for_each(|member| nodes.start(member, None));
+    nodes.submit(0).await;
+    // Commitments of absent members are waited for until the window ends, so the late one still takes part.
+    nodes
+        .until(0, "three commitments", |status| {
+            status
+                .rounds
+                .first()
+                .is_some_and(|round| round.members.iter().filter(|member| member.committed).count() == 3)
+        })
+        .await;
+    nodes.start(3, None);
+    nodes.published(0, 1).await;
+    nodes.published(3, 1).await;
+    nodes.stop_all().await;
+    let before: PathBuf = nodes.folder(2).log().join("checkpoint");
+    let checkpoint = fs::read(&before).unwrap();
+    (0..4).for_each(|member| nodes.start(member, None));
+    let status = nodes.until(2, "the group to go on", |status| status.height > 0 && status.peers == 3).await;
+    assert_eq!(status.log.published_size, 1);
+    assert!(fs::read(&before).unwrap().len() >= checkpoint.len());
+    nodes.stop_all().await;
+}

@@ -1,0 +1,11 @@
+//! A node from the outside of its modules: what is on disk after failures, whole groups in one process, and the
+//! command line as transcripts.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod damaged;
+mod group;
+mod journal;
+mod publish;
+mod store;
+mod transcripts;
+mod world;

@@ -1,0 +1,132 @@
+//! Groups, requests and entries for tests.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::TcpListener;
+use std::path::Path;
+
+use synchronicity_core::block::OrderedBlock;
+use synchronicity_core::command::{Action, Command, CommandKey};
+use synchronicity_core::group::{Charter, Group};
+use synchronicity_node::config::{Config, Sandbox};
+use synchronicity_node::folder::Folder;
+use synchronicity_node::keys::{Keys, Seed};
+use synchronicity_verify::digest::Digest;
+use synchronicity_verify::note::{KeyKind, Signer};
+use synchronicity_verify::request::{
+    BuildRequest, Environment, Features, Limits, Lock, LockGrade, Products, REQUEST_SCHEMA, Source, Toolchain,
+};
+
+/// A group and all of its secrets.
+pub(crate) struct World {
+    pub(crate) group: Group,
+    /// By the position of the member in the group.
+    pub(crate) keys: Vec<Keys>,
+    pub(crate) log_key: Seed,
+}
+
+impl World {
+    pub(crate) fn of(members: usize) -> World {
+        let log_key = Seed::generate().unwrap();
+        let log = Signer::from_seed("example.org/test", KeyKind::Log, log_key.expose()).unwrap();
+        let keys: Vec<Keys> = (0..members).map(|_| keys()).collect();
+        let member = |(index, keys): (usize, &Keys)| {
+            keys.member(&format!("builder-{index:02}"), &format!("127.0.0.1:{}", free_port())).unwrap()
+        };
+        let charter = Charter {
+            origin: "example.org/test".to_owned(),
+            epoch: 0,
+            log_key: log.verifier_key().clone(),
+            threshold: u16::try_from(members / 2 + 1).unwrap(),
+            commit_window_ms: 600_000,
+            reveal_window_ms: 5_000,
+            members: keys.iter().enumerate().map(member).collect(),
+        };
+        World { group: Group::new(charter).unwrap(), keys, log_key }
+    }
+
+    /// Makes the folder of a member: everything that `init` and the founder give it.
+    pub(crate) fn settle(&self, member: usize, dir: &Path, http: u16) -> (Folder, Config) {
+        let (folder, keys) = (Folder::at(dir), &self.keys[member]);
+        let about = &self.group.members()[member];
+        keys.consensus.write(&folder.keys().join("consensus.key")).unwrap();
+        keys.command.write(&folder.keys().join("command.key")).unwrap();
+        keys.cosigner.write(&folder.keys().join("cosigner.key")).unwrap();
+        self.log_key.write(&folder.keys().join("log.key")).unwrap();
+        fs::write(folder.group(), self.group.to_text()).unwrap();
+        let config = Config {
+            name: about.name.clone(),
+            listen: about.address.clone(),
+            http: format!("127.0.0.1:{http}"),
+            sandbox: Sandbox::Auto,
+            public_url: None,
+            clock_skew_ms_max: 5_000,
+        };
+        config.write(&folder.config()).unwrap();
+        (folder, config)
+    }
+
+    pub(crate) fn command_key(&self, member: usize) -> CommandKey {
+        CommandKey::from_seed(*self.keys[member].command.expose())
+    }
+
+    pub(crate) fn log_signer(&self) -> Signer {
+        Signer::from_seed(self.group.origin(), KeyKind::Log, self.log_key.expose()).unwrap()
+    }
+
+    /// A block in which the first member asks for the `number`th request.
+    pub(crate) fn submission(&self, height: u64, number: u64) -> OrderedBlock {
+        let action = Action::Submit { request: request(number), lock: LOCK.to_vec(), round: 0 };
+        let command = Command::sign(&self.command_key(0), &self.group, action).unwrap();
+        OrderedBlock { height, time_ms: height * 1000, commands: vec![command] }
+    }
+
+    pub(crate) fn empty(&self, height: u64) -> OrderedBlock {
+        OrderedBlock { height, time_ms: height * 1000, commands: Vec::new() }
+    }
+}
+
+pub(crate) const LOCK: &[u8] = b"version = 4\n";
+
+/// Requests of different numbers differ.
+pub(crate) fn request(number: u64) -> BuildRequest {
+    BuildRequest {
+        schema: REQUEST_SCHEMA,
+        source: Source::Registry {
+            name: "hexyl".parse().unwrap(),
+            version: format!("0.{number}.0").parse().unwrap(),
+            checksum: Digest::of(&number.to_be_bytes()),
+        },
+        lock: Lock { grade: LockGrade::Published, sha256: Digest::of(LOCK) },
+        toolchain: Toolchain {
+            release: "1.95.0".into(),
+            commit: "0".repeat(40),
+            host: "x86_64-unknown-linux-gnu".into(),
+        },
+        environment: Environment::Host { fingerprint: Digest::of(b"a host") },
+        target: "x86_64-unknown-linux-gnu".into(),
+        profile: "release".into(),
+        features: Features { default: true, all: false, named: Vec::new() },
+        products: Products::Binaries,
+        env: BTreeMap::new(),
+        rustflags: Vec::new(),
+        limits: Limits {
+            memory_bytes: 1 << 30,
+            time_seconds: 60,
+            disk_bytes: 1 << 30,
+            processes: 64,
+            transcript_bytes: 1 << 20,
+            jobs: 1,
+        },
+    }
+}
+
+/// Nobody else listens there at this moment.
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn keys() -> Keys {
+    let seed = || Seed::generate().unwrap();
+    Keys { consensus: seed(), command: seed(), cosigner: seed() }
+}
