@@ -166,7 +166,8 @@ impl Theatre {
 
     fn at_rest(&self) -> bool {
         self.stage.look(|world| {
-            let idle = world.waiting.is_empty() && world.reference.open_rounds().next().is_none();
+            let due = world.waiting.iter().any(|command| world.reference.screen(command).is_ok());
+            let idle = !due && world.reference.open_rounds().next().is_none();
             idle && world.nodes.iter().all(|node| node.machine.as_ref() == Some(&world.reference))
         })
     }

@@ -3,7 +3,7 @@
 use synchronicity_sim::engine::{Finished, Options, run};
 
 /// Seeds in every run of the tests.
-const SAMPLE: u64 = 6;
+const SAMPLE: u64 = 4;
 
 fn finished(seed: u64, options: &Options) -> Finished {
     run(seed, options).unwrap_or_else(|broken| panic!("{broken}"))
