@@ -21,7 +21,13 @@ pub(super) enum Event {
     /// The group has the request.
     Submitted { name_version: String, request: String },
     /// A builder got further with a request.
-    Phase { name_version: String, request: String, builder: String, phase: Phase },
+    Phase {
+        name_version: String,
+        request: String,
+        builder: String,
+        #[serde(flatten)]
+        phase: Phase,
+    },
     /// `--crash`: a node was killed.
     Killed { builder: String, at: CrashAt },
     /// `--crash`: too few nodes are left to order anything; whether their height indeed stood still.

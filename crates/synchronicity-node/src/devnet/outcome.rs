@@ -65,14 +65,14 @@ pub(super) enum OutcomeError {
 }
 
 impl Evidence {
-    /// Asks the nodes for the proof of entry `index` until one gives it.
+    /// The proof of entry `index` from the first node that has it, if one has.
     pub(super) fn gather(
         index: u64,
         name_version: &str,
         group: &Group,
         watch: &Watch,
         children: &Children,
-    ) -> Result<Self, OutcomeError> {
+    ) -> Result<Option<Self>, OutcomeError> {
         let policy = Policy::parse(group.policy_text(None)?.as_bytes())?;
         for node in &children.nodes {
             let Ok(proof) = watch.get(node, &format!("/proof/index/{index}")) else { continue };
@@ -81,9 +81,9 @@ impl Evidence {
                 node: node.name.clone(),
                 source,
             })?;
-            return Ok(Self { proof, verified });
+            return Ok(Some(Self { proof, verified }));
         }
-        Err(OutcomeError::NoProof { name_version: name_version.to_owned(), index })
+        Ok(None)
     }
 
     /// Writes everything into `folder`, which must be empty.

@@ -11,7 +11,7 @@ use super::errand;
 use super::event::{Event, Phase};
 use super::folder::Folder;
 use super::interrupt::Interrupt;
-use super::outcome::{Evidence, Written};
+use super::outcome::{Evidence, OutcomeError, Written};
 use super::stop::DevnetError;
 use super::verification;
 use super::view::View;
@@ -23,8 +23,11 @@ use crate::verify_command::NO_EVIDENCE;
 
 /// How long trouble of this machine may last before it ends the run: nodes try again by themselves.
 const TROUBLE_MAX: Duration = Duration::from_secs(60);
-/// How long a proof on one disk waits for the slower nodes, so that the time told is a median of all.
+/// How long a verdict waits for the proofs of all nodes, so that the time told is a median of all. A node that was
+/// killed meanwhile has its proof, but no longer the time.
 const SLOW_NODES: Duration = Duration::from_secs(3);
+/// How long a verdict may be without any proof.
+const PROOF_MAX: Duration = Duration::from_secs(60);
 
 /// All requests, in the order of the command line; never empty.
 pub(super) struct Requests(Vec<Request>);
@@ -35,7 +38,7 @@ struct Request {
     id: String,
     /// Since when nobody builds and somebody cannot.
     trouble_since: Option<Instant>,
-    proof_since: Option<Instant>,
+    concluded_since: Option<Instant>,
     written: Option<Written>,
 }
 
@@ -56,7 +59,7 @@ impl Requests {
             let Submitted { request: id, .. } =
                 serde_json::from_str(&answer).map_err(|_| DevnetError::Submit { answer: answer.clone() })?;
             view.show(&Event::Submitted { name_version: wanted.name_version.clone(), request: id.clone() });
-            all.push(Request { wanted, id, trouble_since: None, proof_since: None, written: None });
+            all.push(Request { wanted, id, trouble_since: None, concluded_since: None, written: None });
         }
         Ok(Self(all))
     }
@@ -101,7 +104,10 @@ impl Requests {
         for request in self.0.iter_mut().filter(|request| request.written.is_none()) {
             let Some(index) = request.proved(seen) else { continue };
             let name_version = &request.wanted.name_version;
-            let evidence = Evidence::gather(index, name_version, group, watch, children)?;
+            let Some(evidence) = Evidence::gather(index, name_version, group, watch, children)? else {
+                request.give_up_without_proof(index)?;
+                continue;
+            };
             let conclusion = conclusion::describe(&evidence.verified, name_version, group, seen);
             view.show(&Event::Concluded(Box::new(conclusion)));
             let written = evidence.write(folder.results(name_version)?, name_version, group, watch, children)?;
@@ -149,13 +155,22 @@ impl Request {
         Err(DevnetError::CannotBuild { name_version, reasons: reasons.join("\n") })
     }
 
-    /// The index of the entry, once its proof lies on the disks of all nodes that answer, or of some for long enough.
+    /// The index of the entry, once its proof lies on the disks of all nodes that answer, or has had time to.
     fn proved(&mut self, seen: &Seen) -> Option<u64> {
         let latest = seen.rounds(&self.id).map(|round| round.round).max()?;
-        let proofs = || seen.rounds(&self.id).filter(|round| round.round == latest && round.proof_ms.is_some());
-        let index = proofs().find_map(|round| round.index)?;
-        let waited = self.proof_since.get_or_insert_with(Instant::now).elapsed();
-        let answering = seen.0.iter().flatten().count();
-        (proofs().count() == answering || waited > SLOW_NODES).then_some(index)
+        let concluded = || seen.rounds(&self.id).filter(|round| round.round == latest && round.index.is_some());
+        let index = concluded().find_map(|round| round.index)?;
+        let waited = self.concluded_since.get_or_insert_with(Instant::now).elapsed();
+        let proofs = concluded().filter(|round| round.proof_ms.is_some()).count();
+        (proofs == seen.0.iter().flatten().count() || waited > SLOW_NODES).then_some(index)
+    }
+
+    fn give_up_without_proof(&self, index: u64) -> Result<(), OutcomeError> {
+        match self.concluded_since {
+            Some(since) if since.elapsed() > PROOF_MAX => {
+                Err(OutcomeError::NoProof { name_version: self.wanted.name_version.clone(), index })
+            }
+            _ => Ok(()),
+        }
     }
 }

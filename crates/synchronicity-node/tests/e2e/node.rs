@@ -7,6 +7,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
+use synchronicity_verify::digest::Digest;
 use tempfile::TempDir;
 
 use crate::Test;
@@ -153,19 +154,19 @@ fn succeed(words: &[&str]) {
     assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Every file under `folder` with its content, sorted. Not what every start writes anew: the holder in the lock file,
-/// and the marks of an orderly end in the two databases.
-fn listing(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+/// Every file under `folder` with the hash of its content, sorted. Not what every start writes anew: the holder in the
+/// lock file, the marks of an orderly end in the two databases, the bench that a running node prepares.
+fn listing(folder: &Path) -> Vec<(PathBuf, Digest)> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        if ["node.lock", "state.redb", "chain", "operator.sock"].iter().any(|name| path.ends_with(name)) {
+        if ["node.lock", "state.redb", "chain", "operator.sock", "builds"].iter().any(|name| path.ends_with(name)) {
             continue;
         }
         if path.is_dir() {
             files.extend(listing(&path));
         } else {
-            let content = fs::read(&path).unwrap();
+            let content = Digest::of(&fs::read(&path).unwrap());
             files.push((path, content));
         }
     }
