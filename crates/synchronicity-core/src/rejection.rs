@@ -8,6 +8,12 @@ pub enum Rejection {
     /// Signed for another group.
     #[error("the command belongs to another group")]
     OtherGroup,
+    /// Submitted with variables or flags for rustc of the submitter's own.
+    #[error(
+        "the request's variables or flags are not those of the standard recipe, so that its result would prove nothing: \
+         let `submit` of this version of the program make the request"
+    )]
+    OtherRecipe,
     /// Submitted while the same request is being rebuilt.
     #[error("this request is being rebuilt already: wait for its verdict")]
     AlreadyOpen,
@@ -65,6 +71,7 @@ impl Rejection {
             | Rejection::RoundAhead { .. }
             | Rejection::TooEarly => true,
             Rejection::OtherGroup
+            | Rejection::OtherRecipe
             | Rejection::AlreadyOpen
             | Rejection::AlreadyConcluded { .. }
             | Rejection::RoundOver

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use synchronicity_verify::identity::{BuilderId, RequestId};
+use synchronicity_verify::recipe;
 use synchronicity_verify::request::BuildRequest;
 
 use crate::machine::{MAX_OPEN_ROUNDS, MAX_OPEN_ROUNDS_PER_AUTHOR, Machine};
@@ -10,7 +11,14 @@ use crate::rejection::Rejection;
 use crate::round::{Participation, Phase, Round};
 
 impl Machine {
-    pub(crate) fn may_submit(&self, author: BuilderId, request: &RequestId, number: u32) -> Result<(), Rejection> {
+    pub(crate) fn may_submit(&self, author: BuilderId, request: &BuildRequest, number: u32) -> Result<(), Rejection> {
+        if !recipe::is_standard(request) {
+            return Err(Rejection::OtherRecipe);
+        }
+        self.may_open(author, &request.id(), number)
+    }
+
+    fn may_open(&self, author: BuilderId, request: &RequestId, number: u32) -> Result<(), Rejection> {
         let expected = match self.rounds.get(request).map(|round| (round, round.phase)) {
             None => 0,
             Some((round, Phase::Concluded { index, verdict })) => {

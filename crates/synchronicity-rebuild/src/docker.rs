@@ -120,7 +120,8 @@ fn run(workspace: &Workspace, job: &Job, each: &mut dyn FnMut(&str)) -> Result<F
         let variables = job.env.iter().map(|(name, value)| format!("{name}={value}"));
         let ended = build
             .cmd("/usr/bin/env")
-            .args(std::iter::once("-i".to_owned()).chain(variables).chain(job.command.iter().cloned()))
+            // After `--` no name of a variable can be an option.
+            .args(["-i", "--"].map(str::to_owned).into_iter().chain(variables).chain(job.command.iter().cloned()))
             .process_lines(&mut |line, _| each(line))
             .log_output(false)
             .run();

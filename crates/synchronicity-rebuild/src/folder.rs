@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 /// Every file of a source gets the time that builds are told: some build scripts embed it.
-const SOURCE_TIME: Duration = Duration::from_secs(crate::recipe::SOURCE_DATE_EPOCH);
+const SOURCE_TIME: Duration = Duration::from_secs(synchronicity_verify::recipe::SOURCE_DATE_EPOCH);
 
 /// Space that the files below `root` occupy on disk, in bytes; links are not followed, what cannot be read counts
 /// nothing, a file that grows or vanishes meanwhile counts either way.

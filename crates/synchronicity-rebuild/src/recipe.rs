@@ -1,11 +1,11 @@
 //! From what a person asks for to a request in which nothing is left open.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use synchronicity_verify::digest::Digest;
+use synchronicity_verify::recipe;
 use synchronicity_verify::request::{
     BuildRequest, Environment, Features, Limits, Lock, LockGrade, Products, REQUEST_SCHEMA, RequestError, Source,
     Toolchain,
@@ -16,14 +16,9 @@ use crate::lock::{self, LockError, ResolveLockError};
 use crate::manifest::{ManifestError, ProductsError};
 use crate::registry::ArchiveError;
 use crate::release::{ResolveError, supports};
-use crate::sandbox::{INNER_CARGO_HOME, INNER_TARGET};
 use crate::source::Depot;
 use crate::spec::Spec;
 use crate::unpack::{self, Bounds, UnpackError};
-
-/// The date that builds are told, in seconds since 1970: 9 September 2001. One constant for every crate, so that whoever
-/// repeats a build by hand has nothing to look up; after 1980, before which zip files have no dates.
-pub const SOURCE_DATE_EPOCH: u64 = 1_000_000_000;
 
 /// What a person may choose; the rest of a recipe is fixed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,11 +136,11 @@ pub fn pin(
         toolchain: toolchain.clone(),
         environment: *environment,
         target: toolchain.host.clone(),
-        profile: "release".into(),
+        profile: recipe::PROFILE.into(),
         features: options.features.clone(),
         products,
-        env: env(),
-        rustflags: rustflags(),
+        env: recipe::env(),
+        rustflags: recipe::rustflags(),
         limits: options.limits,
     };
     request.check()?;
@@ -183,25 +178,4 @@ fn lock_of(depot: &Depot, unpacked: &Path, source: &Source) -> Result<(LockGrade
         }
         Err(error) => Err(PinError::Disk { path, error }),
     }
-}
-
-/// The variables that builds see beyond what a sandbox always sets.
-fn env() -> BTreeMap<String, String> {
-    let epoch = SOURCE_DATE_EPOCH.to_string();
-    let variables = [
-        ("SOURCE_DATE_EPOCH", epoch.as_str()),
-        ("LANG", "C.UTF-8"),
-        ("LC_ALL", "C.UTF-8"),
-        ("TZ", "UTC"),
-        ("CARGO_INCREMENTAL", "0"),
-        // The crate const-random, and with it ahash, asks for this instead of dice.
-        ("CONST_RANDOM_SEED", "synchronicity"),
-    ];
-    variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
-}
-
-/// Remaps that change nothing for builders, whose paths are these already. Cargo hashes the presence of remaps, though
-/// not their values: with them in the recipe, a person can remap folders of their own to these and get the same bytes.
-fn rustflags() -> Vec<String> {
-    [INNER_CARGO_HOME, INNER_TARGET].map(|path| format!("--remap-path-prefix={path}={path}")).to_vec()
 }

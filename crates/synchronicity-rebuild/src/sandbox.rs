@@ -16,15 +16,12 @@ use std::io;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
+pub use synchronicity_verify::recipe::{INNER_CARGO_HOME, INNER_TARGET};
 use synchronicity_verify::request::Limits;
 use synchronicity_verify::result::Failure;
 
 /// Where the source is inside.
 pub const INNER_SOURCE: &str = "/opt/rustwide/workdir";
-/// Where the products are inside.
-pub const INNER_TARGET: &str = "/opt/rustwide/target";
-/// Where crates and registry index are inside.
-pub const INNER_CARGO_HOME: &str = "/opt/rustwide/cargo-home";
 /// Where toolchains are inside.
 pub const INNER_RUSTUP_HOME: &str = "/opt/rustwide/rustup-home";
 /// The host name inside.

@@ -10,9 +10,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use flate2::read::GzDecoder;
+use synchronicity_verify::recipe::SOURCE_DATE_EPOCH;
 use tar::{Archive, Entry, EntryType};
-
-use crate::recipe::SOURCE_DATE_EPOCH;
 
 /// How much an archive may unpack to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,6 +12,7 @@ use std::thread;
 use nix::sys::signal::{Signal, killpg};
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::getpgrp;
+use synchronicity_verify::recipe;
 use synchronicity_verify::request::{BuildRequest, Environment};
 use synchronicity_verify::result::{BuildResult, Failure};
 
@@ -31,8 +32,6 @@ use crate::{fingerprint, folder, room, seed};
 
 /// The argument under which the executable becomes a worker.
 const ARGUMENT: &str = "__synchronicity-worker";
-/// The only profile that is built so far.
-const PROFILE: &str = "release";
 
 /// Takes this process over if it was started as a worker or as one of a worker's helpers, and does not return then.
 ///
@@ -115,8 +114,9 @@ const TARGET: &str = "target";
 const SCRATCH: &str = "scratch";
 
 fn build(order: &Order, request: &BuildRequest) -> Result<BuildResult, Halt> {
-    if request.profile != PROFILE || request.target != request.toolchain.host {
-        let reason = format!("only profile {PROFILE} and the toolchain's own target are built");
+    // The group admits no other, but the one who asks here may be no group.
+    if !recipe::is_standard(request) || request.target != request.toolchain.host {
+        let reason = "only the standard recipe and the toolchain's own target are built".to_owned();
         return Err(Halt::Failed(Failure::Unsupported, reason));
     }
     still_pinned(&order.room, request)?;

@@ -3,10 +3,9 @@
 //! A crate's name says how it behaves, so that a trace can be read without a key: `steady-…` builds to the same bytes
 //! everywhere, `network-…` fails everywhere in the same way, `clock-…` embeds something that differs by builder.
 
-use std::collections::BTreeMap;
-
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::identity::BuilderId;
+use synchronicity_verify::recipe;
 use synchronicity_verify::request::{
     BuildRequest, Environment, Features, Limits, Lock, LockGrade, Products, Source, Toolchain,
 };
@@ -45,8 +44,8 @@ pub fn request(name: &str) -> BuildRequest {
         profile: "release".into(),
         features: Features { default: true, all: false, named: Vec::new() },
         products: Products::Binaries,
-        env: BTreeMap::new(),
-        rustflags: Vec::new(),
+        env: recipe::env(),
+        rustflags: recipe::rustflags(),
         limits,
     }
 }

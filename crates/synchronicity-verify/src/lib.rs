@@ -41,7 +41,7 @@
 //! | module | holds |
 //! | --- | --- |
 //! | [`digest`], [`identity`] | SHA-256, plain and tagged; who builds, and what was asked for |
-//! | [`request`] | everything that a build can depend on, pinned |
+//! | [`request`], [`recipe`] | everything that a build can depend on, pinned; what of it nobody may choose |
 //! | [`result`] | what a build came to: artifacts, or a named failure |
 //! | [`mod@commitment`] | a result, sealed |
 //! | [`entry`] | a concluded request in the log, and the tally that gives its verdict |
@@ -72,6 +72,7 @@ pub mod note;
 pub mod policy;
 mod policy_text;
 pub mod proof;
+pub mod recipe;
 pub mod request;
 pub mod result;
 mod source;

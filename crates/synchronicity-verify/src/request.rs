@@ -10,6 +10,7 @@ use minicbor::{Decode, Encode};
 use crate::canonical::{self, CborError, text_map};
 use crate::digest::Digest;
 use crate::identity::RequestId;
+use crate::recipe;
 pub use crate::source::{CrateName, CrateVersion, NameError, Source};
 
 /// The largest encoded request, in bytes.
@@ -40,10 +41,10 @@ pub struct BuildRequest {
     /// The system around the compiler.
     #[n(4)]
     pub environment: Environment,
-    /// Target triple, as in `x86_64-unknown-linux-gnu`.
+    /// Target triple, as in `x86_64-unknown-linux-gnu`: 1 to 64 of `a-z 0-9 . _ -`, beginning with a letter or digit.
     #[n(5)]
     pub target: String,
-    /// Cargo profile, as in `release`.
+    /// Cargo profile: always [`recipe::PROFILE`].
     #[n(6)]
     pub profile: String,
     /// Cargo features of the root package.
@@ -52,10 +53,11 @@ pub struct BuildRequest {
     /// Which products are built and hashed.
     #[n(8)]
     pub products: Products,
-    /// Environment variables of the build, beyond what the sandbox always sets.
+    /// Environment variables of the build, beyond what the sandbox always sets. Names are of `A-Z 0-9 _` and do not
+    /// begin with a digit. Groups admit those of the standard [`recipe`] only.
     #[cbor(n(9), with = "text_map")]
     pub env: BTreeMap<String, String>,
-    /// Flags for rustc, in order.
+    /// Flags for rustc, in order. Groups admit those of the standard [`recipe`] only.
     #[n(10)]
     pub rustflags: Vec<String>,
     /// What the build may use before it counts as failed.
@@ -235,14 +237,13 @@ impl BuildRequest {
         require(self.toolchain.commit.len() == 40, "toolchain commit", "must have 40 digits")?;
         require(self.toolchain.commit.bytes().all(hex), "toolchain commit", "must be lower-case hex")?;
         require(is_word(&self.toolchain.release), "toolchain release", WORD)?;
-        require(is_word(&self.toolchain.host), "toolchain host", WORD)?;
-        require(is_word(&self.target), "target", WORD)?;
-        require(is_word(&self.profile), "profile", WORD)?;
+        require(is_triple(&self.toolchain.host), "toolchain host", TRIPLE)?;
+        require(is_triple(&self.target), "target", TRIPLE)?;
+        require(self.profile == recipe::PROFILE, "profile", "must be release")?;
         require(self.features.named.is_sorted_by(|a, b| a < b), "features", "must be sorted, each once")?;
-        require(self.features.named.iter().all(|name| is_feature(name)), "features", "must be feature names")?;
+        require(self.features.named.iter().all(|name| is_feature(name)), "features", FEATURE)?;
         for (name, value) in &self.env {
-            let named = !name.is_empty() && !name.contains('=') && is_line(name);
-            require(named, "env", "has a name that is empty or contains = or a control character")?;
+            require(is_variable(name), "env", "has a name that is not of A-Z 0-9 _ or begins with a digit")?;
             require(is_line(value), "env", "has a value with a control character")?;
         }
         require(self.rustflags.iter().all(|flag| is_line(flag)), "rustflags", "must have no control characters")?;
@@ -264,6 +265,9 @@ fn id_of(bytes: &[u8]) -> RequestId {
 
 const WORD: &str = "must be 1 to 64 of A-Z a-z 0-9 . _ - and begin with a letter or digit";
 
+const TRIPLE: &str = "must be 1 to 64 of a-z 0-9 . _ - and begin with a letter or digit";
+const FEATURE: &str = "must be names of features, or a dependency's as in dependency/feature, of at most 64 bytes";
+
 fn require(good: bool, field: &'static str, problem: &'static str) -> Result<(), RequestError> {
     if good { Ok(()) } else { Err(RequestError::Field { field, problem }) }
 }
@@ -275,12 +279,25 @@ fn is_word(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
 }
 
-/// Cargo's rule for features, without the comma and space that separate them on a command line.
+fn is_triple(text: &str) -> bool {
+    is_word(text) && !text.bytes().any(|byte| byte.is_ascii_uppercase())
+}
+
+/// Cargo's rule for features, of the package itself or (`dependency/feature`) of a dependency. Nothing in it separates
+/// features on a command line, and no part looks like an option.
 fn is_feature(text: &str) -> bool {
-    let first = |first: char| first.is_alphanumeric() || first == '_';
-    text.len() <= 64
-        && text.starts_with(first)
-        && text.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '+' | '.' | '/' | '?' | ':'))
+    let is_name = |name: &str| {
+        name.starts_with(|first: char| first.is_alphanumeric() || first == '_')
+            && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '+' | '.'))
+    };
+    let (dependency, feature) = text.split_once('/').unwrap_or(("_", text));
+    text.len() <= 64 && is_name(dependency) && is_name(feature)
+}
+
+/// A variable's name that no program takes for an option of its own.
+fn is_variable(name: &str) -> bool {
+    name.starts_with(|first: char| first.is_ascii_uppercase() || first == '_')
+        && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
 }
 
 fn is_line(text: &str) -> bool {

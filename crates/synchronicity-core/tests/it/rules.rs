@@ -6,6 +6,7 @@ use synchronicity_core::rejection::Rejection;
 use synchronicity_core::round::Phase;
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::entry::Verdict;
+use synchronicity_verify::request::BuildRequest;
 use synchronicity_verify::result::{BuildResult, Failure};
 
 use crate::stage::{Stage, built, commit, nonce, request, reveal, submit};
@@ -192,6 +193,27 @@ fn the_group_has_a_largest_number_of_open_rounds() {
     assert_eq!(stage.machine.open_rounds().count(), MAX_OPEN_ROUNDS);
     assert_eq!(stage.act(6, submit(&request("one-more"), 0)), Err(Rejection::TooManyOpen));
     assert!(Rejection::TooManyOpen.may_pass_later());
+}
+
+#[test]
+fn a_request_with_variables_or_flags_of_its_own_is_refused() {
+    let mut stage = Stage::of(4);
+    let changes: [fn(&mut BuildRequest); 5] = [
+        |request| request.env.clear(),
+        |request| drop(request.env.insert("RUSTC_WRAPPER".into(), "/opt/rustwide/workdir/wrapper".into())),
+        |request| drop(request.env.insert("TZ".into(), "CET".into())),
+        |request| request.rustflags.push("-Clinker=/opt/rustwide/workdir/linker".into()),
+        |request| request.rustflags.clear(),
+    ];
+    for change in changes {
+        let mut hostile = request("a");
+        change(&mut hostile);
+        hostile.check().unwrap();
+        assert_eq!(stage.act(0, submit(&hostile, 0)), Err(Rejection::OtherRecipe));
+        assert!(stage.machine.round(&hostile.id()).is_none());
+    }
+    assert!(!Rejection::OtherRecipe.may_pass_later());
+    stage.act(0, submit(&request("a"), 0)).unwrap();
 }
 
 #[test]

@@ -141,9 +141,9 @@ fn the_largest_entry_that_can_arise_is_one_that_clients_read() {
     let missing = MEMBERS_MAX * KEY_NAME_BYTES_MAX - names;
     let mut wanted = request("a");
     for number in 0.. {
-        wanted.rustflags.push(format!("--cfg=largest-{number}"));
+        wanted.features.named.push(format!("{number:064}"));
         if wanted.check().is_err() {
-            wanted.rustflags.pop();
+            wanted.features.named.pop();
             break;
         }
     }

@@ -140,14 +140,40 @@ fn requests_that_no_builder_could_build_are_refused() {
     refused(|request| request.profile = "../release".to_owned());
     refused(|request| request.features.named = vec!["b".to_owned(), "a".to_owned()]);
     refused(|request| request.features.named = vec!["a".to_owned(), "a".to_owned()]);
-    refused(|request| request.features.named = vec!["a,b".to_owned()]);
-    refused(|request| request.env = [(String::new(), String::new())].into());
-    refused(|request| request.env = [("A=B".to_owned(), String::new())].into());
+    refused(|request| request.toolchain.host = "X86_64".to_owned());
+    refused(|request| request.profile = "dev".to_owned());
     refused(|request| request.env = [("A".to_owned(), "\0".to_owned())].into());
     refused(|request| request.rustflags = vec!["\n".to_owned()]);
     refused(|request| request.limits.jobs = 0);
     refused(|request| request.limits.memory_bytes = 0);
     assert!(matches!(Entry::from_bytes(&[]), Err(EntryError::Cbor(CborError::Decode(_)))));
+}
+
+#[test]
+fn a_variable_or_feature_that_a_program_could_take_for_an_option_is_refused() {
+    let variable = |name: &str| {
+        let mut request = sample::request();
+        request.env = [(name.to_owned(), "1".to_owned())].into();
+        request.check()
+    };
+    // `env -i` would split the first into a command of its own.
+    for bad in ["-S/bin/sh -c 'exit 0'", "-i", "--", "", "A=B", "a", "A b", "1A", "A-B", "A\0", "Ä"] {
+        assert!(variable(bad).is_err(), "{bad:?}");
+    }
+    for good in ["A", "_", "SOURCE_DATE_EPOCH", "X1"] {
+        assert_eq!(variable(good), Ok(()), "{good:?}");
+    }
+    let feature = |name: &str| {
+        let mut request = sample::request();
+        request.features.named = vec![name.to_owned()];
+        request.check()
+    };
+    for bad in ["-x", "--all", "", "a,b", "a b", "a/-b", "a/b/c", "a?/b", "dep:a", "/a", "a/", "a\n", "a=b"] {
+        assert!(feature(bad).is_err(), "{bad:?}");
+    }
+    for good in ["a", "_a", "2d", "c++20", "serde/derive", "v1.0-x"] {
+        assert_eq!(feature(good), Ok(()), "{good:?}");
+    }
 }
 
 #[test]

@@ -16,22 +16,16 @@ pub(crate) fn digest() -> impl Strategy<Value = Digest> {
 
 pub(crate) fn request() -> impl Strategy<Value = BuildRequest> {
     let word = "[A-Za-z0-9][A-Za-z0-9._-]{0,30}";
+    let triple = "[a-z0-9][a-z0-9._-]{0,30}";
     let toolchain =
-        (word, "[0-9a-f]{40}", word).prop_map(|(release, commit, host)| Toolchain { release, commit, host });
+        (word, "[0-9a-f]{40}", triple).prop_map(|(release, commit, host)| Toolchain { release, commit, host });
     let features = (any::<bool>(), any::<bool>(), prop::collection::btree_set("[a-z_][a-z0-9_-]{0,20}", 0..5))
         .prop_map(|(default, all, named)| Features { default, all, named: named.into_iter().collect() });
-    let env = prop::collection::btree_map("[A-Za-z_]{1,40}", "[ -~]{0,40}", 0..6);
+    let env = prop::collection::btree_map("[A-Z_][A-Z0-9_]{0,40}", "[ -~]{0,40}", 0..6);
     let flags = prop::collection::vec("[ -~]{0,40}", 0..4);
-    let head = (source(), any::<bool>(), digest(), toolchain, environment(), word, word);
+    let head = (source(), any::<bool>(), digest(), toolchain, environment(), triple);
     (head, features, any::<bool>(), env, flags, limits()).prop_map(
-        |(
-            (source, published, sha256, toolchain, environment, target, profile),
-            features,
-            binaries,
-            env,
-            rustflags,
-            limits,
-        )| {
+        |((source, published, sha256, toolchain, environment, target), features, binaries, env, rustflags, limits)| {
             let grade = if published { LockGrade::Published } else { LockGrade::Resolved };
             let products = if binaries { Products::Binaries } else { Products::Library };
             let lock = Lock { grade, sha256 };
@@ -42,7 +36,7 @@ pub(crate) fn request() -> impl Strategy<Value = BuildRequest> {
                 toolchain,
                 environment,
                 target,
-                profile,
+                profile: "release".to_owned(),
                 features,
                 products,
                 env,
