@@ -1,11 +1,10 @@
 //! A group whose secret keys are known, and commands of its members.
 
-use std::collections::BTreeMap;
-
 use synchronicity_core::command::{Action, Command, CommandKey};
 use synchronicity_core::group::{Charter, Group, Member};
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::note::{KeyKind, Signer};
+use synchronicity_verify::recipe;
 use synchronicity_verify::request::{
     BuildRequest, Environment, Features, Limits, Lock, LockGrade, Products, Source, Toolchain,
 };
@@ -86,8 +85,8 @@ fn request(name: &str) -> BuildRequest {
         profile: "release".into(),
         features: Features { default: true, all: false, named: Vec::new() },
         products: Products::Binaries,
-        env: BTreeMap::new(),
-        rustflags: Vec::new(),
+        env: recipe::env(),
+        rustflags: recipe::rustflags(),
         limits: Limits {
             memory_bytes: 1 << 30,
             time_seconds: 600,
