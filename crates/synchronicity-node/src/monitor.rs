@@ -1,5 +1,7 @@
 //! Watches what only the whole node can see: the clock, the other members, and the engine's pulse.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use synchronicity_consensus::{ChainStatus, Handle};
@@ -16,12 +18,12 @@ const GRACE: Duration = Duration::from_secs(15);
 /// Looks until `stop` changes. `skew_ms_max` is the skew at which blocks are refused.
 pub async fn watch(
     chain: Handle,
-    group: std::sync::Arc<Group>,
+    group: Arc<Group>,
     skew_ms_max: u64,
     health: Health,
     mut stop: watch::Receiver<bool>,
 ) {
-    let mut waited = Duration::ZERO;
+    let (mut waited, mut told) = (Duration::ZERO, BTreeSet::new());
     loop {
         tokio::select! {
             () = tokio::time::sleep(EVERY) => {}
@@ -30,6 +32,9 @@ pub async fn watch(
         waited += EVERY;
         let status = chain.status();
         tell(&health, Topic::Clock, clock(&status, skew_ms_max));
+        for key in status.contradictory.iter().filter(|key| told.insert(**key)) {
+            contradiction(&group, key);
+        }
         if waited >= GRACE {
             tell(&health, Topic::Members, members(&status, &group));
         }
@@ -40,6 +45,16 @@ fn tell(health: &Health, topic: Topic, complaint: Option<String>) {
     match complaint {
         Some(complaint) => health.complain(topic, complaint),
         None => health.recover(topic),
+    }
+}
+
+/// No reason for this node to complain of itself, but its operator should tell the other's.
+fn contradiction(group: &Group, key: &[u8; 32]) {
+    if let Some(member) = group.members().iter().find(|member| member.consensus == *key) {
+        tracing::warn!(
+            member = member.name,
+            "signed contradictory votes: does it run twice with the same keys, or from an old backup?"
+        );
     }
 }
 

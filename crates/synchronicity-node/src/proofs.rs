@@ -4,6 +4,7 @@ use std::io;
 use std::path::Path;
 
 use synchronicity_verify::checkpoint::Checkpoint;
+use synchronicity_verify::merkle;
 use synchronicity_verify::note::SignedNote;
 use synchronicity_verify::proof::Proof;
 
@@ -16,11 +17,14 @@ pub const PROOF_ENDING: &str = "tlog-proof";
 /// The proof of an entry under a published checkpoint; `None` if the checkpoint does not reach it.
 pub fn proof_of(state: &State, note: &SignedNote, index: u64) -> Option<Proof> {
     let checkpoint: Checkpoint = note.text.parse().ok()?;
-    let folded = state.lock();
-    let log = folded.machine.log();
-    let path = log.inclusion_proof(index, checkpoint.size).ok()?;
-    let entry = log.entry(index)?.to_vec();
-    drop(folded);
+    let (entry, leaves) = {
+        let folded = state.lock();
+        let log = folded.machine.log();
+        let leaves = log.leaves().get(..usize::try_from(checkpoint.size).ok()?)?;
+        (log.entry(index)?.to_vec(), leaves.to_vec())
+    };
+    // Hashing a path takes time in proportion to the log, and votes wait for the lock.
+    let path = merkle::inclusion_proof(&leaves, checkpoint.size, index).ok()?;
     Some(Proof { entry, index, path, checkpoint: note.clone() })
 }
 

@@ -116,7 +116,7 @@ pub struct Building {
     pub request: String,
     /// How far it is.
     pub stage: Stage,
-    /// Milliseconds since the stage before `fetching` ended; 0 while waiting.
+    /// Milliseconds since fetching began: 0 while waiting, and what it took in all once done.
     pub elapsed_ms: u64,
     /// The crate compiled last, as in `libc v0.2.150`.
     pub compiled: Option<String>,

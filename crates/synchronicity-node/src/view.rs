@@ -1,7 +1,8 @@
 //! The status document, put together from what the parts of the node say. The state's lock is held to copy, not to
 //! render.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use synchronicity_consensus::Handle;
 use synchronicity_core::group::Group;
@@ -26,7 +27,11 @@ const CONCLUDED_LISTED: usize = 32;
 #[derive(Clone)]
 pub struct View {
     parts: Arc<Parts>,
+    described: Arc<Mutex<Option<Described>>>,
 }
+
+/// Rounds, and the height and number of proofs as of which they were described.
+type Described = ((u64, usize), Arc<[RoundStatus]>);
 
 /// What a view looks at.
 pub struct Parts {
@@ -49,7 +54,7 @@ pub struct Parts {
 impl View {
     /// A view of these parts.
     pub fn new(parts: Parts) -> View {
-        View { parts: Arc::new(parts) }
+        View { parts: Arc::new(parts), described: Arc::default() }
     }
 
     /// The folded state.
@@ -77,12 +82,28 @@ impl View {
         self.state().lock().machine.round(id).map(|round| round.request().clone())
     }
 
+    /// The rounds, described once for each block and each proof, however many ask: a description holds the state's lock.
+    fn rounds(&self, height: u64) -> Arc<[RoundStatus]> {
+        // What was described before is whole, whoever panicked.
+        let mut described = self.described.lock().unwrap_or_else(PoisonError::into_inner);
+        let folded = self.state().lock();
+        let now = (height, folded.proof_ms.len());
+        match &*described {
+            Some((then, rounds)) if *then == now => rounds.clone(),
+            _ => {
+                let rounds: Arc<[RoundStatus]> = rounds(self.state().group(), &folded).into();
+                *described = Some((now, rounds.clone()));
+                rounds
+            }
+        }
+    }
+
     /// The status document of this moment.
     pub fn status(&self) -> Status {
         let parts = &self.parts;
         let (note, chain) = (self.published(), parts.chain.status());
         let persisted = parts.state.persisted();
-        let rounds = rounds(&parts.state);
+        let rounds = self.rounds(persisted.height);
         let published: Option<Checkpoint> = note.as_ref().and_then(|note| note.text.parse().ok());
         let lines = note.iter().flat_map(|note| &note.signatures).skip(1);
         let group: &Group = parts.state.group();
@@ -102,7 +123,7 @@ impl View {
                 published_size: published.map_or(0, |published| published.size),
                 cosigners: lines.map(|line| line.name.clone()).collect(),
             },
-            rounds,
+            rounds: rounds.to_vec(),
             building: parts.progress.list(),
             health: self.health(),
             misbehaves: parts.misbehaves.clone(),
@@ -111,34 +132,21 @@ impl View {
 }
 
 /// Concluded rounds in the order of the log, then open ones in the order of their deadlines.
-fn rounds(state: &State) -> Vec<RoundStatus> {
-    let (picked, proof_ms) = {
-        let folded = state.lock();
-        (pick(&folded), folded.proof_ms.clone())
-    };
-    picked.iter().map(|(id, round)| describe(state.group(), id, round, &proof_ms)).collect()
-}
-
-fn pick(folded: &Folded) -> Vec<(RequestId, Round)> {
+fn rounds(group: &Group, folded: &Folded) -> Vec<RoundStatus> {
     let machine: &Machine = &folded.machine;
     let latest = folded.catalogue.latest(CONCLUDED_LISTED).iter();
-    let concluded = latest.filter_map(|id| Some((*id, machine.round(id)?))).filter(|(_, round)| !round.is_open());
-    let mut picked: Vec<(RequestId, Round)> = concluded.map(|(id, round)| (id, round.clone())).collect();
+    let concluded = latest.filter_map(|id| Some((id, machine.round(id)?)));
+    let mut picked: Vec<(&RequestId, &Round)> = concluded.filter(|(_, round)| !round.is_open()).collect();
     // A request that ended inconclusive and was repeated stands in the log twice, with one latest round.
-    picked.sort_by_key(|(id, round)| (index_of(round), *id));
-    picked.dedup_by_key(|(id, _)| *id);
-    let mut open: Vec<(RequestId, Round)> = machine.open_rounds().map(|(id, round)| (*id, round.clone())).collect();
-    open.sort_by_key(|(id, round)| (deadline_of(round), *id));
+    picked.sort_by_key(|(id, round)| (index_of(round), **id));
+    picked.dedup_by_key(|(id, _)| **id);
+    let mut open: Vec<(&RequestId, &Round)> = machine.open_rounds().collect();
+    open.sort_by_key(|(id, round)| (deadline_of(round), **id));
     picked.extend(open);
-    picked
+    picked.iter().map(|(id, round)| describe(group, id, round, &folded.proof_ms)).collect()
 }
 
-fn describe(
-    group: &Group,
-    id: &RequestId,
-    round: &Round,
-    proof_ms: &std::collections::BTreeMap<u64, u64>,
-) -> RoundStatus {
+fn describe(group: &Group, id: &RequestId, round: &Round, proof_ms: &BTreeMap<u64, u64>) -> RoundStatus {
     let members = group.members().iter().map(|member| {
         let done = round.member(&member.command);
         MemberStatus {
