@@ -279,7 +279,7 @@ async fn a_silent_builder_costs_the_reveal_window_and_is_listed_as_not_revealed(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_builder_that_was_away_catches_up_and_gets_the_cosignatures_it_missed() {
+async fn a_builder_that_was_away_catches_up_and_what_was_lost_is_written_again() {
     let mut nodes = Nodes::found(4);
     (0..3).for_each(|member| nodes.start(member, None));
     nodes.submit(0).await;
@@ -298,9 +298,15 @@ async fn a_builder_that_was_away_catches_up_and_gets_the_cosignatures_it_missed(
     nodes.stop_all().await;
     let before: PathBuf = nodes.folder(2).log().join("checkpoint");
     let checkpoint = fs::read(&before).unwrap();
+    // What a crash between checkpoint and proofs, or an operator, may have left undone.
+    fs::remove_dir_all(nodes.folder(2).proofs()).unwrap();
+    fs::remove_dir_all(nodes.folder(1).log()).unwrap();
     (0..4).for_each(|member| nodes.start(member, None));
     let status = nodes.until(2, "the group to go on", |status| status.height > 0 && status.peers == 3).await;
     assert_eq!(status.log.published_size, 1);
     assert!(fs::read(&before).unwrap().len() >= checkpoint.len());
+    nodes.published(1, 1).await;
+    assert_eq!(fs::read(nodes.folder(1).log().join("tile/0/000.p/1")).unwrap().len(), 32);
+    assert!(nodes.folder(2).proofs().join("fixture-plain-binary-0.1.0.tlog-proof").exists());
     nodes.stop_all().await;
 }
