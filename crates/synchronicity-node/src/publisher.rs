@@ -20,8 +20,9 @@ use crate::proofs;
 use crate::publish::{LoadError, PublishError, PublishedLog};
 use crate::state::State;
 
-/// How soon a node that misses cosignatures asks again; doubles each time, up to [`ASK_AGAIN_MAX`].
-const ASK_AGAIN: Duration = Duration::from_secs(2);
+/// How soon a node that misses cosignatures asks again; doubles each time, up to [`ASK_AGAIN_MAX`]. Short at first: a
+/// busy machine loses messages, and each one lost keeps somebody from a proof.
+const ASK_AGAIN: Duration = Duration::from_millis(200);
 const ASK_AGAIN_MAX: Duration = Duration::from_secs(60);
 
 /// How often one node answers questions about cosignatures at most.
