@@ -50,9 +50,9 @@ const PROOF_BYTES_MAX: u64 = 1 << 20;
 /// Why nothing could be decided.
 #[derive(Debug, Error, Diagnostic)]
 enum InputError {
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}", path.display())]
     Read { path: PathBuf, source: io::Error },
-    #[error("{} is no policy: {source}", path.display())]
+    #[error("{} is no policy", path.display())]
     #[diagnostic(help(
         "a policy has a `log`, a `witness` line for each builder, and a `quorum`; ask whoever runs the group for it"
     ))]
@@ -61,7 +61,7 @@ enum InputError {
 
 /// Why what was read is not accepted.
 #[derive(Debug, Error, Diagnostic)]
-#[error("{}: {source}", proof.display())]
+#[error("not verified by {}", proof.display())]
 struct Refused {
     proof: PathBuf,
     source: VerifyError,

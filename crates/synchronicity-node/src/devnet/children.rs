@@ -38,10 +38,10 @@ pub(super) struct Children {
 /// Why a node does not run.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub(super) enum ChildError {
-    #[error("cannot start the node of {name}: {source}")]
+    #[error("cannot start the node of {name}")]
     #[diagnostic(help("check free memory and the limit of processes (`ulimit -u`)"))]
     Start { name: String, source: io::Error },
-    #[error("cannot kill the node of {name}: {source}")]
+    #[error("cannot kill the node of {name}")]
     Kill { name: String, source: io::Error },
     #[error("the node of {name} ended by itself ({status}); the end of its trace:\n{tail}")]
     #[diagnostic(help("its whole trace is in {}", trace.display()))]

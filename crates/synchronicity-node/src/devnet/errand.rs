@@ -24,7 +24,7 @@ pub(super) struct Errand {
 /// Why an errand did not do what it was sent for.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub(super) enum ErrandError {
-    #[error("cannot run {}: {source}", program.display())]
+    #[error("cannot run {}", program.display())]
     Start { program: PathBuf, source: io::Error },
     #[error("`{line}` failed:\n{stderr}")]
     Failed { line: String, exit: Option<i32>, stderr: String },

@@ -29,7 +29,7 @@ pub(super) enum FolderError {
     #[error("{} is not empty and is no folder of an earlier devnet", root.display())]
     #[diagnostic(help("devnet removes the groups of earlier runs; name a new or an empty folder with --data"))]
     Foreign { root: PathBuf },
-    #[error("cannot use the folder {}: {source}", path.display())]
+    #[error("cannot use the folder {}", path.display())]
     #[diagnostic(help("check its rights and the free space, or name another folder with --data"))]
     Io { path: PathBuf, source: io::Error },
 }

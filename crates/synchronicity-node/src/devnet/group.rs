@@ -39,9 +39,9 @@ pub(super) enum FoundError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Errand(#[from] ErrandError),
-    #[error("cannot use {}: {source}", path.display())]
+    #[error("cannot use {}", path.display())]
     File { path: PathBuf, source: io::Error },
-    #[error("{} is no group file: {source}", path.display())]
+    #[error("{} is no group file", path.display())]
     Group { path: PathBuf, source: GroupTextError },
 }
 

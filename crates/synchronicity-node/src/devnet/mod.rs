@@ -5,16 +5,19 @@
 //!
 //! | step | file |
 //! | --- | --- |
-//! | check the options | [`args`] |
-//! | take the folder | [`folder`] |
-//! | make the sandbox ready | [`sandbox`] |
-//! | look the crates up | [`wanted`] |
-//! | found the group | [`group`], by [`errand`]s |
-//! | run the nodes | [`children`] |
-//! | watch them, and crash them if asked | [`watch`], [`crash`] |
-//! | write the results | [`conclusion`], [`outcome`] |
-//! | verify them in a process apart | [`verification`] |
-//! | tell all of it | [`event`], [`words`], [`view`] |
+//! | check the options | `args.rs` |
+//! | take the folder | `folder.rs` |
+//! | make the sandbox ready | `sandbox.rs` |
+//! | look the crates up | `wanted.rs` |
+//! | found the group, by commands | `group.rs`, `errand.rs` |
+//! | run the nodes, and take them down | `children.rs`, `interrupt.rs` |
+//! | submit, and follow the requests | `request.rs` |
+//! | watch them, and crash them if asked | `watch.rs`, `crash.rs` |
+//! | write the results | `conclusion.rs`, `outcome.rs` |
+//! | verify them in a process apart | `verification.rs` |
+//! | say what to try next | `suggestion.rs` |
+//! | tell all of it | `event.rs`, `words.rs`, `view.rs` |
+//! | end without a verdict | `stop.rs` |
 
 mod args;
 mod children;
@@ -40,7 +43,6 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 pub use args::Args;
-
 use synchronicity_core::group::Group;
 
 use crate::exit::Stop;

@@ -50,16 +50,16 @@ impl Written {
 /// Why results cannot be had or kept.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub(super) enum OutcomeError {
-    #[error("the group's own policy is not one: {0}")]
+    #[error("the group's own policy is not one")]
     Policy(#[from] PolicyError),
-    #[error("the proof of {name_version} from {node} does not verify: {source}")]
+    #[error("the proof of {name_version} from {node} does not verify")]
     Proof { name_version: String, node: String, source: VerifyError },
     #[error("no node gave the proof of {name_version} (entry {index})")]
     #[diagnostic(help("the traces of the nodes say why; --keep leaves the group running for a look"))]
     NoProof { name_version: String, index: u64 },
     #[error("no node gave the artifact {name} with SHA-256 {sha256}, which {agreeing} of them reported")]
     NoArtifact { name: String, sha256: Digest, agreeing: usize },
-    #[error("cannot write {}: {source}", path.display())]
+    #[error("cannot write {}", path.display())]
     #[diagnostic(help("check the rights of the folder and the free space"))]
     Write { path: PathBuf, source: io::Error },
 }

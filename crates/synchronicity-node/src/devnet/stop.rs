@@ -27,7 +27,7 @@ pub(super) enum DevnetError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Folder(#[from] FolderError),
-    #[error("no sandbox: {0}")]
+    #[error("no sandbox can be had on this machine")]
     #[diagnostic(help("`doctor` tells what this machine can give; `--sandbox embedded` needs no Docker"))]
     Sandbox(#[from] BenchError),
     #[error(transparent)]

@@ -23,14 +23,14 @@ pub(super) struct Wanted {
 /// Why something that was asked for cannot be rebuilt. Nothing was started.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub(super) enum WantedError {
-    #[error("{asked}: {source}")]
+    #[error("cannot rebuild {asked}")]
     #[diagnostic(help("write a crate of crates.io as NAME or NAME@1.2.3, a fixture as its folder"))]
     Spec { asked: String, source: SpecError },
-    #[error("{asked}: {source}")]
+    #[error("cannot rebuild {asked}")]
     Resolve { asked: String, source: Box<ResolveError> },
     #[error(transparent)]
     Fixture(#[from] FixtureError),
-    #[error("cannot keep downloads in {}: {source}", cache.display())]
+    #[error("cannot keep downloads in {}", cache.display())]
     #[diagnostic(help("check the rights of the folder and the free space"))]
     Cache { cache: PathBuf, source: std::io::Error },
 }
