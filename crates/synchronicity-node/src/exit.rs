@@ -1,26 +1,8 @@
-//! Exit codes, an interface to scripts, and the error that carries one.
+//! Exit codes, an interface to scripts, and the error that carries one. They are the client's: one table for both programs.
 
-use std::process::ExitCode;
+use miette::Diagnostic;
 
-use miette::{Diagnostic, Report};
-
-/// Done.
-pub const OK: u8 = 0;
-/// Something failed that is neither the caller's doing nor expected to pass: the message says what.
-pub const INTERNAL: u8 = 1;
-/// The command line, a file it names, or the folder it names is not as it must be. Nothing was changed.
-pub const USAGE: u8 = 2;
-/// Not possible now: no node is running, a port is taken, a registry does not answer. Trying later may help.
-pub const TRY_LATER: u8 = 75;
-
-/// Why a command ended without doing its work, and the code to exit with.
-#[derive(Debug)]
-pub struct Stop {
-    /// One of this module's constants.
-    pub code: u8,
-    /// What went wrong and what to do, for people.
-    pub report: Report,
-}
+pub use synchronicity::exit::{BELOW_THRESHOLD, INTERNAL, INVALID, MISMATCH, NO_EVIDENCE, OK, Stop, TRY_LATER, USAGE};
 
 /// Attaches the exit code to an error where the command knows what the error means.
 pub trait StopWith<T> {
@@ -43,18 +25,5 @@ impl<T, E: Diagnostic + Send + Sync + 'static> StopWith<T> for Result<T, E> {
 
     fn or_internal(self) -> Result<T, Stop> {
         self.map_err(|error| Stop::new(INTERNAL, error))
-    }
-}
-
-impl Stop {
-    /// A stop with this code, told by `error`.
-    pub fn new(code: u8, error: impl Into<Report>) -> Stop {
-        Stop { code, report: error.into() }
-    }
-
-    /// Prints the report to stderr and gives the code to the operating system.
-    pub fn report(&self) -> ExitCode {
-        eprintln!("{:?}", self.report);
-        ExitCode::from(self.code)
     }
 }

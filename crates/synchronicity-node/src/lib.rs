@@ -64,6 +64,6 @@ pub fn main() -> ExitCode {
     synchronicity_rebuild::worker::main();
     match commands::execute(&cli::Cli::parse().command) {
         Ok(code) => ExitCode::from(code),
-        Err(stop) => stop.report(),
+        Err(stop) => stop.tell(false),
     }
 }

@@ -19,7 +19,6 @@ use super::wanted::Wanted;
 use super::watch::{Seen, Watch};
 use crate::exit;
 use crate::operator::Submitted;
-use crate::verify_command::NO_EVIDENCE;
 
 /// How long trouble of this machine may last before it ends the run: nodes try again by themselves.
 const TROUBLE_MAX: Duration = Duration::from_secs(60);
@@ -120,12 +119,11 @@ impl Requests {
     /// Verifies what was written, and gives the exit code of the run: the first thing that is wrong comes before
     /// "no evidence", and that before success.
     pub(super) fn verify(&self, program: &Path, interrupt: &Interrupt, view: &mut View) -> Result<u8, DevnetError> {
-        let verifier = verification::verifier(program);
         let mut codes = Vec::new();
         for written in self.written() {
-            codes.push(verification::verify(written, &verifier, interrupt, view)?);
+            codes.push(verification::verify(written, program, interrupt, view)?);
         }
-        let wrong = codes.iter().find(|&&code| code != exit::OK && code != NO_EVIDENCE);
+        let wrong = codes.iter().find(|&&code| code != exit::OK && code != exit::NO_EVIDENCE);
         Ok(*wrong.or_else(|| codes.iter().max()).unwrap_or(&exit::INTERNAL))
     }
 

@@ -13,7 +13,6 @@ use super::interrupt::Interrupted;
 use super::outcome::OutcomeError;
 use super::wanted::WantedError;
 use crate::exit::{self, Stop};
-use crate::verify_command::INVALID;
 
 /// What a shell reports for a program that Ctrl-C ended.
 const INTERRUPTED: u8 = 130;
@@ -79,7 +78,7 @@ impl DevnetError {
             | Self::Found(FoundError::Errand(ErrandError::Failed { exit: Some(code), .. })) => {
                 u8::try_from(*code).unwrap_or(exit::INTERNAL)
             }
-            Self::Outcome(OutcomeError::Proof { .. }) => INVALID,
+            Self::Outcome(OutcomeError::Proof { .. }) => exit::INVALID,
             _ => exit::INTERNAL,
         }
     }

@@ -19,15 +19,14 @@ pub(super) fn after<'a>(
 ) -> Event {
     let mut commands = Vec::new();
     let mut suggest = |why: &str, command: String| commands.push(Suggestion { command, why: why.to_owned() });
-    let verifier = verification::verifier(program);
     for written in written {
         match written.artifacts.first() {
             Some(artifact) => {
-                let check = line(&verifier, &verification::arguments(written, Some(artifact)));
+                let check = line(program, &verification::arguments(written, Some(artifact)));
                 suggest("verify again, offline: nothing but these three files is read", check);
             }
             None => {
-                suggest("read the log entry again, offline", line(&verifier, &verification::arguments(written, None)))
+                suggest("read the log entry again, offline", line(program, &verification::arguments(written, None)))
             }
         }
         if let Some(transcript) = written.transcripts.first() {

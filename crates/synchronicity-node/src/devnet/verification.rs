@@ -9,25 +9,18 @@ use super::outcome::Written;
 use super::view::View;
 use crate::exit;
 
-/// The program that verifies: the client's, if it was installed or built beside this one, else this one's `verify`,
-/// which makes the same check.
-pub(super) fn verifier(this: &Path) -> PathBuf {
-    let client = this.with_file_name("synchronicity");
-    if client.is_file() { client } else { this.to_owned() }
-}
-
 /// Verifies the proof, then each artifact against it, and shows what the verifier says. Returns the exit code that
 /// counts: that of the first check which found something wrong.
 pub(super) fn verify(
     written: &Written,
-    verifier: &Path,
+    program: &Path,
     interrupt: &Interrupt,
     view: &mut View,
 ) -> Result<u8, ErrandError> {
     let files = written.artifacts.iter().map(Some);
     let mut worst = exit::OK;
     for file in std::iter::once(None).chain(files) {
-        let run = errand::run(verifier, &arguments(written, file), interrupt)?;
+        let run = errand::run(program, &arguments(written, file), interrupt)?;
         // A verifier that was killed has verified nothing.
         let code = run.exit.and_then(|code| u8::try_from(code).ok()).unwrap_or(exit::INTERNAL);
         view.show(&Event::Verified { command: run.line, exit: run.exit, output: run.stdout + &run.stderr });
