@@ -176,6 +176,23 @@ pub struct Limits {
     pub jobs: u16,
 }
 
+impl Limits {
+    /// The most that a request may ask of every builder in the group.
+    pub const MAX: Self = Self {
+        memory_bytes: 16 << 30,
+        time_seconds: 2 * 3600,
+        disk_bytes: 64 << 30,
+        processes: 8192,
+        transcript_bytes: 64 << 20,
+        jobs: 64,
+    };
+
+    fn numbers(&self) -> [u64; 6] {
+        let (processes, jobs) = (self.processes.into(), self.jobs.into());
+        [self.memory_bytes, self.time_seconds, self.disk_bytes, processes, self.transcript_bytes, jobs]
+    }
+}
+
 /// A request that is not well-formed, or bytes that are no request.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
@@ -247,15 +264,8 @@ impl BuildRequest {
             require(is_line(value), "env", "has a value with a control character")?;
         }
         require(self.rustflags.iter().all(|flag| is_line(flag)), "rustflags", "must have no control characters")?;
-        let limits = [
-            self.limits.memory_bytes,
-            self.limits.time_seconds,
-            self.limits.disk_bytes,
-            self.limits.processes.into(),
-            self.limits.transcript_bytes,
-            self.limits.jobs.into(),
-        ];
-        require(!limits.contains(&0), "limits", "must all be above zero")
+        let mut limits = self.limits.numbers().into_iter().zip(Limits::MAX.numbers());
+        require(limits.all(|(limit, max)| (1..=max).contains(&limit)), "limits", LIMITS)
     }
 }
 
@@ -266,6 +276,8 @@ fn id_of(bytes: &[u8]) -> RequestId {
 const WORD: &str = "must be 1 to 64 of A-Z a-z 0-9 . _ - and begin with a letter or digit";
 
 const TRIPLE: &str = "must be 1 to 64 of a-z 0-9 . _ - and begin with a letter or digit";
+const LIMITS: &str = "must be above zero, and at most 16 GiB of memory, 2 h, 64 GiB of disk, 8192 processes, \
+                      64 MiB of transcript and 64 jobs";
 const FEATURE: &str = "must be names of features, or a dependency's as in dependency/feature, of at most 64 bytes";
 
 fn require(good: bool, field: &'static str, problem: &'static str) -> Result<(), RequestError> {

@@ -2,7 +2,9 @@ use proptest::prelude::*;
 use synchronicity_verify::CborError;
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::entry::{ENTRY_BYTES_MAX, Entry, EntryError};
-use synchronicity_verify::request::{BuildRequest, CrateName, CrateVersion, REQUEST_BYTES_MAX, RequestError, Source};
+use synchronicity_verify::request::{
+    BuildRequest, CrateName, CrateVersion, Limits, REQUEST_BYTES_MAX, RequestError, Source,
+};
 use synchronicity_verify::result::{
     ARTIFACTS_MAX, Artifact, ArtifactName, Artifacts, BuildResult, Failure, RESULT_BYTES_MAX, ResultError,
 };
@@ -147,6 +149,28 @@ fn requests_that_no_builder_could_build_are_refused() {
     refused(|request| request.limits.jobs = 0);
     refused(|request| request.limits.memory_bytes = 0);
     assert!(matches!(Entry::from_bytes(&[]), Err(EntryError::Cbor(CborError::Decode(_)))));
+}
+
+#[test]
+fn a_request_may_ask_for_every_limits_maximum_and_for_no_more() {
+    let checked = |change: fn(&mut Limits)| {
+        let mut request = sample::request();
+        request.limits = Limits::MAX;
+        change(&mut request.limits);
+        request.check()
+    };
+    assert_eq!(checked(|_| {}), Ok(()));
+    let beyond: [fn(&mut Limits); 6] = [
+        |limits| limits.memory_bytes += 1,
+        |limits| limits.time_seconds += 1,
+        |limits| limits.disk_bytes += 1,
+        |limits| limits.processes += 1,
+        |limits| limits.transcript_bytes += 1,
+        |limits| limits.jobs += 1,
+    ];
+    for change in beyond {
+        assert!(checked(change).is_err());
+    }
 }
 
 #[test]

@@ -102,9 +102,10 @@ fn environment() -> impl Strategy<Value = Environment> {
 }
 
 fn limits() -> impl Strategy<Value = Limits> {
-    let positive = || 1..=u64::MAX;
-    (positive(), positive(), positive(), 1..=u32::MAX, positive(), 1..=u16::MAX).prop_map(
-        |(memory_bytes, time_seconds, disk_bytes, processes, transcript_bytes, jobs)| Limits {
+    let max = Limits::MAX;
+    let sizes = (1..=max.memory_bytes, 1..=max.time_seconds, 1..=max.disk_bytes);
+    (sizes, 1..=max.processes, 1..=max.transcript_bytes, 1..=max.jobs).prop_map(
+        |((memory_bytes, time_seconds, disk_bytes), processes, transcript_bytes, jobs)| Limits {
             memory_bytes,
             time_seconds,
             disk_bytes,
