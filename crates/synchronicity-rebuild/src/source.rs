@@ -17,6 +17,7 @@ use crate::lock::{self, LockError, ResolveLockError};
 use crate::manifest::{Manifest, ManifestError};
 use crate::registry::{ArchiveError, Registry};
 use crate::release::ResolveError;
+use crate::skeleton::SkeletonError;
 use crate::unpack::{self, Bounds, UnpackError};
 use crate::vendor::{self, VendorError};
 
@@ -90,6 +91,7 @@ impl SourceError {
             Self::Unpack(UnpackError::Disk { .. }) => None,
             // The bytes had the pinned digest, so every builder refuses the same archive.
             Self::Unpack(_) | Self::Lock(LockError::Foreign { .. }) => Some(Failure::Unsupported),
+            Self::Vendor(VendorError::Skeleton(SkeletonError::Manifest(_))) => Some(Failure::Unsupported),
             Self::Lock(_) | Self::LockMismatch(_) | Self::Vendor(VendorError::LockDoesNotFit { .. }) => {
                 Some(Failure::Lock)
             }
@@ -205,6 +207,8 @@ impl Depot {
 
 fn remove_if_there(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
+        // An archive may have a folder where a file is expected.
+        Err(error) if error.kind() == io::ErrorKind::IsADirectory => fs::remove_dir_all(path),
         Err(error) if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Err(error),
         _ => Ok(()),
     }

@@ -31,6 +31,8 @@ impl Default for Bounds {
 
 /// The longest path within an archive, in bytes.
 const PATH_BYTES_MAX: usize = 1024;
+/// The longest name of a file or folder, in bytes: what Linux file systems take.
+const NAME_BYTES_MAX: usize = 255;
 
 /// Why an archive was refused. Nothing of it is left on the disk.
 #[derive(Debug, thiserror::Error)]
@@ -88,7 +90,8 @@ fn unpack(stream: impl Read, root: &str, into: &Path, bounds: Bounds) -> Result<
     // Written beside its place and renamed at the end: whoever finds `into` finds all of it.
     let staging = tempfile::Builder::new().prefix(".unpack-").tempdir_in(parent).map_err(disk)?;
     let mut archive = Archive::new(Bounded { inner: stream, left: bounds.bytes });
-    let mut writer = Writer { staging: staging.path(), root, seen: HashSet::new() };
+    let mut writer =
+        Writer { staging: staging.path(), root, seen: HashSet::new(), files: HashSet::new(), folders: HashSet::new() };
     for (count, entry) in archive.entries().map_err(read_trouble)?.enumerate() {
         if count >= bounds.entries {
             return Err(UnpackError::TooMuch("the permitted number of files"));
@@ -106,6 +109,9 @@ struct Writer<'a> {
     staging: &'a Path,
     root: &'a str,
     seen: HashSet<String>,
+    files: HashSet<String>,
+    /// Also those that only the paths of files in them imply.
+    folders: HashSet<String>,
 }
 
 impl Writer<'_> {
@@ -118,6 +124,7 @@ impl Writer<'_> {
         if !self.seen.insert(path.clone()) {
             return Err(UnpackError::Path { path, problem: "is there twice" });
         }
+        self.place(&path, kind == EntryType::Directory)?;
         let target = self.staging.join(&path);
         if kind == EntryType::Directory {
             return fs::create_dir_all(&target).map_err(|error| UnpackError::Disk { path: target, error });
@@ -133,6 +140,31 @@ impl Writer<'_> {
         file.set_permissions(Permissions::from_mode(if executable { 0o755 } else { 0o644 })).map_err(disk)?;
         file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(SOURCE_DATE_EPOCH)).map_err(disk)
     }
+}
+
+impl Writer<'_> {
+    /// Refuses a path that would be a file and a folder. The disk would refuse it too, but then it would look like this
+    /// machine's trouble.
+    fn place(&mut self, path: &str, is_folder: bool) -> Result<(), UnpackError> {
+        let parents = path.match_indices('/').map(|(end, _)| &path[..end]);
+        for folder in parents.chain(is_folder.then_some(path)) {
+            if self.files.contains(folder) {
+                return Err(both(folder));
+            }
+            self.folders.insert(folder.to_owned());
+        }
+        if !is_folder {
+            if self.folders.contains(path) {
+                return Err(both(path));
+            }
+            self.files.insert(path.to_owned());
+        }
+        Ok(())
+    }
+}
+
+fn both(path: &str) -> UnpackError {
+    UnpackError::Path { path: path.to_owned(), problem: "is a file and a folder" }
 }
 
 /// Like `io::copy`, but it tells trouble of the archive from trouble of the disk.
@@ -164,6 +196,9 @@ fn checked_path(bytes: &[u8], root: &str) -> Result<String, UnpackError> {
     let mut parts = path.split('/');
     if parts.clone().any(|part| part.is_empty() || part == "." || part == "..") {
         return Err(refuse("is not a plain relative path"));
+    }
+    if parts.clone().any(|part| part.len() > NAME_BYTES_MAX) {
+        return Err(refuse("has a name that is too long"));
     }
     if parts.next() != Some(root) {
         return Err(refuse("lies outside the crate's own folder"));

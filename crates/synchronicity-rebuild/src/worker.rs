@@ -27,6 +27,7 @@ use crate::make::{Halt, broken, make};
 use crate::manifest::ManifestError;
 use crate::order::{Order, Report, Room};
 use crate::sandbox::{Job, Sandbox};
+use crate::skeleton::SkeletonError;
 use crate::source::Depot;
 use crate::{fingerprint, folder, room, seed};
 
@@ -185,7 +186,8 @@ fn fetch(order: &Order, request: &BuildRequest) -> Result<Vec<String>, Halt> {
 /// Every builder's cargo is the pinned one, so a manifest that it refuses is refused everywhere.
 fn unreadable(error: ManifestError) -> Halt {
     let failure = match &error {
-        ManifestError::Foreign { .. } => Failure::Unsupported,
+        // Its bytes are pinned: every builder finds the same fault in it.
+        ManifestError::Foreign { .. } | ManifestError::Skeleton(SkeletonError::Manifest(_)) => Failure::Unsupported,
         ManifestError::Cargo(CargoError::Failed { stderr, .. }) => {
             match diagnose(&stderr.lines().map(str::to_owned).collect::<Vec<_>>()) {
                 Diagnosis::Crate(failure) => failure,
@@ -202,4 +204,21 @@ fn note(order: &Order, line: &str) {
     let file = std::fs::File::options().create(true).append(true).open(Order::transcript(&order.folder));
     // The result stands without its explanation.
     let _ = file.and_then(|mut file| writeln!(file, "{line}"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::skeleton::Skeleton;
+
+    #[test]
+    fn a_manifest_that_is_not_text_or_no_toml_or_too_large_is_the_crates_fault() {
+        let large = vec![b'#'; (1 << 20) + 1];
+        for manifest in [b"\xff\xfe".as_slice(), b"[package", &large] {
+            let folder = tempfile::tempdir().unwrap();
+            std::fs::write(folder.path().join("Cargo.toml"), manifest).unwrap();
+            let error = ManifestError::Skeleton(Skeleton::of(folder.path()).unwrap_err());
+            assert!(matches!(unreadable(error), Halt::Failed(Failure::Unsupported, _)));
+        }
+    }
 }

@@ -8,6 +8,8 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use super::*;
+use crate::source::SourceError;
+use synchronicity_verify::result::Failure;
 
 const MANIFEST: &[u8] = b"[package]\nname = \"x\"\nversion = \"1.0.0\"\n";
 
@@ -135,12 +137,26 @@ fn a_file_through_a_link_of_the_same_archive_never_reaches_its_target() {
 #[test]
 fn a_path_that_is_there_twice_is_refused() {
     assert!(refusal(file("x-1.0.0/Cargo.toml", b"other")).contains("is there twice"));
-    let both = [
-        file("x-1.0.0/Cargo.toml", MANIFEST),
-        file("x-1.0.0/a", b""),
-        file("x-1.0.0/a/b", b"a file cannot be a folder"),
-    ];
-    unpack_entries(&both, Bounds::default()).unwrap_err();
+}
+
+#[test]
+fn a_path_that_no_disk_takes_is_the_archives_fault_and_not_the_disks() {
+    let (plain, below) = (file("x-1.0.0/a", b""), file("x-1.0.0/a/b", b""));
+    let folder = other("x-1.0.0/a/b/", b'5', "");
+    let orders = [[&plain, &below], [&below, &plain], [&plain, &folder], [&folder, &plain], [&below, &folder]];
+    for order in orders {
+        let [first, second] = order.map(|raw| Raw { ..*raw });
+        let entries = [file("x-1.0.0/Cargo.toml", MANIFEST), first, second];
+        let error = unpack_entries(&entries, Bounds::default()).unwrap_err();
+        assert!(matches!(error, UnpackError::Path { .. }), "{error}");
+        assert_eq!(SourceError::Unpack(error).failure(), Some(Failure::Unsupported));
+    }
+    let name = "n".repeat(256);
+    let long = format!("x-1.0.0/{name}").into_bytes();
+    let head = Raw { path: b"././@LongLink", kind: b'L', link: b"", mode: 0o644, content: &long };
+    let entries = [file("x-1.0.0/Cargo.toml", MANIFEST), head, file("x-1.0.0/n", b"")];
+    let error = unpack_entries(&entries, Bounds::default()).unwrap_err();
+    assert!(matches!(&error, UnpackError::Path { problem, .. } if problem.contains("too long")), "{error}");
 }
 
 #[test]
