@@ -1,13 +1,21 @@
 //! The image in which Docker builds run, and the Docker program itself.
 
 use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use synchronicity_verify::digest::Digest;
 
 /// The image that `scripts/sandbox-image.sh` makes. The number is that of the script's recipe.
 pub const IMAGE: &str = "synchronicity-sandbox:1";
+
+/// How long a daemon may take for one answer. The slowest is the removal of a large container on a busy machine.
+const ANSWER_MAX: Duration = Duration::from_secs(60);
+/// How long a container may still appear that a killed program had asked for.
+const LATECOMERS: Duration = Duration::from_secs(2);
 
 /// Builds the image from Debian packages; needs root and Debian, and says on standard error what it does.
 const SCRIPT: &str = include_str!("../../../scripts/sandbox-image.sh");
@@ -113,6 +121,17 @@ impl Docker {
         Err(format!("containers with the label {label} cannot be removed"))
     }
 
+    /// The same after the program that made containers with this label was killed: what it had asked for may come into
+    /// being only now, so this looks until there has been none for a while.
+    pub(crate) fn sweep(&self, label: &str) -> Result<(), String> {
+        let since = Instant::now();
+        while since.elapsed() < LATECOMERS {
+            self.remove_labelled(label)?;
+            thread::sleep(LATECOMERS / 8);
+        }
+        self.remove_labelled(label)
+    }
+
     /// Removes one container by its name; one that is not there is fine.
     pub(crate) fn remove(&self, container: &str) {
         let _ = self.run(&["rm", "--force", "--volumes", container]);
@@ -120,17 +139,50 @@ impl Docker {
 
     /// Standard output of a successful command, else why it failed.
     fn run(&self, arguments: &[&str]) -> Result<String, String> {
-        let Output { status, stdout, stderr } = Command::new(&self.program)
+        self.run_within(ANSWER_MAX, arguments)
+    }
+
+    /// A daemon that hangs must not hang a node: the program is killed after `limit`.
+    fn run_within(&self, limit: Duration, arguments: &[&str]) -> Result<String, String> {
+        let said = |error: std::io::Error| error.to_string();
+        let mut child = Command::new(&self.program)
             .args(arguments)
             .stdin(Stdio::null())
-            .output()
-            .map_err(|error| error.to_string())?;
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(said)?;
+        let (stdout, stderr) = (text(child.stdout.take()), text(child.stderr.take()));
+        let deadline = Instant::now() + limit;
+        let status = loop {
+            if let Some(status) = child.try_wait().map_err(said)? {
+                break status;
+            }
+            if Instant::now() >= deadline {
+                // Its output is not waited for: a program that it started may hold the pipes open.
+                child.kill().and_then(|()| child.wait()).map_err(said)?;
+                return Err(format!("no answer within {} s", limit.as_secs()));
+            }
+            thread::sleep(Duration::from_millis(5));
+        };
+        let (stdout, stderr) = (stdout.join().unwrap_or_default(), stderr.join().unwrap_or_default());
         if status.success() {
-            return Ok(String::from_utf8_lossy(&stdout).into_owned());
+            return Ok(stdout);
         }
-        let stderr = String::from_utf8_lossy(&stderr);
         Err(stderr.lines().last().unwrap_or("no reason given").trim().to_owned())
     }
+}
+
+/// Reads a pipe on a thread of its own, so that a full one never stops the program.
+fn text(pipe: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut pipe) = pipe {
+            // A pipe that breaks ends the output; the exit status tells the rest.
+            let _ = pipe.read_to_end(&mut bytes);
+        }
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
 }
 
 #[cfg(test)]
@@ -142,6 +194,14 @@ mod tests {
         let line = |start: &str| SCRIPT.lines().find_map(|line| line.strip_prefix(start)).unwrap();
         let (name, recipe) = (line("image="), line("recipe="));
         assert_eq!(name.replace("$recipe", recipe), format!("${{SYNCHRONICITY_IMAGE:-{IMAGE}}}"));
+    }
+
+    #[test]
+    fn a_daemon_that_does_not_answer_is_given_up() {
+        let sleep = Docker::at("/bin/sleep".into());
+        let started = Instant::now();
+        assert_eq!(sleep.run_within(Duration::from_millis(50), &["30"]), Err("no answer within 0 s".to_owned()));
+        assert!(started.elapsed() < Duration::from_secs(10));
     }
 
     #[test]

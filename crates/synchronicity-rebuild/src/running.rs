@@ -81,12 +81,13 @@ impl Running {
         let follower = thread::spawn(move || {
             // The worker lives as long as this end of its input is open. One that dies at once is reported below.
             let _ = writeln!(orders, "{line}");
-            follow(reports, &folder, &send, || {
+            follow(reports, &folder, &send, |ended_itself| {
                 drop(orders);
                 reaped.reap();
                 if let Some(remains) = remains {
+                    let (docker, label) = (remains.docker, remains.label);
                     // A leftover that stays is removed when the bench is opened again.
-                    let _ = remains.docker.remove_labelled(&remains.label);
+                    let _ = if ended_itself { docker.remove_labelled(&label) } else { docker.sweep(&label) };
                 }
             });
         });
@@ -151,8 +152,9 @@ fn group_of(child: &Child) -> Pid {
     Pid::from_raw(i32::try_from(child.id()).unwrap_or(i32::MAX))
 }
 
-/// Hands reports on as events; calls `cleared` when the worker is done, before the last event.
-fn follow(reports: impl Read, folder: &Path, send: &Sender<BuildEvent>, cleared: impl FnOnce()) {
+/// Hands reports on as events; calls `cleared` when the worker is done, before the last event, and says whether it
+/// came to an end of its own.
+fn follow(reports: impl Read, folder: &Path, send: &Sender<BuildEvent>, cleared: impl FnOnce(bool)) {
     let mut last = None;
     // The worker is ours, and nothing of the build writes to this pipe: its lines need no bound.
     let read: io::Result<()> = BufReader::new(reports).lines().try_for_each(|line| {
@@ -166,7 +168,7 @@ fn follow(reports: impl Read, folder: &Path, send: &Sender<BuildEvent>, cleared:
         }
         Ok(())
     });
-    cleared();
+    cleared(last.is_some());
     let said = fs::read_to_string(trouble(folder)).unwrap_or_default();
     let ended = match (read, said.trim()) {
         (Err(error), _) => format!("the build's worker cannot be heard: {error}"),
@@ -201,7 +203,7 @@ mod tests {
     fn followed(reports: &str) -> Vec<BuildEvent> {
         let folder = tempfile::tempdir().unwrap();
         let (send, events) = mpsc::channel();
-        follow(reports.as_bytes(), folder.path(), &send, || {});
+        follow(reports.as_bytes(), folder.path(), &send, |_| {});
         drop(send);
         events.iter().collect()
     }

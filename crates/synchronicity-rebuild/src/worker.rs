@@ -8,6 +8,7 @@ use std::io::{self, BufRead, Read, Write};
 use std::path::Path;
 use std::process::Command;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, killpg};
 use nix::sys::stat::{Mode, umask};
@@ -33,6 +34,8 @@ use crate::{fingerprint, folder, room, seed};
 
 /// The argument under which the executable becomes a worker.
 const ARGUMENT: &str = "__synchronicity-worker";
+/// How long a worker whose parent is gone tries to remove its container before it kills itself.
+const REMOVAL_MAX: Duration = Duration::from_secs(15);
 
 /// Takes this process over if it was started as a worker or as one of a worker's helpers, and does not return then.
 ///
@@ -76,14 +79,19 @@ fn order() -> Result<Order, String> {
     io::stdin().lock().read_line(&mut line).map_err(|error| error.to_string())?;
     let order: Order = serde_json::from_str(&line).map_err(|error| format!("a worker got no order: {error}"))?;
     let container = match &order.room {
-        Room::Docker { program, labels } => Some((Docker::at(program.clone()), labels.container())),
+        Room::Docker { program, labels } => Some((Docker::at(program.clone()), labels.build_label())),
         Room::Embedded { .. } => None,
     };
     thread::spawn(move || {
         // Ends when the parent closes its side, or is gone.
         let _ = io::stdin().lock().read_to_end(&mut Vec::new());
-        if let Some((docker, name)) = container {
-            docker.remove(&name);
+        if let Some((docker, label)) = container {
+            // Whatever becomes of it: the worker ends, soon and with all of its helpers.
+            let removing = thread::spawn(move || docker.sweep(&label));
+            let since = Instant::now();
+            while !removing.is_finished() && since.elapsed() < REMOVAL_MAX {
+                thread::sleep(Duration::from_millis(20));
+            }
         }
         let _ = killpg(getpgrp(), Signal::SIGKILL);
     });
