@@ -21,7 +21,7 @@ use nix::sys::prctl;
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::Signal;
 use nix::sys::stat::{Mode, umask};
-use nix::unistd::{Gid, Uid, dup2_stdout, setgroups, sethostname, setresgid, setresuid, setsid};
+use nix::unistd::{Gid, Uid, close, dup2_stdout, setgroups, sethostname, setresgid, setresuid, setsid};
 use serde::{Deserialize, Serialize};
 
 use crate::room_files;
@@ -112,6 +112,7 @@ pub(crate) fn main() {
 }
 
 fn outer() -> Result<i32, Refused> {
+    close_inherited().map_err(at("close inherited files"))?;
     prctl::set_pdeathsig(Signal::SIGKILL).map_err(at("tie itself to its parent"))?;
     let mut orders = io::stdin().lock();
     let plan = order(&mut orders)?;
@@ -144,6 +145,19 @@ fn outer() -> Result<i32, Refused> {
         (None, signal) => println!("ended signal {}", signal.unwrap_or(0)),
     }
     Ok(0)
+}
+
+/// Closes all but the three standard streams: what a careless parent of the node left open is not for builds. Called
+/// before this process has opened anything of its own.
+fn close_inherited() -> io::Result<()> {
+    let open: Vec<i32> = std::fs::read_dir("/proc/self/fd")?
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .collect();
+    for number in open.into_iter().filter(|number| *number > 2) {
+        // The one by which the list was read is closed by now.
+        let _ = close(number);
+    }
+    Ok(())
 }
 
 fn order(orders: &mut impl BufRead) -> Result<String, Refused> {

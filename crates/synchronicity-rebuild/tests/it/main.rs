@@ -5,6 +5,7 @@ use libtest_mimic::{Arguments, run};
 mod builds;
 mod orphans;
 mod registry;
+mod require;
 mod room;
 
 fn main() {

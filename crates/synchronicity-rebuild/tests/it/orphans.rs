@@ -57,7 +57,7 @@ pub(crate) fn nothing_is_left(choice: SandboxChoice) -> Result<(), Failed> {
 
 /// Command lines of processes that have files below `folder` mapped, open or as their root or working folder, or that
 /// mention it.
-fn processes(folder: &Path) -> Vec<String> {
+pub(crate) fn processes(folder: &Path) -> Vec<String> {
     let folder = folder.display().to_string();
     let mut found = Vec::new();
     for process in std::fs::read_dir("/proc").unwrap().flatten() {

@@ -16,6 +16,8 @@ use synchronicity_rebuild::sandbox::{Finished, Job, Sandbox};
 use synchronicity_verify::request::Limits;
 use synchronicity_verify::result::Failure;
 
+use crate::require::may_skip;
+
 type Answer = Result<(), Failed>;
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -23,12 +25,13 @@ pub(crate) fn trials() -> Vec<Trial> {
     if let Err(failed) = &tried {
         eprintln!("SKIPPED: the embedded sandbox is not tested: {}", failed.message().unwrap_or("no reason given"));
     }
-    let works = tried.is_ok();
-    let trial = |name: &str, test: fn() -> Answer| Trial::test(format!("room::{name}"), test).with_ignored_flag(!works);
+    let skip = may_skip("embedded", tried.is_err());
+    let trial = |name: &str, test: fn() -> Answer| Trial::test(format!("room::{name}"), test).with_ignored_flag(skip);
     vec![
         trial("the_fixed_paths_and_names_are_what_a_build_sees", names),
         trial("only_the_target_and_the_private_temporary_folder_can_be_written", writing),
         trial("nothing_of_the_hosts_users_is_visible", hidden),
+        trial("files_that_a_parent_left_open_are_closed", inherited),
         trial("there_is_no_network", network),
         trial("a_build_has_no_rights_and_cannot_get_any", rights),
         trial("a_process_left_behind_is_gone_when_the_build_has_ended", leftovers),
@@ -122,6 +125,25 @@ fn hidden() -> Answer {
     assert_eq!(prints("ls /"), "bin\ndev\netc\nlib\nlib64\nopt\nproc\nsbin\ntmp\nusr".replace("lib64", &lib64()));
     assert_eq!(prints("ls /home /root /var /run /mnt /sys 2>/dev/null; cat /etc/shadow 2>/dev/null; ls /tmp"), "");
     assert_eq!(prints("ls /proc | grep -c '^[0-9]'"), "3", "the shell, ls and grep");
+    Ok(())
+}
+
+fn inherited() -> Answer {
+    let room = Room::new();
+    let careless = room.folder.path().join("careless");
+    let open = room.folder.path().join("open");
+    fs::write(&open, "secret")?;
+    let program = std::env::current_exe()?;
+    fs::write(&careless, format!("#!/bin/sh\nexec 7<{}\nexec {} \"$@\"\n", open.display(), program.display()))?;
+    fs::set_permissions(&careless, fs::Permissions::from_mode(0o755))?;
+    let mut lines = Vec::new();
+    EmbeddedSandbox { program: careless }.build(&room.job("cat <&7; ls /proc/self/fd"), &mut |line| {
+        lines.push(line.to_owned());
+        ControlFlow::Continue(())
+    })?;
+    // The third is the folder that `ls` reads.
+    assert_eq!(lines[lines.len().saturating_sub(4)..], ["0", "1", "2", "3"], "{lines:?}");
+    assert!(!lines.concat().contains("secret"));
     Ok(())
 }
 
