@@ -6,7 +6,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use synchronicity_consensus::{ExecuteError, Executor};
 use synchronicity_core::block::OrderedBlock;
@@ -142,8 +142,7 @@ impl Folding {
             let entry = Entry::from_bytes(folded.machine.log().entry(index).unwrap_or_default());
             let entry = entry.map_err(|error| format!("entry {index} of the log: {error}"))?;
             tracing::info!(index, verdict = %entry.verdict, purl = entry.request.source.purl(), "logged");
-            folded.catalogue.add(&entry);
-            folded.concluded.insert(index, Instant::now());
+            folded.logged(index, &entry);
         }
         Ok((applied.changed, folded.machine.executed()))
     }

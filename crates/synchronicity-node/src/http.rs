@@ -8,7 +8,7 @@
 //! | `/policy`, `/group` | what a client needs to verify, and who the members are |
 //! | `/status`, `/health` | JSON, and `ok` or a reason with status 503 |
 //! | `/request/ID` | what a request pins, as JSON |
-//! | `/transcript/ID`, `/artifact/SHA256` | of this node's own builds |
+//! | `/transcript/ID`, `/artifact/SHA256` | of this node's own builds, once their round is concluded |
 
 mod files;
 mod server;
@@ -23,7 +23,7 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::identity::RequestId;
-use synchronicity_verify::tile::{TileLevel, TilePath};
+use synchronicity_verify::tile::TilePath;
 
 use crate::folder::Folder;
 use crate::proofs;
@@ -76,11 +76,7 @@ async fn checkpoint(Shared(site): Shared<Site>) -> Response<Body> {
 async fn tile(Shared(site): Shared<Site>, Path(path): Path<String>) -> Response<Body> {
     // Parsed and printed again: only the one spelling of a tile's path ever reaches the file system.
     let Ok(path) = format!("tile/{path}").parse::<TilePath>() else { return missing("not the path of a tile") };
-    let kind = match path.level {
-        TileLevel::Entries => "application/octet-stream",
-        TileLevel::Hashes(_) => BYTES,
-    };
-    let mut response = files::send(&site.folder.log().join(path.path()), kind).await;
+    let mut response = files::send(&site.folder.log().join(path.path()), BYTES).await;
     if response.status() == StatusCode::OK {
         let forever = header::HeaderValue::from_static("public, max-age=31536000, immutable");
         response.headers_mut().insert(header::CACHE_CONTROL, forever);
@@ -128,6 +124,9 @@ async fn request(Shared(site): Shared<Site>, Path(id): Path<String>) -> Response
 
 async fn transcript(Shared(site): Shared<Site>, Path(id): Path<String>) -> Response<Body> {
     match id.parse::<RequestId>() {
+        Ok(id) if !site.view.state().lock().is_concluded(&id) => {
+            missing("no concluded round of this request: what a builder did is shown with the verdict, not before")
+        }
         Ok(id) => files::send(&site.folder.transcripts().join(id.to_string()), TEXT).await,
         Err(_) => missing("a request's identity is 64 lower-case hex digits"),
     }
@@ -135,6 +134,9 @@ async fn transcript(Shared(site): Shared<Site>, Path(id): Path<String>) -> Respo
 
 async fn artifact(Shared(site): Shared<Site>, Path(sha256): Path<String>) -> Response<Body> {
     match sha256.parse::<Digest>() {
+        Ok(sha256) if !site.view.state().lock().is_revealed(&sha256) => {
+            missing("no concluded round in which this artifact was revealed")
+        }
         Ok(sha256) => files::send(&site.folder.artifacts().join(sha256.to_string()), BYTES).await,
         Err(_) => missing("an artifact is named by 64 lower-case hex digits"),
     }

@@ -2,13 +2,15 @@
 //!
 //! One writer, the fold (see [`crate::fold`]); many readers, each of which holds the lock only to copy what it needs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
 use synchronicity_core::group::Group;
 use synchronicity_core::machine::{Executed, Machine};
+use synchronicity_verify::digest::Digest;
 use synchronicity_verify::entry::{Entry, EntryError};
+use synchronicity_verify::identity::RequestId;
 use tokio::sync::watch;
 
 use crate::catalogue::Catalogue;
@@ -33,6 +35,35 @@ pub struct Folded {
     pub concluded: BTreeMap<u64, Instant>,
     /// For each entry that this process published, milliseconds from its conclusion to its proof on disk.
     pub proof_ms: BTreeMap<u64, u64>,
+    /// Hashes of artifacts that somebody revealed in a round that is concluded. Only these may be served.
+    revealed: BTreeSet<Digest>,
+}
+
+impl Folded {
+    /// Notes an entry that the machine has just appended to its log.
+    pub fn logged(&mut self, index: u64, entry: &Entry) {
+        self.catalogue.add(entry);
+        self.concluded.insert(index, Instant::now());
+        self.note_revealed(&entry.request.id());
+    }
+
+    /// Whether the latest round of this request has its verdict. What this node built for it is nobody else's
+    /// business before: a member could copy it instead of building.
+    pub fn is_concluded(&self, request: &RequestId) -> bool {
+        self.machine.round(request).is_some_and(|round| !round.is_open())
+    }
+
+    /// Whether somebody revealed an artifact with this hash in a round that is concluded.
+    pub fn is_revealed(&self, artifact: &Digest) -> bool {
+        self.revealed.contains(artifact)
+    }
+
+    fn note_revealed(&mut self, request: &RequestId) {
+        let Some(round) = self.machine.round(request).filter(|round| !round.is_open()) else { return };
+        let results = round.members().filter_map(|(builder, _)| round.result(builder));
+        let artifacts = results.filter_map(|result| result.artifacts()).flatten();
+        self.revealed.extend(artifacts.map(|artifact| artifact.sha256));
+    }
 }
 
 impl State {
@@ -48,7 +79,15 @@ impl State {
         }
         let group = Arc::new(machine.group().clone());
         let persisted = watch::Sender::new(machine.executed());
-        let folded = Folded { machine, catalogue, concluded: BTreeMap::new(), proof_ms: BTreeMap::new() };
+        let requests: Vec<RequestId> = machine.rounds().map(|(request, _)| *request).collect();
+        let mut folded = Folded {
+            machine,
+            catalogue,
+            concluded: BTreeMap::new(),
+            proof_ms: BTreeMap::new(),
+            revealed: BTreeSet::new(),
+        };
+        requests.iter().for_each(|request| folded.note_revealed(request));
         Ok(State { group, folded: Arc::new(Mutex::new(folded)), persisted })
     }
 

@@ -15,6 +15,7 @@ use synchronicity_node::status::{RoundStatus, Status};
 use synchronicity_rebuild::bench::Bench;
 use synchronicity_rebuild::host_cargo::HostCargo;
 use synchronicity_rebuild::scripted::Script;
+use synchronicity_verify::digest::Digest;
 use synchronicity_verify::policy::Policy;
 use synchronicity_verify::proof::Proof;
 use synchronicity_verify::verify::verify;
@@ -282,7 +283,7 @@ async fn a_silent_builder_costs_the_reveal_window_and_is_listed_as_not_revealed(
 async fn a_builder_that_was_away_catches_up_and_what_was_lost_is_written_again() {
     let mut nodes = Nodes::found(4);
     (0..3).for_each(|member| nodes.start(member, None));
-    nodes.submit(0).await;
+    let submitted = nodes.submit(0).await;
     // Commitments of absent members are waited for until the window ends, so the late one still takes part.
     nodes
         .until(0, "three commitments", |status| {
@@ -292,8 +293,17 @@ async fn a_builder_that_was_away_catches_up_and_what_was_lost_is_written_again()
                 .is_some_and(|round| round.members.iter().filter(|member| member.committed).count() == 3)
         })
         .await;
+    // A member that is late could copy what it finds, so nothing is served that is not revealed.
+    let transcript = format!("/transcript/{}", submitted.request);
+    let artifact = format!("/artifact/{}", Digest::of(b"the same bytes everywhere"));
+    for (path, kept) in [(&transcript, nodes.folder(0).transcripts()), (&artifact, nodes.folder(0).artifacts())] {
+        let (code, _, reason) = nodes.get(0, path).await;
+        assert!(kept.join(path.rsplit('/').next().unwrap()).exists(), "{path} must be refused although it is there");
+        assert!(code == 404 && String::from_utf8_lossy(&reason).contains("concluded"), "{path}: {code}");
+    }
     nodes.start(3, None);
     nodes.published(0, 1).await;
+    assert_eq!((nodes.get(0, &transcript).await.0, nodes.get(0, &artifact).await.0), (200, 200));
     nodes.published(3, 1).await;
     nodes.stop_all().await;
     let before: PathBuf = nodes.folder(2).log().join("checkpoint");
