@@ -1,10 +1,11 @@
 //! Connections: how many, how long, how much. A reader that is slow on purpose costs one of them, and not for long.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -23,11 +24,14 @@ use super::{TEXT, whole};
 /// Connections at one time.
 const CONNECTIONS: usize = 256;
 
+/// Of these, connections from one address: a single client cannot take all of them.
+const CONNECTIONS_PER_IP: usize = 64;
+
 /// How long a client may take to send the head of a request.
 const HEAD_TIME: Duration = Duration::from_secs(10);
 
 /// How long one connection may live, downloads included.
-const CONNECTION_TIME: Duration = Duration::from_secs(600);
+const CONNECTION_TIME: Duration = Duration::from_secs(120);
 
 /// Bytes of a request's head.
 const HEAD_BYTES: usize = 16 * 1024;
@@ -55,6 +59,7 @@ impl Served {
 /// Answers requests until `stop` resolves.
 pub async fn serve(served: Served, router: Router, stop: impl Future<Output = ()>) {
     let room = Arc::new(Semaphore::new(CONNECTIONS));
+    let guests = Guests::default();
     tokio::pin!(stop);
     loop {
         // Without room, connections wait in the kernel's queue.
@@ -64,11 +69,13 @@ pub async fn serve(served: Served, router: Router, stop: impl Future<Output = ()
             () = &mut stop => return,
         };
         match accepted {
-            Ok((stream, _)) => {
+            Ok((stream, from)) => {
+                // One too many is closed without an answer: an answer would take what it must not have.
+                let Some(guest) = guests.admit(from.ip()) else { continue };
                 let router = router.clone();
                 tokio::spawn(async move {
                     connection(stream, router).await;
-                    drop(permit);
+                    drop((guest, permit));
                 });
             }
             Err(error) => {
@@ -77,6 +84,40 @@ pub async fn serve(served: Served, router: Router, stop: impl Future<Output = ()
                 tokio::time::sleep(Duration::from_millis(200)).await;
             }
         }
+    }
+}
+
+/// How many connections each address has. Clones share the count.
+#[derive(Clone, Default)]
+struct Guests(Arc<Mutex<BTreeMap<IpAddr, usize>>>);
+
+/// One connection of an address, counted while this lives.
+struct Guest {
+    guests: Guests,
+    from: IpAddr,
+}
+
+impl Guests {
+    fn admit(&self, from: IpAddr) -> Option<Guest> {
+        self.change(from, |count| (count < CONNECTIONS_PER_IP).then_some(count + 1))?;
+        Some(Guest { guests: self.clone(), from })
+    }
+
+    /// Changes a count, unless `next` declines; addresses without connections are forgotten.
+    fn change(&self, from: IpAddr, next: impl FnOnce(usize) -> Option<usize>) -> Option<()> {
+        // A map of numbers is whole at every point at which a thread can panic.
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match next(counts.get(&from).copied().unwrap_or(0))? {
+            0 => counts.remove(&from),
+            count => counts.insert(from, count),
+        };
+        Some(())
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        self.guests.change(self.from, |count| count.checked_sub(1));
     }
 }
 
@@ -97,4 +138,21 @@ async fn answer(router: Router, request: Request<Incoming>) -> Result<Response<B
     }
     // The body of a GET is never read.
     router.oneshot(request.map(|_| Body::empty())).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_address_has_its_share_of_connections_and_gets_it_back() {
+        let (guests, here, there) = (Guests::default(), IpAddr::from([192, 0, 2, 1]), IpAddr::from([192, 0, 2, 2]));
+        let mut admitted: Vec<Option<Guest>> = (0..CONNECTIONS_PER_IP).map(|_| guests.admit(here)).collect();
+        assert!(admitted.iter().all(Option::is_some) && guests.admit(here).is_none());
+        assert!(guests.admit(there).is_some());
+        admitted.pop();
+        assert!(guests.admit(here).is_some());
+        drop(admitted);
+        assert!(guests.0.lock().is_ok_and(|counts| counts.is_empty()));
+    }
 }
