@@ -11,6 +11,7 @@ use synchronicity_verify::digest::Digest;
 use synchronicity_verify::identity::RequestId;
 use synchronicity_verify::result::{Artifact, BuildResult};
 
+use crate::durable::sync_folder;
 use crate::folder::Folder;
 
 /// Bytes of a file that are in memory at a time: artifacts can be large.
@@ -51,8 +52,10 @@ fn copy(from: &Path, folder: &Path, name: &str) -> io::Result<()> {
     fs::create_dir_all(folder)?;
     let mut temporary = tempfile::Builder::new().prefix(".keeping-").tempfile_in(folder)?;
     io::copy(&mut fs::File::open(from)?, temporary.as_file_mut())?;
+    // A name promises the content, also after a power cut: a file that is there is never copied again.
+    temporary.as_file().sync_all()?;
     temporary.persist(folder.join(name)).map_err(|error| error.error)?;
-    Ok(())
+    sync_folder(folder)
 }
 
 fn hash(path: &Path) -> io::Result<Digest> {
