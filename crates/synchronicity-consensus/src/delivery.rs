@@ -33,6 +33,12 @@ pub(crate) enum DeliveryError {
          the same moment, or remove both and let the node catch up from the group"
     )]
     Missing { executed: u64, missing: u64 },
+    #[error(
+        "the node's state is at block {executed} and the chain's folder only at block {processed}: the folder was lost or is \
+         an older copy, and a member that forgets how it voted must not vote. Restore both from the same moment; if that \
+         cannot be done, this member's keys must be retired"
+    )]
+    ChainBehind { executed: u64, processed: u64 },
     #[error("executing block {height} left the node's state at block {executed}: this is a defect of the node")]
     NotExecuted { height: u64, executed: u64 },
 }
@@ -71,6 +77,20 @@ impl Reporter for Outlet {
                 }
             }
         }
+    }
+}
+
+/// Refuses a chain that does not know blocks which this node has executed. To be asked before the first vote.
+pub(crate) async fn not_behind<X: Executor>(
+    local: &Local<X>,
+    chain: &Mailbox<Scheme, Standard<Block>>,
+) -> Result<(), DeliveryError> {
+    let executed = local.executor.executed().height;
+    let processed = chain.get_processed().await.map_or(0, |processed| processed.height().get());
+    // A block is executed before it is acknowledged, so the state is ahead by a few blocks after a crash.
+    match executed > processed.saturating_add(UNACKNOWLEDGED_MAX as u64) {
+        true => Err(DeliveryError::ChainBehind { executed, processed }),
+        false => Ok(()),
     }
 }
 

@@ -113,6 +113,9 @@ where
         Ok(started) => started,
         Err(error) => return Stopped::Failed(format!("the chain's folder cannot be read: {error}")),
     };
+    if let Err(error) = delivery::not_behind(&member.local, &chain).await {
+        return Stopped::Failed(error.to_string());
+    }
     let setup = vote::Setup {
         scheme,
         genesis: genesis.digest(),

@@ -27,7 +27,7 @@ pub(crate) const SKEW: Duration = Duration::from_secs(10);
 pub(crate) struct Still {
     group: Group,
     executed: Arc<Mutex<Executed>>,
-    refuses: Arc<Mutex<Option<Digest>>>,
+    refuses: Arc<Mutex<Vec<Digest>>>,
 }
 
 impl Executor for Still {
@@ -36,7 +36,7 @@ impl Executor for Still {
     }
 
     fn screen(&self, command: &Command) -> Result<(), Rejection> {
-        let refused = *self.refuses.lock().unwrap() == Some(command.id());
+        let refused = self.refuses.lock().unwrap().contains(&command.id());
         if refused { Err(Rejection::TooEarly) } else { Ok(()) }
     }
 
@@ -73,9 +73,9 @@ pub(crate) fn advance(local: &Local<Still>, to: Executed, commands: &[Arc<Comman
     local.executed(commands);
 }
 
-/// Lets the state refuse one command.
+/// Lets the state refuse one more command.
 pub(crate) fn refuse(local: &Local<Still>, command: &Command) {
-    *local.executor.refuses.lock().unwrap() = Some(command.id());
+    local.executor.refuses.lock().unwrap().push(command.id());
 }
 
 /// A block upon `parent` that claims the state after `claimed`.

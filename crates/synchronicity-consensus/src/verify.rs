@@ -23,6 +23,9 @@ use crate::sightings::{Key, hex};
 /// How long a final block may take from being folded to being durable before a leader is blamed for it.
 const SETTLING: Duration = Duration::from_secs(1);
 
+/// Bytes of commands that the present state refuses, in a block that claims an earlier one, up to which it is voted for.
+const REFUSED_BYTES_MAX: usize = 64 * 1024;
+
 /// Judges the first block of `ancestry`, a proposal of `leader`; the second is its parent.
 pub(crate) async fn verify<E: Clock, X: Executor>(
     clock: &E,
@@ -128,17 +131,30 @@ async fn commands<E: Clock, X: Executor>(
         return Err("it repeats a command of an ancestor");
     }
     if !refused_at_claim(local, block) {
-        return Ok(());
+        return at_a_later_state(local, block).await;
     }
     // A node may fold a block before the fold is durable, here or at the leader: then commands were screened against a
     // state that is one block ahead of the claimed one, and the next moment shows it.
     select! {
-        () = local.until_executed(block.claim.height.saturating_add(1)) => Ok(()),
+        () = local.until_executed(block.claim.height.saturating_add(1)) => at_a_later_state(local, block).await,
         () = clock.sleep(SETTLING) => match refused_at_claim(local, block) {
             true => Err("it orders a command that the state it claims does not take"),
-            false => Ok(()),
+            false => at_a_later_state(local, block).await,
         },
     }
+}
+
+/// What an honest leader chose at an earlier state may be refused by now, and that is no flaw. Much of it is no accident:
+/// a leader that claims an old state on purpose could fill every disk with old commands. No vote, so a later leader
+/// with a newer state has its turn.
+async fn at_a_later_state<X: Executor>(local: &Local<X>, block: &Block) -> Result<(), &'static str> {
+    let refused = block.commands.iter().filter(|c| local.executor.screen(c).is_err());
+    let bytes: usize = refused.map(|c| c.to_bytes().len()).sum();
+    if bytes > REFUSED_BYTES_MAX {
+        tracing::warn!(height = block.height, bytes, "not voting for a block full of commands that count for nothing");
+        return pending().await;
+    }
+    Ok(())
 }
 
 fn refused_at_claim<X: Executor>(local: &Local<X>, block: &Block) -> bool {

@@ -151,6 +151,21 @@ fn a_command_that_the_claimed_state_does_not_take_is_refused_but_at_a_later_stat
 }
 
 #[test]
+fn a_block_full_of_commands_that_count_for_nothing_is_not_voted_for_at_a_later_state_either() {
+    with_member(5, async |context, company, local| {
+        let now = unix_ms(context.current());
+        let commands: Vec<_> = (0..200).map(|number| company.submission(1, number)).collect();
+        assert!(commands.iter().map(|c| c.to_bytes().len()).sum::<usize>() > REFUSED_BYTES_MAX);
+        let parent = root(6, now - 500, 4);
+        let chain = [parent.clone(), child(&parent, now, 5, &commands)];
+        advance(&local, executed(6), &[]);
+        assert_eq!(verdict(&context, &local, &chain, SOON).await, Some(true));
+        commands.iter().for_each(|command| refuse(&local, command));
+        assert_eq!(verdict(&context, &local, &chain, LONG).await, None);
+    });
+}
+
+#[test]
 fn a_command_that_a_state_takes_which_is_about_to_be_durable_is_not_held_against_the_leader() {
     with_member(5, async |context, company, local| {
         let now = unix_ms(context.current());

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use synchronicity_consensus::Stopped;
 use synchronicity_consensus::simulation::{resume, run, run_and_lose_power};
 
 use crate::cast::{HEARTBEAT, ROAD, cast, with_seed};
@@ -57,6 +58,30 @@ fn a_member_with_an_empty_state_executes_its_chain_again_from_the_first_block() 
             let after = submit(&company, &handles, &[2, 3], 10);
             assert!(world.until(MINUTE, || all_have(&ledgers, &after)).await);
             assert_same_order(&ledgers.iter().collect::<Vec<_>>());
+        });
+    });
+}
+
+#[test]
+fn a_member_whose_chain_was_lost_but_not_its_state_refuses_to_vote() {
+    with_seed(25, |seed| {
+        let company = Company::of(4);
+        let before = run(seed, cast(&company), async |mut world| {
+            world.connect_all(ROAD).await;
+            let (handles, ledgers) = start_all(&mut world, &company).await;
+            for number in 0..24 {
+                let commands = submit(&company, &handles, &[0, 1, 2, 3], number);
+                assert!(world.until(MINUTE, || all_have(&ledgers, &commands)).await, "{number}");
+            }
+            ledgers
+        });
+        // The same state upon another world's disk, which is empty.
+        run(seed, cast(&company), async |mut world| {
+            world.connect_all(ROAD).await;
+            let handle = world.start(0, before.value[0].clone()).await;
+            let Stopped::Failed(reason) = handle.stopped().await else { panic!("it must refuse") };
+            assert!(reason.contains("must not vote"), "{reason}");
+            assert_eq!(world.votes(), 0);
         });
     });
 }
