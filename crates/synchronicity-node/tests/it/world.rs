@@ -1,6 +1,5 @@
 //! Groups, requests and entries for tests.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
@@ -13,6 +12,7 @@ use synchronicity_node::folder::Folder;
 use synchronicity_node::keys::{Keys, Seed};
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::note::{KeyKind, Signer};
+use synchronicity_verify::recipe;
 use synchronicity_verify::request::{
     BuildRequest, Environment, Features, Limits, Lock, LockGrade, Products, REQUEST_SCHEMA, Source, Toolchain,
 };
@@ -108,8 +108,8 @@ pub(crate) fn request(number: u64) -> BuildRequest {
         profile: "release".into(),
         features: Features { default: true, all: false, named: Vec::new() },
         products: Products::Binaries,
-        env: BTreeMap::new(),
-        rustflags: Vec::new(),
+        env: recipe::env(),
+        rustflags: recipe::rustflags(),
         limits: Limits {
             memory_bytes: 1 << 30,
             time_seconds: 60,
