@@ -93,15 +93,19 @@ impl Attendant {
     }
 
     fn attend(&mut self) {
-        let (owed, open) = {
+        let (over, owed, open) = {
             let folded = self.state.lock();
             // What is not on disk yet may be acted on by nobody; the next change comes when it is.
             if folded.machine.executed().height != self.state.persisted().height {
                 return;
             }
             let open: BTreeSet<RequestId> = folded.machine.open_rounds().map(|(id, _)| *id).collect();
-            (duties::duties(&folded.machine, self.journal.get(), self.me()), open)
+            let over = self.journal.prune(&folded.machine);
+            (over, duties::duties(&folded.machine, self.journal.get(), self.me()), open)
         };
+        if !over.is_empty() {
+            block_in_place(|| self.journal.forget(&over));
+        }
         let mut builds = Vec::new();
         let mut errands = BTreeSet::new();
         let misbehaviour = self.misbehaviour;

@@ -37,14 +37,11 @@ impl PersistedJournal {
     /// # Errors
     /// [`OpenError`]. Failing to drop old seals is no error: the next start tries again.
     pub fn load(store: Arc<Store>, machine: &Machine) -> Result<PersistedJournal, OpenError> {
-        let mut journal = store.journal()?;
-        let over = journal.prune(machine);
-        if !over.is_empty()
-            && let Err(error) = store.remove_seals(&over)
-        {
-            tracing::warn!(%error, "old seals stay in the journal");
-        }
-        Ok(PersistedJournal { store, journal })
+        let journal = store.journal()?;
+        let mut persisted = PersistedJournal { store, journal };
+        let over = persisted.prune(machine);
+        persisted.forget(&over);
+        Ok(persisted)
     }
 
     /// What is recorded.
@@ -57,12 +54,15 @@ impl PersistedJournal {
     /// # Errors
     /// [`RecordError`]; then the journal is as before.
     pub fn seal(&mut self, request: RequestId, round: u32, sealed: Sealed) -> Result<(), RecordError> {
-        let mut next = self.journal.clone();
-        next.seal(request, round, sealed.clone())?;
+        // The rules are tried on what they are about alone: the other seals are many and large.
+        let mut tried = Journal::new();
+        if let Some(kept) = self.journal.sealed(&request, round) {
+            tried.seal(request, round, kept.clone())?;
+        }
+        tried.seal(request, round, sealed.clone())?;
         // Disk first: a commitment whose nonce is forgotten can never be opened.
         self.store.put_seal(&request, round, &sealed)?;
-        self.journal = next;
-        Ok(())
+        Ok(self.journal.seal(request, round, sealed)?)
     }
 
     /// Records a checkpoint. Once this has returned, its cosignature may leave the node.
@@ -70,11 +70,28 @@ impl PersistedJournal {
     /// # Errors
     /// [`RecordError`]; then nothing may be signed.
     pub fn cosign(&mut self, size: u64, root: Digest) -> Result<(), RecordError> {
-        let mut next = self.journal.clone();
-        next.cosign(size, root)?;
+        let mut tried = Journal::new();
+        if let Some((cosigned, kept)) = self.journal.cosigned() {
+            tried.cosign(cosigned, kept)?;
+        }
+        tried.cosign(size, root)?;
         // Disk first: a signature that is forgotten could be followed by another at the same size.
         self.store.put_cosigned(size, &root)?;
-        self.journal = next;
-        Ok(())
+        Ok(self.journal.cosign(size, root)?)
+    }
+
+    /// Drops the seals of rounds that are over in this machine, which must be on disk, and says which. Memory only: tell
+    /// [`PersistedJournal::forget`] of them when the state is not locked.
+    pub fn prune(&mut self, machine: &Machine) -> Vec<(RequestId, u32)> {
+        self.journal.prune(machine)
+    }
+
+    /// Removes dropped seals from the disk. Failing is no error: the next start drops them again.
+    pub fn forget(&self, over: &[(RequestId, u32)]) {
+        if !over.is_empty()
+            && let Err(error) = self.store.remove_seals(over)
+        {
+            tracing::warn!(%error, "old seals stay in the journal");
+        }
     }
 }

@@ -72,3 +72,25 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_seal_is_forgotten_in_memory_and_on_disk_once_its_round_is_concluded() {
+    let world = World::of(4);
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("state.redb");
+    let store = Arc::new(Store::open(&path, &world.group).unwrap());
+    let mut machine = Machine::new(world.group.clone());
+    machine.apply(&world.submission(1, 7)).unwrap();
+    let mut journal = PersistedJournal::load(store.clone(), &machine).unwrap();
+    let id = request(7).id();
+    let sealed = Sealed { result: BuildResult::Failed(Failure::Compile), nonce: [7; 32] };
+    journal.seal(id, 0, sealed.clone()).unwrap();
+    assert!(journal.prune(&machine).is_empty());
+    machine.apply(&world.deadline(2)).unwrap();
+    let over = journal.prune(&machine);
+    assert_eq!(over, [(id, 0)]);
+    assert_eq!(journal.get().sealed(&id, 0), None);
+    assert_eq!(store.journal().unwrap().sealed(&id, 0), Some(&sealed));
+    journal.forget(&over);
+    assert_eq!(store.journal().unwrap().sealed(&id, 0), None);
+}

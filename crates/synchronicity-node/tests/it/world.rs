@@ -81,6 +81,11 @@ impl World {
         OrderedBlock { height, time_ms: height * 1000, commands: vec![command] }
     }
 
+    /// A block at the moment at which the window for commitments to a submission at height 1 ends.
+    pub(crate) fn deadline(&self, height: u64) -> OrderedBlock {
+        OrderedBlock { height, time_ms: 1000 + self.group.commit_window_ms(), commands: Vec::new() }
+    }
+
     pub(crate) fn empty(&self, height: u64) -> OrderedBlock {
         OrderedBlock { height, time_ms: height * 1000, commands: Vec::new() }
     }
