@@ -54,6 +54,8 @@ pub struct Attendant {
     pub misbehaviour: Option<Misbehaviour>,
     /// The statement whose cosignature this process handed on last.
     pub told: Option<Statement>,
+    /// The cosigned statement that was compared with the state last. Logs only grow, so once is enough.
+    pub compared: Option<Statement>,
 }
 
 impl Attendant {
@@ -92,7 +94,30 @@ impl Attendant {
         }
     }
 
+    /// Whether the state is the one that this builder has cosigned, as far as it reaches.
+    fn is_consistent(&mut self) -> bool {
+        let cosigned = self.journal.get().cosigned();
+        if cosigned == self.compared {
+            return true;
+        }
+        match self.journal.agrees(&self.state) {
+            Ok(reached) => {
+                if reached {
+                    self.compared = cosigned;
+                }
+                true
+            }
+            Err(contradiction) => {
+                self.health.complain(Topic::Contradiction, contradiction.to_string());
+                false
+            }
+        }
+    }
+
     fn attend(&mut self) {
+        if !self.is_consistent() {
+            return;
+        }
         let (over, owed, open) = {
             let folded = self.state.lock();
             // What is not on disk yet may be acted on by nobody; the next change comes when it is.

@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// What a complaint is about. A topic has one complaint at a time; topics that come first are told first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Topic {
+    /// The state is not the one that this node has cosigned. There is no recovery from that.
+    Contradiction,
     /// The consensus engine.
     Engine,
     /// Writing to disk.

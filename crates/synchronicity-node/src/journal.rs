@@ -9,6 +9,7 @@ use synchronicity_verify::digest::Digest;
 use synchronicity_verify::identity::RequestId;
 use thiserror::Error;
 
+use crate::state::State;
 use crate::store::{OpenError, Store, WriteError};
 
 /// The core's journal and the database behind it. One task owns it.
@@ -31,7 +32,39 @@ pub enum RecordError {
     Write(#[from] WriteError),
 }
 
+/// The state is another one than that which this builder has cosigned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error, Diagnostic)]
+#[error(
+    "this node has cosigned a log of {size} entries with root {cosigned}, but its state has root {folded} there: it signs \
+     nothing and builds nothing"
+)]
+#[diagnostic(help(
+    "state and journal were not kept together, or the chain was changed: restore the folder from one backup that is not \
+     older than the node, compare with the other members' logs, and report this"
+))]
+pub struct Contradiction {
+    /// Size of the log in question.
+    pub size: u64,
+    /// The root that was cosigned.
+    pub cosigned: Digest,
+    /// The root in the state.
+    pub folded: Digest,
+}
+
 impl PersistedJournal {
+    /// Compares what was cosigned with the state, as soon as that reaches it: whether it has.
+    ///
+    /// # Errors
+    /// [`Contradiction`]; then this node must not sign anything any more.
+    pub fn agrees(&self, state: &State) -> Result<bool, Contradiction> {
+        let Some((size, cosigned)) = self.journal.cosigned() else { return Ok(true) };
+        match state.root_at(size) {
+            None => Ok(false),
+            Some(folded) if folded == cosigned => Ok(true),
+            Some(folded) => Err(Contradiction { size, cosigned, folded }),
+        }
+    }
+
     /// Reads the journal and drops the seals of rounds that are over.
     ///
     /// # Errors

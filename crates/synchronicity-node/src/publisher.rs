@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use miette::Diagnostic;
 use synchronicity_consensus::Handle;
-use synchronicity_verify::merkle;
 use synchronicity_verify::note::{self, NoteSignature, SignedNote, Signer};
 use thiserror::Error;
 use tokio::sync::{mpsc, watch};
@@ -90,8 +89,8 @@ pub fn adopt(folder: &std::path::Path, state: &State) -> Result<(PublishedLog<Sy
     if !signed || lines.len() < state.group().quorum() {
         return Err(AdoptError::Signatures("the log's signature or a quorum of cosignatures is missing".to_owned()));
     }
-    let (folded, root) = root_at(state, checkpoint.size);
-    if root != Some(checkpoint.root) {
+    if state.root_at(checkpoint.size) != Some(checkpoint.root) {
+        let folded = state.persisted().log_size;
         return Err(AdoptError::OtherLog { published: checkpoint.size, folded });
     }
     for (member, line) in lines {
@@ -188,7 +187,7 @@ impl Publisher {
         let candidates = self.cosignatures.quorums(published, executed.log_size);
         candidates.into_iter().rev().find(|(statement, lines)| {
             let more = statement.0 > published || lines.len() > signed;
-            more && root_at(&self.state, statement.0).1 == Some(statement.1)
+            more && self.state.root_at(statement.0) == Some(statement.1)
         })
     }
 
@@ -221,17 +220,6 @@ impl Publisher {
             self.health.complain(Topic::Publish, format!("cannot write proof files: {error}"));
         }
     }
-}
-
-/// How many entries the folded log has, and the root that it had at `size`.
-fn root_at(state: &State, size: u64) -> (u64, Option<synchronicity_verify::digest::Digest>) {
-    let folded = state.lock();
-    let log = folded.machine.log();
-    if size == log.size() {
-        return (size, Some(log.root()));
-    }
-    let leaves = usize::try_from(size).ok().and_then(|size| log.leaves().get(..size));
-    (log.size(), leaves.map(merkle::root))
 }
 
 /// When to ask the others for cosignatures, and when to answer them.

@@ -11,6 +11,7 @@ use synchronicity_core::machine::{Executed, Machine};
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::entry::{Entry, EntryError};
 use synchronicity_verify::identity::RequestId;
+use synchronicity_verify::merkle;
 use tokio::sync::watch;
 
 use crate::catalogue::Catalogue;
@@ -99,6 +100,20 @@ impl State {
     /// The state itself, for a moment: never held across I/O or an await.
     pub fn lock(&self) -> MutexGuard<'_, Folded> {
         self.folded.lock().expect("a thread that panicked while folding a block ends the process")
+    }
+
+    /// The root that the log had at `size` entries; `None` if it has fewer.
+    pub fn root_at(&self, size: u64) -> Option<Digest> {
+        let leaves = {
+            let folded = self.lock();
+            let log = folded.machine.log();
+            if size == log.size() {
+                return Some(log.root());
+            }
+            log.leaves().get(..usize::try_from(size).ok()?)?.to_vec()
+        };
+        // Hashing takes time in proportion to the log, and votes wait for the lock.
+        Some(merkle::root(&leaves))
     }
 
     /// How far the state is on disk.

@@ -52,6 +52,7 @@ fn recover(folder: &Folder, group: &Group) -> Result<Recovered, Stop> {
     let machine = store.machine(group).or_internal()?;
     let journal = PersistedJournal::load(store.clone(), &machine).or_internal()?;
     let state = State::new(machine).map_err(RunError::from).or_internal()?;
+    journal.agrees(&state).or_usage()?;
     let (log, cosignatures) = publisher::adopt(&folder.log(), &state).or_internal()?;
     Ok(Recovered { store, state, journal, log, cosignatures })
 }
@@ -136,6 +137,7 @@ pub(super) fn start(choices: Choices, prepared: Prepared) -> Result<Running, Sto
         health: health.clone(),
         misbehaviour: choices.misbehaviour,
         told: None,
+        compared: None,
     };
     let duties = tokio::spawn(attendant.run(finished, submitted, stopping));
     Ok(Running { chain, fold: fold_thread, folder, health, stop, duties, _lock: lock })

@@ -8,9 +8,10 @@ use synchronicity_node::config::Config;
 use synchronicity_node::exit;
 use synchronicity_node::folder::Folder;
 use synchronicity_node::node::{self, BenchChoice, Choices};
-use synchronicity_node::store::Store;
+use synchronicity_node::store::{Position, Store};
 use synchronicity_rebuild::bench::Bench;
 use synchronicity_rebuild::scripted::Script;
+use synchronicity_verify::digest::Digest;
 
 use crate::world::{World, free_port};
 
@@ -92,4 +93,26 @@ async fn a_published_log_that_the_state_does_not_fold_to_is_refused() {
     assert_eq!(code, exit::INTERNAL);
     assert!(message.contains("checkpoint"), "{message}");
     assert_eq!(fs::read(folder.log().join("checkpoint")).unwrap(), b"nonsense");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_state_that_is_not_the_one_that_was_cosigned_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::of(4);
+    let (folder, _) = folder_of(&world, dir.path());
+    let store = Store::open(&folder.state(), &world.group).unwrap();
+    for block in [world.submission(1, 7), world.deadline(2)] {
+        store.append(Position { height: block.height, time_ms: block.time_ms }, Some(&block)).unwrap();
+    }
+    let executed = store.machine(&world.group).unwrap().executed();
+    assert_eq!(executed.log_size, 1);
+    store.put_cosigned(1, &Digest([7; 32])).unwrap();
+    drop(store);
+    let (code, message) = run(&folder).await.unwrap_err();
+    assert_eq!(code, exit::USAGE);
+    assert!(message.contains("cosigned"), "{message}");
+    let store = Store::open(&folder.state(), &world.group).unwrap();
+    store.put_cosigned(1, &executed.log_root).unwrap();
+    drop(store);
+    run(&folder).await.unwrap();
 }
