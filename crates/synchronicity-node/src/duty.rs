@@ -59,13 +59,13 @@ pub struct Attendant {
 }
 
 impl Attendant {
-    /// Runs until `stop` changes, and then ends the running build. `done` brings finished builds, `submissions` the
+    /// Runs until `rest` changes, and then ends the running build. `done` brings finished builds, `submissions` the
     /// operator's commands.
     pub async fn run(
         mut self,
         mut done: mpsc::Receiver<Done>,
         mut submissions: mpsc::Receiver<Command>,
-        mut stop: watch::Receiver<bool>,
+        mut rest: watch::Receiver<bool>,
     ) {
         let mut changes = self.state.changes();
         loop {
@@ -76,7 +76,7 @@ impl Attendant {
                 Some(finished) = done.recv() => self.finished(finished),
                 Some(command) = submissions.recv() => self.submit(command),
                 () = tokio::time::sleep(TICK) => {}
-                _ = stop.wait_for(|stop| *stop) => break,
+                _ = rest.wait_for(|rest| *rest) => break,
             }
         }
         // Room for the last message of the build that is ended now.
@@ -109,6 +109,7 @@ impl Attendant {
             }
             Err(contradiction) => {
                 self.health.complain(Topic::Contradiction, contradiction.to_string());
+                block_in_place(|| self.builds.stop());
                 false
             }
         }
@@ -194,7 +195,7 @@ impl Attendant {
             Ok(()) => tracing::info!(%request, round, "sealed"),
             Err(error) => {
                 // The result is lost, and the duty to build stays: it is built again.
-                self.health.complain(Topic::Disk, format!("a finished build could not be sealed: {error}"));
+                self.health.complain(Topic::Journal, format!("a finished build could not be sealed: {error}"));
                 self.builds.failed(done.key, "its result could not be sealed");
             }
         }
@@ -203,17 +204,17 @@ impl Attendant {
     fn seal(&mut self, request: RequestId, round: u32, result: BuildResult) -> Result<(), miette::Report> {
         let nonce = *Seed::generate()?.expose();
         block_in_place(|| self.journal.seal(request, round, Sealed { result, nonce }))?;
-        self.health.recover(Topic::Disk);
+        self.health.recover(Topic::Journal);
         Ok(())
     }
 
     fn cosign(&mut self, statement: Statement) {
         // First the journal, then the signature: it must never be possible to sign another root for this size.
         match block_in_place(|| self.journal.cosign(statement.0, statement.1)) {
-            Ok(()) => self.health.recover(Topic::Disk),
+            Ok(()) => self.health.recover(Topic::Journal),
             Err(error) => {
-                self.health
-                    .complain(Topic::Disk, format!("the log of {} entries is not cosigned: {error}", statement.0));
+                let complaint = format!("the log of {} entries is not cosigned: {error}", statement.0);
+                self.health.complain(Topic::Journal, complaint);
             }
         }
     }

@@ -10,8 +10,12 @@ pub enum Topic {
     Contradiction,
     /// The consensus engine.
     Engine,
-    /// Writing to disk.
+    /// Room on the disk, for lack of which the engine is paused.
+    Room,
+    /// Writing ordered blocks to disk.
     Disk,
+    /// Writing the journal to disk.
+    Journal,
     /// The clock of this machine.
     Clock,
     /// Connections to other members.

@@ -199,6 +199,8 @@ struct Running {
     folder: Folder,
     health: Health,
     stop: watch::Sender<bool>,
+    /// Ends the duties; what serves goes on.
+    rest: watch::Sender<bool>,
     duties: JoinHandle<()>,
     _lock: FolderLock,
 }
@@ -206,12 +208,14 @@ struct Running {
 impl Running {
     /// Ends what writes and signs; what serves goes on.
     fn pause(&self) {
-        self.health.complain(Topic::Disk, disk_room::complaint(self.folder.root()));
+        self.health.complain(Topic::Room, disk_room::complaint(self.folder.root()));
+        self.rest.send_replace(true);
         self.chain.shutdown();
     }
 
     async fn end(self) {
         self.stop.send_replace(true);
+        self.rest.send_replace(true);
         // Builds first: containers must be gone before this process is.
         if let Err(error) = self.duties.await {
             tracing::warn!(%error, "the duties ended badly");

@@ -50,8 +50,9 @@ pub enum SubmitError {
     /// The group would not take it.
     #[error("the group does not take this request now: {0}")]
     Refused(String),
-    /// The node ends.
-    #[error("the node is stopping")]
+    /// The node ends, or has no room on its disk.
+    #[error("the node takes nothing now: it is stopping, or its disk is full")]
+    #[diagnostic(help("`synchronicity-node status` says which"))]
     Stopping,
 }
 

@@ -86,6 +86,7 @@ pub(super) fn start(choices: Choices, prepared: Prepared) -> Result<Running, Sto
     let chain = start_engine(&prepared, fold)?;
     let Prepared { folder, lock, config, group, keys, http, socket, peers: _ } = prepared;
     let (stop, stopping) = watch::channel(false);
+    let (rest, resting) = watch::channel(false);
     let me = keys.command.id();
     let place = group.members().iter().position(|member| member.command == me);
 
@@ -122,7 +123,7 @@ pub(super) fn start(choices: Choices, prepared: Prepared) -> Result<Running, Sto
     let (outbox, submitted) = mpsc::channel(QUEUE);
     let submissions = Submissions::new(state.clone(), keys.command.clone(), workbench.clone(), outbox);
     tokio::spawn(operator::serve(socket, Desk { view, submissions }, told(stopping.clone())));
-    tokio::spawn(monitor::watch(chain.clone(), group, config.clock_skew_ms_max, health.clone(), stopping.clone()));
+    tokio::spawn(monitor::watch(chain.clone(), group, config.clock_skew_ms_max, health.clone(), stopping));
 
     let (done, finished) = mpsc::channel(QUEUE);
     let attendant = Attendant {
@@ -139,8 +140,8 @@ pub(super) fn start(choices: Choices, prepared: Prepared) -> Result<Running, Sto
         told: None,
         compared: None,
     };
-    let duties = tokio::spawn(attendant.run(finished, submitted, stopping));
-    Ok(Running { chain, fold: fold_thread, folder, health, stop, duties, _lock: lock })
+    let duties = tokio::spawn(attendant.run(finished, submitted, resting));
+    Ok(Running { chain, fold: fold_thread, folder, health, stop, rest, duties, _lock: lock })
 }
 
 fn site(folder: &Folder, view: &View, group: &Group, config: &Config) -> Result<Site, Stop> {
