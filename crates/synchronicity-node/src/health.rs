@@ -26,6 +26,8 @@ pub enum Topic {
     Build,
     /// Publishing the log.
     Publish,
+    /// Writing proof files.
+    Proofs,
 }
 
 /// The complaints of a node. Clones share them.

@@ -28,18 +28,20 @@ pub fn proof_of(state: &State, note: &SignedNote, index: u64) -> Option<Proof> {
     Some(Proof { entry, index, path, checkpoint: note.clone() })
 }
 
-/// Writes the proof of each crate whose latest reproduced entry is at `from` or later, and of those that have no
-/// proof file yet: a crash may have come between checkpoint and proofs.
+/// Writes proof files: `index-I` for each entry, whatever its verdict, and `NAME-VERSION` for the latest entry in which
+/// a crate was reproduced. Files of entries before `from` are written only where they are missing: a crash may have come
+/// between checkpoint and proofs.
 ///
 /// # Errors
 /// What the operating system said about the first file that could not be written.
 pub fn write_proofs(state: &State, note: &SignedNote, from: u64, folder: &Path) -> io::Result<()> {
     let Ok(checkpoint) = note.text.parse::<Checkpoint>() else { return Ok(()) };
     let reproduced = state.lock().catalogue.all(checkpoint.size);
-    for entry in reproduced {
-        let path = folder.join(format!("{}.{PROOF_ENDING}", entry.stem));
-        if (entry.index >= from || !path.exists())
-            && let Some(proof) = proof_of(state, note, entry.index)
+    let by_index = (0..checkpoint.size).map(|index| (index, format!("index-{index}")));
+    for (index, stem) in by_index.chain(reproduced.into_iter().map(|entry| (entry.index, entry.stem))) {
+        let path = folder.join(format!("{stem}.{PROOF_ENDING}"));
+        if (index >= from || !path.exists())
+            && let Some(proof) = proof_of(state, note, index)
         {
             Synced.write(&path, proof.to_string().as_bytes())?;
         }

@@ -44,12 +44,23 @@ pub struct Publisher {
     pub me: usize,
     /// Where proof files go.
     pub proofs: PathBuf,
+    /// What of them is still to be written.
+    pub owed: Owed,
     /// To the other members.
     pub chain: Handle,
     /// Complaints.
     pub health: Health,
     /// The published checkpoint.
     pub published: watch::Sender<Option<Arc<SignedNote>>>,
+}
+
+/// The entries whose proof files are to be written.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Owed {
+    /// The first entry that came with the checkpoint published last: more cosignatures of it go into the same proofs.
+    latest: u64,
+    /// The first entry whose proof file is not written yet.
+    from: Option<u64>,
 }
 
 /// Why the log on disk is not this group's log.
@@ -107,7 +118,9 @@ impl Publisher {
         mut own: mpsc::Receiver<(Statement, NoteSignature)>,
         mut gossip: mpsc::Receiver<(usize, Vec<u8>)>,
     ) {
-        self.heal();
+        // What a crash between checkpoint and proofs left undone.
+        self.owed = Owed { latest: self.log.size(), from: Some(self.log.size()) };
+        self.prove();
         let mut asking = Asking::new();
         let mut changes = self.state.changes();
         loop {
@@ -127,15 +140,8 @@ impl Publisher {
                 () = tokio::time::sleep_until(asking.next.into()) => {}
             }
             self.publish();
+            self.prove();
             self.tell(&mut asking);
-        }
-    }
-
-    /// What a crash between checkpoint and proofs left undone.
-    fn heal(&self) {
-        if let Some(note) = self.log.note() {
-            self.published.send_replace(Some(Arc::new(note.clone())));
-            self.write_proofs(note, self.log.size());
         }
     }
 
@@ -200,24 +206,41 @@ impl Publisher {
         let text = self.cosignatures.text(&statement);
         let log_line = note::sign(&self.log_key, &text).map_err(|error| PublishError::Malformed(error.to_string()))?;
         let note = SignedNote { text, signatures: std::iter::once(log_line).chain(lines).collect() };
-        self.log.publish(&entries, note.clone())?;
+        self.log.publish(&entries, note)?;
         self.cosignatures.forget_below(statement.0);
-        self.write_proofs(&note, from);
-        self.published.send_replace(Some(Arc::new(note)));
-        let mut folded = self.state.lock();
-        for index in from..statement.0 {
-            if let Some(concluded) = folded.concluded.remove(&index) {
-                folded.proof_ms.insert(index, concluded.elapsed().as_millis() as u64);
-            }
+        if !entries.is_empty() {
+            self.owed.latest = from;
         }
+        // What a failure left from before stays owed.
+        self.owed.from = Some(self.owed.from.map_or(self.owed.latest, |owed| owed.min(self.owed.latest)));
         tracing::info!(size = statement.0, entries = statement.0 - from, "published");
         Ok(())
     }
 
-    fn write_proofs(&self, note: &SignedNote, from: u64) {
-        // The log is published all the same, and a proof can be made from it at any time.
-        if let Err(error) = proofs::write_proofs(&self.state, note, from, &self.proofs) {
-            self.health.complain(Topic::Publish, format!("cannot write proof files: {error}"));
+    /// Writes the proofs that are owed, and only then shows the checkpoint: whoever sees it finds the proofs. If they
+    /// cannot be written it is shown all the same, because a proof can be made from the log at any time.
+    fn prove(&mut self) {
+        let (Some(from), Some(note)) = (self.owed.from, self.log.note()) else { return };
+        match block_in_place(|| proofs::write_proofs(&self.state, note, from, &self.proofs)) {
+            Ok(()) => {
+                self.owed.from = None;
+                self.take_times(self.log.size());
+                self.health.recover(Topic::Proofs);
+            }
+            Err(error) => {
+                let complaint = format!("cannot write proof files: {error}; it is tried again");
+                self.health.complain(Topic::Proofs, complaint);
+            }
+        }
+        self.published.send_replace(self.log.note().map(|note| Arc::new(note.clone())));
+    }
+
+    /// Notes how long the entries below `size` took from their conclusion to their proof on disk.
+    fn take_times(&self, size: u64) {
+        let mut folded = self.state.lock();
+        let later = folded.concluded.split_off(&size);
+        for (index, concluded) in std::mem::replace(&mut folded.concluded, later) {
+            folded.proof_ms.insert(index, concluded.elapsed().as_millis() as u64);
         }
     }
 }

@@ -25,7 +25,7 @@ use crate::operator::{self, Desk};
 use crate::outbox::Outbox;
 use crate::progress::Progress;
 use crate::publish::PublishedLog;
-use crate::publisher::{self, Publisher};
+use crate::publisher::{self, Owed, Publisher};
 use crate::state::State;
 use crate::store::Store;
 use crate::submit::Submissions;
@@ -99,6 +99,7 @@ pub(super) fn start(choices: Choices, prepared: Prepared) -> Result<Running, Sto
         log_key: keys.log,
         me: place.expect("keys were checked against the group"),
         proofs: folder.proofs(),
+        owed: Owed::default(),
         chain: chain.clone(),
         health: health.clone(),
         published: publish,

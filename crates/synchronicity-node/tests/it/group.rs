@@ -262,6 +262,9 @@ async fn two_liars_of_four_end_diverged_because_each_lies_differently() {
     assert_eq!(only(&status).verdict.as_deref(), Some("diverged"));
     assert_eq!(nodes.get(1, "/proof/plain-binary/0.1.0").await.0, 404);
     assert_eq!(nodes.get(1, "/proof/index/0").await.0, 200);
+    assert!(only(&status).proof_ms.is_some());
+    let file = nodes.folder(1).proofs().join("index-0.tlog-proof");
+    assert_eq!(Proof::parse(&fs::read(file).unwrap()).unwrap().index, 0);
     nodes.stop_all().await;
 }
 
