@@ -15,14 +15,28 @@ const EVERY: Duration = Duration::from_secs(2);
 /// How long a node may take to find the others before that is worth a complaint.
 const GRACE: Duration = Duration::from_secs(15);
 
-/// Looks until `stop` changes. `skew_ms_max` is the skew at which blocks are refused.
-pub async fn watch(
-    chain: Handle,
-    group: Arc<Group>,
-    skew_ms_max: u64,
-    health: Health,
-    mut stop: watch::Receiver<bool>,
-) {
+/// A member whose address could not be found out at the start.
+#[derive(Clone, Debug)]
+pub struct Unresolved {
+    /// Its consensus key.
+    pub key: [u8; 32],
+    /// Its name, its address, and what is wrong with it.
+    pub problem: String,
+}
+
+/// What does not change while a node runs.
+pub struct Known {
+    /// The group.
+    pub group: Arc<Group>,
+    /// Members that can only be waited for.
+    pub unresolved: Vec<Unresolved>,
+    /// The skew at which blocks are refused, in milliseconds.
+    pub skew_ms_max: u64,
+}
+
+/// Looks until `stop` changes.
+pub async fn watch(chain: Handle, known: Known, health: Health, mut stop: watch::Receiver<bool>) {
+    let Known { group, unresolved, skew_ms_max } = known;
     let (mut waited, mut told) = (Duration::ZERO, BTreeSet::new());
     loop {
         tokio::select! {
@@ -36,7 +50,7 @@ pub async fn watch(
             contradiction(&group, key);
         }
         if waited >= GRACE {
-            tell(&health, Topic::Members, members(&status, &group));
+            tell(&health, Topic::Members, members(&status, &group, &unresolved));
         }
     }
 }
@@ -69,12 +83,24 @@ fn clock(status: &ChainStatus, skew_ms_max: u64) -> Option<String> {
     ))
 }
 
-fn members(status: &ChainStatus, group: &Group) -> Option<String> {
-    let (seen, needed, all) = (status.connected.len() + 1, group.quorum(), group.members().len());
-    (seen < needed).then(|| {
+fn members(status: &ChainStatus, group: &Group, unresolved: &[Unresolved]) -> Option<String> {
+    let (seen, needed, all) = (status.connected.len() + 1, group.ordering_quorum(), group.members().len());
+    let few = (seen < needed).then(|| {
         format!(
             "only {seen} of {all} members are reachable, {needed} are needed to go on: see that they run and that \
              firewalls let their ports through"
         )
-    })
+    });
+    let absent = unresolved.iter().filter(|member| !status.connected.contains(&member.key));
+    let nameless = absent.map(|member| {
+        format!(
+            "{} (this node waits for that member to connect; start it again when the address is right)",
+            member.problem
+        )
+    });
+    let complaints: Vec<String> = few.into_iter().chain(nameless).collect();
+    (!complaints.is_empty()).then(|| complaints.join("; "))
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@ mod assembly;
 
 use std::fs;
 use std::io;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use miette::Diagnostic;
 use synchronicity_consensus::{Handle, Peer, StartError};
 use synchronicity_core::group::{Group, Member};
+use synchronicity_verify::identity::BuilderId;
 use thiserror::Error;
 use tokio::net::UnixListener;
 use tokio::sync::watch;
@@ -26,6 +28,7 @@ use crate::health::{Health, Topic};
 use crate::http::Served;
 use crate::keys::MemberKeys;
 use crate::misbehave::Misbehaviour;
+use crate::monitor::Unresolved;
 use crate::operator;
 use crate::workbench::Opener;
 
@@ -116,6 +119,7 @@ struct Prepared {
     http: Served,
     socket: UnixListener,
     peers: Vec<Peer>,
+    unresolved: Vec<Unresolved>,
 }
 
 /// How a run came to its end.
@@ -173,7 +177,7 @@ async fn prepare(dir: &Path) -> Result<Prepared, Stop> {
     let config = Config::read(&folder.config()).or_usage()?;
     let group = Arc::new(group_file::read(&folder.group()).or_usage()?);
     let keys = MemberKeys::read(&folder.keys(), &group).or_usage()?;
-    let peers = peers(&group).or_later()?;
+    let (peers, unresolved) = peers(&group, keys.command.id());
     let lock = folder.lock().or_later()?;
     if disk_room::is_short(folder.root()) {
         return Err(Stop::new(exit::TRY_LATER, RunError::NoRoom(disk_room::complaint(folder.root()))));
@@ -183,13 +187,28 @@ async fn prepare(dir: &Path) -> Result<Prepared, Stop> {
     let http = http.map_err(|error| RunError::Http { address: config.http.clone(), error }).or_later()?;
     let path = folder.socket();
     let socket = operator::bind(&path).map_err(|error| RunError::Socket { path, error }).or_usage()?;
-    Ok(Prepared { folder, lock, config, group, keys, http, socket, peers })
+    Ok(Prepared { folder, lock, config, group, keys, http, socket, peers, unresolved })
 }
 
-fn peers(group: &Group) -> Result<Vec<Peer>, config::ConfigError> {
-    let peer =
-        |member: &Member| Ok(Peer { key: member.consensus, address: config::resolve(&member.name, &member.address)? });
-    group.members().iter().map(peer).collect()
+/// An address that nobody has: of the block that RFC 6666 sets aside to be discarded. Dialling it fails, and harms nobody.
+const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V6(Ipv6Addr::new(0x100, 0, 0, 0, 0, 0, 0, 1)), 9);
+
+/// Where the members are, and those whose address cannot be found out: one member's name service must not keep the others
+/// from starting. Such a member can still connect to this node.
+fn peers(group: &Group, me: BuilderId) -> (Vec<Peer>, Vec<Unresolved>) {
+    let mut unresolved = Vec::new();
+    let mut peer = |member: &Member| {
+        let address = config::resolve(&member.name, &member.address).unwrap_or_else(|error| {
+            // Where this node itself listens is for `listen` to say.
+            if member.command != me {
+                unresolved.push(Unresolved { key: member.consensus, problem: error.to_string() });
+            }
+            NOWHERE
+        });
+        Peer { key: member.consensus, address }
+    };
+    let peers = group.members().iter().map(&mut peer).collect();
+    (peers, unresolved)
 }
 
 /// The tasks of a node.

@@ -20,7 +20,7 @@ use crate::health::Health;
 use crate::http::{self, Site};
 use crate::journal::PersistedJournal;
 use crate::misbehave::{self, Misbehaviour};
-use crate::monitor;
+use crate::monitor::{self, Known};
 use crate::operator::{self, Desk};
 use crate::outbox::Outbox;
 use crate::progress::Progress;
@@ -84,7 +84,7 @@ pub(super) fn start(choices: Choices, prepared: Prepared) -> Result<Running, Sto
     let state = recovered.state.clone();
     let (fold, fold_thread) = Fold::start(state.clone(), recovered.store, health.clone());
     let chain = start_engine(&prepared, fold)?;
-    let Prepared { folder, lock, config, group, keys, http, socket, peers: _ } = prepared;
+    let Prepared { folder, lock, config, group, keys, http, socket, peers: _, unresolved } = prepared;
     let (stop, stopping) = watch::channel(false);
     let (rest, resting) = watch::channel(false);
     let me = keys.command.id();
@@ -124,7 +124,8 @@ pub(super) fn start(choices: Choices, prepared: Prepared) -> Result<Running, Sto
     let (outbox, submitted) = mpsc::channel(QUEUE);
     let submissions = Submissions::new(state.clone(), keys.command.clone(), workbench.clone(), outbox);
     tokio::spawn(operator::serve(socket, Desk { view, submissions }, told(stopping.clone())));
-    tokio::spawn(monitor::watch(chain.clone(), group, config.clock_skew_ms_max, health.clone(), stopping));
+    let known = Known { group, unresolved, skew_ms_max: config.clock_skew_ms_max };
+    tokio::spawn(monitor::watch(chain.clone(), known, health.clone(), stopping));
 
     let (done, finished) = mpsc::channel(QUEUE);
     let attendant = Attendant {

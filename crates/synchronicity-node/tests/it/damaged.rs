@@ -38,6 +38,18 @@ async fn a_sound_folder_runs_and_stops() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_node_runs_although_a_members_name_has_no_address() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::of(4);
+    let (folder, _) = folder_of(&world, dir.path());
+    let other = &world.group.members()[1].address;
+    // Addresses are not part of the group's identity.
+    let text = fs::read_to_string(folder.group()).unwrap().replace(other.as_str(), "nobody.invalid:4800");
+    fs::write(folder.group(), text).unwrap();
+    run(&folder).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_second_node_on_one_folder_is_refused_and_names_the_first() {
     let dir = tempfile::tempdir().unwrap();
     let (folder, _) = folder_of(&World::of(4), dir.path());

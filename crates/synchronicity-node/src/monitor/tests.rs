@@ -1,0 +1,58 @@
+use synchronicity_core::group::{Charter, Member};
+use synchronicity_verify::note::{KeyKind, Signer};
+
+use super::*;
+
+fn group(members: u8) -> Group {
+    let signer = |name: &str, kind, seed: u8| Signer::from_seed(name, kind, &[seed; 32]).unwrap();
+    let member = |number: u8| Member {
+        name: format!("builder-{number}"),
+        consensus: ed25519_dalek::SigningKey::from_bytes(&[number; 32]).verifying_key().to_bytes(),
+        command: synchronicity_core::command::CommandKey::from_seed([100 + number; 32]).id(),
+        cosigner: signer(&format!("builder-{number}"), KeyKind::Cosigner, 200 + number).verifier_key().clone(),
+        address: format!("builder-{number}.invalid:4800"),
+    };
+    Group::new(Charter {
+        origin: "example.org/test".to_owned(),
+        epoch: 0,
+        log_key: signer("example.org/test", KeyKind::Log, 99).verifier_key().clone(),
+        // More than must be up for blocks: what is signed is another matter than what is ordered.
+        threshold: u16::from(members),
+        commit_window_ms: 600_000,
+        reveal_window_ms: 5_000,
+        members: (1..=members).map(member).collect(),
+    })
+    .unwrap()
+}
+
+fn status(connected: &[[u8; 32]]) -> ChainStatus {
+    ChainStatus {
+        height: 0,
+        view: 0,
+        time_ms: 0,
+        connected: connected.to_vec(),
+        mempool: 0,
+        clock_skew_ms: None,
+        caught_up: false,
+        contradictory: Vec::new(),
+    }
+}
+
+#[test]
+fn as_many_members_as_order_blocks_are_enough() {
+    let group = group(4);
+    let keys: Vec<[u8; 32]> = group.members().iter().map(|member| member.consensus).collect();
+    assert_eq!(members(&status(&keys[..2]), &group, &[]), None);
+    let complaint = members(&status(&keys[..1]), &group, &[]).unwrap();
+    assert!(complaint.starts_with("only 2 of 4 members are reachable, 3 are needed"), "{complaint}");
+}
+
+#[test]
+fn a_member_without_an_address_is_named_until_it_connects() {
+    let group = group(4);
+    let keys: Vec<[u8; 32]> = group.members().iter().map(|member| member.consensus).collect();
+    let unresolved = [Unresolved { key: keys[3], problem: "builder-4 = \"nowhere\" is no address".to_owned() }];
+    let complaint = members(&status(&keys[1..3]), &group, &unresolved).unwrap();
+    assert!(complaint.starts_with("builder-4"), "{complaint}");
+    assert_eq!(members(&status(&keys[1..4]), &group, &unresolved), None);
+}
