@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! → {"submit":{"spec":"hexyl@0.17.0"}}
-//! ← {"submitted":{"request":"5f…","round":0,"purl":"pkg:cargo/hexyl@0.17.0","state":"submitted",…}}
+//! ← {"submitted":{"request":"5f…","round":0,"purl":"pkg:cargo/hexyl@0.17.0","state":"ordered",…}}
 //! → "status"
 //! ← {"status":{…}}
 //! ← {"failed":{"code":75,"message":"…","help":"…"}}
@@ -70,7 +70,8 @@ pub struct Submitted {
     pub round: u32,
     /// Package URL of what is rebuilt.
     pub purl: String,
-    /// `submitted`, `open` if the group was at it already, or `concluded` if it has its verdict.
+    /// `ordered`, `handed-over` if the group has not ordered it within some seconds, `open` if the group was at it
+    /// already, or `concluded` if it has its verdict.
     pub state: String,
     /// The verdict, if it has one.
     pub verdict: Option<String>,

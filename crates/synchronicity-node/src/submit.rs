@@ -2,6 +2,7 @@
 //! toolchain; the group sees only the result.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use miette::Diagnostic;
 use synchronicity_core::command::{Action, Command, CommandKey};
@@ -23,6 +24,9 @@ use crate::workbench::{self, BenchPinError, Readiness, Workbench};
 
 /// How many submissions are pinned at a time: each holds an unpacked source on disk.
 const PINNING_MAX: usize = 2;
+
+/// How long the operator's command waits for its request to be ordered.
+const ORDERED_MAX: Duration = Duration::from_secs(10);
 
 /// Takes submissions of this node's operator. Clones share everything.
 #[derive(Clone)]
@@ -80,7 +84,7 @@ impl Submissions {
         Submissions { state, key, workbench, outbox, room: Arc::new(Semaphore::new(PINNING_MAX)) }
     }
 
-    /// Pins what `spec` names and puts it on its way. Asking for what the group was asked before changes nothing.
+    /// Pins what `spec` names, puts it on its way, and waits up to 10 s for the group to order it. Asking for what the group was asked before changes nothing.
     ///
     /// # Errors
     /// [`SubmitError`]; nothing was submitted then.
@@ -100,14 +104,21 @@ impl Submissions {
         screened.map_err(|rejection| SubmitError::Refused(rejection.to_string()))?;
         self.outbox.send(command).await.map_err(|_| SubmitError::Stopping)?;
         tracing::info!(request = %id, round, purl, "submitted");
-        Ok(Submitted {
-            request: id.to_string(),
-            round,
-            purl,
-            state: "submitted".to_owned(),
-            verdict: None,
-            index: None,
-        })
+        let state = if self.ordered(&id, round).await { "ordered" } else { "handed-over" };
+        let request = id.to_string();
+        Ok(Submitted { request, round, purl, state: state.to_owned(), verdict: None, index: None })
+    }
+
+    /// Waits a while for the round to be on disk here, and says whether it is. Until then the command is in memory only,
+    /// and a restart of this node may forget it.
+    async fn ordered(&self, request: &RequestId, round: u32) -> bool {
+        let mut changes = self.state.changes();
+        let shown = changes.wait_for(|persisted| {
+            let folded = self.state.lock();
+            let there = folded.machine.round(request).is_some_and(|latest| latest.number() >= round);
+            there && persisted.height >= folded.machine.executed().height
+        });
+        tokio::time::timeout(ORDERED_MAX, shown).await.is_ok_and(|shown| shown.is_ok())
     }
 
     async fn bench(&self) -> Result<Arc<Bench>, SubmitError> {

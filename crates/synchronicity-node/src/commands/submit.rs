@@ -43,6 +43,10 @@ fn describe(submitted: &Submitted) -> String {
             format!("{purl} has its verdict: {verdict}, entry {index} of the log (request {request})")
         }
         ("open", ..) => format!("the group is at {purl} already (request {request}, round {round})"),
-        _ => format!("submitted {purl} (request {request}, round {round})"),
+        ("ordered", ..) => format!("the group rebuilds {purl} (request {request}, round {round})"),
+        _ => format!(
+            "{purl} is handed over, but the group has not ordered it yet (request {request}, round {round}): `requests` \
+             shows it when it has; if this node is stopped before, submit it again"
+        ),
     }
 }

@@ -171,7 +171,7 @@ async fn four_builders_agree_publish_and_serve_a_proof_that_verifies() {
     let mut nodes = Nodes::found(4);
     (0..4).for_each(|member| nodes.start(member, None));
     let submitted = nodes.submit(1).await;
-    assert_eq!((submitted.state.as_str(), submitted.round), ("submitted", 0));
+    assert_eq!((submitted.state.as_str(), submitted.round), ("ordered", 0));
     for member in 0..4 {
         let status = nodes.published(member, 1).await;
         let round = only(&status);
