@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::entry::{Entry, MemberRecord, Verdict};
 use synchronicity_verify::policy::Policy;
-use synchronicity_verify::request::{Environment, LockGrade, Source};
+use synchronicity_verify::request::{Environment, Features, LockGrade, Source};
 use synchronicity_verify::result::{Artifact, BuildResult, Failure};
 use synchronicity_verify::verify::Verified;
 
@@ -25,6 +25,9 @@ pub(crate) fn in_words(verified: &Verified, policy: &Policy, file: Option<&Path>
     let source = &entry.request.source;
     let mut lines = vec![("source", source_in_words(source)), ("recipe", recipe(entry))];
     lines.push(("builder against builder", agreement(entry)));
+    if entry.round > 0 {
+        lines.push(("", format!("attempt {}: what was revealed in earlier ones was public by then", entry.round + 1)));
+    }
     lines.extend(results(entry, origin).map(|result| ("", result)));
     for artifact in artifacts(verified) {
         lines.push(("artifact", format!("{}, {} bytes", artifact.name, artifact.size)));
@@ -59,6 +62,8 @@ pub(crate) fn as_json(verified: &Verified, policy: &Policy, file: Option<(&Path,
         "purl": request.source.purl(),
         "source_sha256": request.source.checksum().to_string(),
         "request": request.id().to_string(),
+        "attempt": entry.round + 1,
+        "features": features(&request.features),
         "rustc": { "release": request.toolchain.release, "commit": request.toolchain.commit },
         "target": request.target,
         "threshold": entry.threshold,
@@ -99,7 +104,20 @@ fn recipe(entry: &Entry) -> String {
         Environment::Image { layer } => format!("image {layer}"),
         Environment::Host { fingerprint } => format!("builders' own hosts {fingerprint}"),
     };
-    format!("rustc {} for {}, {lock}, {environment}", request.toolchain.release, request.target)
+    let features = features(&request.features);
+    format!("rustc {} for {}, {features}, {lock}, {environment}", request.toolchain.release, request.target)
+}
+
+fn features(features: &Features) -> String {
+    let mut named = features.named.clone();
+    match (features.all, features.default) {
+        (true, _) => return "all features".into(),
+        (false, true) if named.is_empty() => return "default features".into(),
+        (false, true) => named.insert(0, "default".into()),
+        (false, false) if named.is_empty() => return "no features".into(),
+        (false, false) => {}
+    }
+    format!("features {}", named.join(" "))
 }
 
 fn agreement(entry: &Entry) -> String {
