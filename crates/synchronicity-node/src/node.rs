@@ -4,7 +4,7 @@ mod assembly;
 
 use std::fs;
 use std::io;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -183,11 +183,23 @@ async fn prepare(dir: &Path) -> Result<Prepared, Stop> {
         return Err(Stop::new(exit::TRY_LATER, RunError::NoRoom(disk_room::complaint(folder.root()))));
     }
     let address = config::resolve("http", &config.http).or_usage()?;
+    free(&config)?;
     let http = Served::bind(address).await;
     let http = http.map_err(|error| RunError::Http { address: config.http.clone(), error }).or_later()?;
     let path = folder.socket();
     let socket = operator::bind(&path).map_err(|error| RunError::Socket { path, error }).or_usage()?;
     Ok(Prepared { folder, lock, config, group, keys, http, socket, peers, unresolved })
+}
+
+/// Whether this node can listen for the members. The engine asks too, but after the database is made.
+fn free(config: &Config) -> Result<(), Stop> {
+    let address = config::resolve("listen", &config.listen).or_usage()?;
+    let engine = |error: io::Error| match error.kind() {
+        io::ErrorKind::AddrInUse => (exit::TRY_LATER, StartError::PortInUse { address }),
+        _ => (exit::USAGE, StartError::Listen { address, source: error }),
+    };
+    let probed = TcpListener::bind(address).map(drop).map_err(engine);
+    probed.map_err(|(code, error)| Stop::new(code, RunError::from(error)))
 }
 
 /// An address that nobody has: of the block that RFC 6666 sets aside to be discarded. Dialling it fails, and harms nobody.

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use miette::Diagnostic;
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use redb::{Database, ReadOnlyDatabase, ReadableDatabase, ReadableTable, TableDefinition, TableError};
 use synchronicity_core::block::OrderedBlock;
 use synchronicity_core::group::Group;
 use synchronicity_core::journal::{Journal, Sealed};
@@ -107,14 +107,16 @@ impl Store {
     /// [`OpenError`]; a database of another group is left as it is.
     pub fn open(path: &Path, group: &Group) -> Result<Store, OpenError> {
         let failed = |error: redb::Error| OpenError::Database { path: path.to_owned(), error: Box::new(error) };
-        let database = Database::create(path).map_err(|error| failed(error.into()))?;
-        let stored = claim(&database, group).map_err(failed)?;
-        if stored.schema != SCHEMA {
-            return Err(OpenError::Schema { path: path.to_owned() });
+        // A database that was closed in order tells whose it is without a byte being written, by opening or otherwise.
+        if let Ok(database) = ReadOnlyDatabase::open(path)
+            && let Some(stored) = read_owner(&database).map_err(failed)?
+        {
+            check_owner(path, stored, group)?;
         }
-        if stored.group != group.id().0 {
-            let stored = <[u8; 32]>::try_from(stored.group).map_or("?".to_owned(), |id| Digest(id).to_string());
-            return Err(OpenError::ForeignGroup { path: path.to_owned(), stored, configured: group.id() });
+        let database = Database::create(path).map_err(|error| failed(error.into()))?;
+        match read_owner(&database).map_err(failed)? {
+            Some(stored) => check_owner(path, stored, group)?,
+            None => claim(&database, group).map_err(failed)?,
         }
         Ok(Store { path: path.to_owned(), database: Mutex::new(Some(database)) })
     }
@@ -269,22 +271,40 @@ struct Stored {
     group: Vec<u8>,
 }
 
-/// Reads whose database this is, and makes an empty one this group's.
-fn claim(database: &Database, group: &Group) -> Result<Stored, redb::Error> {
-    let transaction = database.begin_write()?;
-    let stored = {
-        let mut meta = transaction.open_table(META)?;
-        if meta.get("group")?.is_none() {
-            meta.insert("schema", SCHEMA)?;
-            meta.insert("group", group.id().0.as_slice())?;
-            transaction.open_table(BLOCKS)?;
-            transaction.open_table(SEALED)?;
-        }
-        let read = |row: Option<redb::AccessGuard<'_, &[u8]>>| row.map(|row| row.value().to_vec()).unwrap_or_default();
-        Stored { schema: read(meta.get("schema")?), group: read(meta.get("group")?) }
+/// Reads whose database this is; `None` if it is nobody's yet.
+fn read_owner(database: &impl ReadableDatabase) -> Result<Option<Stored>, redb::Error> {
+    let meta = match database.begin_read()?.open_table(META) {
+        Err(TableError::TableDoesNotExist(_)) => return Ok(None),
+        meta => meta?,
     };
+    let Some(group) = meta.get("group")?.map(|row| row.value().to_vec()) else { return Ok(None) };
+    let schema = meta.get("schema")?.map(|row| row.value().to_vec()).unwrap_or_default();
+    Ok(Some(Stored { schema, group }))
+}
+
+fn check_owner(path: &Path, stored: Stored, group: &Group) -> Result<(), OpenError> {
+    if stored.schema != SCHEMA {
+        return Err(OpenError::Schema { path: path.to_owned() });
+    }
+    if stored.group != group.id().0 {
+        let stored = <[u8; 32]>::try_from(stored.group).map_or("?".to_owned(), |id| Digest(id).to_string());
+        return Err(OpenError::ForeignGroup { path: path.to_owned(), stored, configured: group.id() });
+    }
+    Ok(())
+}
+
+/// Makes an empty database this group's.
+fn claim(database: &Database, group: &Group) -> Result<(), redb::Error> {
+    let transaction = database.begin_write()?;
+    {
+        let mut meta = transaction.open_table(META)?;
+        meta.insert("schema", SCHEMA)?;
+        meta.insert("group", group.id().0.as_slice())?;
+        transaction.open_table(BLOCKS)?;
+        transaction.open_table(SEALED)?;
+    }
     transaction.commit()?;
-    Ok(stored)
+    Ok(())
 }
 
 fn seal_key(request: &RequestId, round: u32) -> Vec<u8> {

@@ -13,6 +13,7 @@ use synchronicity_rebuild::bench::Bench;
 use synchronicity_rebuild::scripted::Script;
 use synchronicity_verify::digest::Digest;
 
+use crate::publish::files;
 use crate::world::{World, free_port};
 
 fn folder_of(world: &World, dir: &Path) -> (Folder, Config) {
@@ -27,6 +28,15 @@ async fn run(folder: &Folder) -> Result<(), (u8, String)> {
         Choices { dir: folder.root().to_owned(), misbehaviour: None, bench: BenchChoice::Opened(Box::new(open)) };
     let ended = node::run(choices, async {}).await;
     ended.map(|_| ()).map_err(|stop| (stop.code, format!("{:?}", stop.report)))
+}
+
+/// Runs a node that is to be refused, and sees that this changes no file of its folder, but for the lock's.
+async fn refused(folder: &Folder) -> (u8, String) {
+    drop(folder.lock().unwrap());
+    let before = files(folder.root());
+    let refused = run(folder).await.unwrap_err();
+    assert_eq!(files(folder.root()), before, "a refusal changed the folder");
+    refused
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -66,10 +76,9 @@ async fn a_taken_http_port_is_told_before_anything_is_made() {
     let dir = tempfile::tempdir().unwrap();
     let (folder, config) = folder_of(&World::of(4), dir.path());
     let _holder = TcpListener::bind(&config.http).unwrap();
-    let (code, message) = run(&folder).await.unwrap_err();
+    let (code, message) = refused(&folder).await;
     assert_eq!(code, exit::TRY_LATER);
     assert!(message.contains(&config.http), "{message}");
-    assert!(!folder.state().exists());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -77,7 +86,7 @@ async fn a_taken_port_for_the_members_is_told() {
     let dir = tempfile::tempdir().unwrap();
     let (folder, config) = folder_of(&World::of(4), dir.path());
     let _holder = TcpListener::bind(&config.listen).unwrap();
-    let (code, message) = run(&folder).await.unwrap_err();
+    let (code, message) = refused(&folder).await;
     assert_eq!(code, exit::TRY_LATER);
     assert!(message.contains("in use"), "{message}");
 }
@@ -88,7 +97,7 @@ async fn a_folder_of_another_group_is_refused() {
     let (ours, theirs) = (World::of(4), World::of(4));
     let (folder, _) = folder_of(&ours, dir.path());
     drop(Store::open(&folder.state(), &theirs.group).unwrap());
-    let (code, message) = run(&folder).await.unwrap_err();
+    let (code, message) = refused(&folder).await;
     assert_eq!(code, exit::USAGE);
     let message: String = message.split_whitespace().filter(|word| *word != "│").collect();
     assert!(message.contains(&theirs.group.id().to_string()), "{message}");

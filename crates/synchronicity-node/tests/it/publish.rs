@@ -78,7 +78,7 @@ fn go_on(folder: &Path, notes: &[SignedNote], disk: Frail) -> (Result<(), String
     (Ok(()), log.into_disk().writes)
 }
 
-fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+pub(crate) fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut found = BTreeMap::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(next) = folders.pop() {
