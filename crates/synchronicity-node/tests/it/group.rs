@@ -33,6 +33,7 @@ const FIXTURE: &str = "plain-binary";
 struct Nodes {
     dir: tempfile::TempDir,
     http: Vec<u16>,
+    addresses: Vec<String>,
     running: Vec<Option<(oneshot::Sender<()>, JoinHandle<()>)>>,
 }
 
@@ -44,11 +45,20 @@ impl Nodes {
         for (member, port) in http.iter().enumerate() {
             world.settle(member, &dir.path().join(member.to_string()), *port);
         }
-        Nodes { dir, http, running: (0..members).map(|_| None).collect() }
+        let addresses = world.group.members().iter().map(|member| member.address.clone()).collect();
+        Nodes { dir, http, addresses, running: (0..members).map(|_| None).collect() }
     }
 
     fn folder(&self, member: usize) -> Folder {
         Folder::at(self.dir.path().join(member.to_string()))
+    }
+
+    /// Makes the name of `other` one that `member` cannot look up: only `other` can connect the two.
+    fn lose_address(&self, member: usize, other: usize) {
+        let (path, address) = (self.folder(member).group(), &self.addresses[other]);
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.contains(address));
+        fs::write(path, text.replace(address, "nobody.invalid:4800")).unwrap();
     }
 
     fn start(&mut self, member: usize, misbehaviour: Option<Misbehaviour>) {
@@ -238,9 +248,11 @@ async fn what_http_serves(nodes: &Nodes, submitted: &Submitted) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn one_liar_of_four_is_named_and_does_not_spoil_the_verdict() {
     let mut nodes = Nodes::found(4);
+    nodes.lose_address(0, 3);
     (0..3).for_each(|member| nodes.start(member, None));
     nodes.start(3, Some(Misbehaviour::Liar));
     nodes.submit(0).await;
+    nodes.until(0, "the member without an address", |status| status.peers == 3).await;
     let status = nodes.published(0, 1).await;
     let round = only(&status);
     assert_eq!(round.verdict.as_deref(), Some("reproduced"));
