@@ -1,7 +1,7 @@
 //! The task that turns cosignatures into a published log: it gathers them, writes the log when there is a quorum, and
 //! tells the others until everybody has everything.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -85,11 +85,22 @@ pub enum AdoptError {
     },
 }
 
+/// Checks that there is no published log where there is no state: it could not be the state's.
+///
+/// # Errors
+/// [`AdoptError`]; nothing is changed.
+pub fn check_begun(folder: &Path) -> Result<(), AdoptError> {
+    match PublishedLog::open(folder, Synced)?.size() {
+        0 => Ok(()),
+        published => Err(AdoptError::OtherLog { published, folded: 0 }),
+    }
+}
+
 /// Reads the published log and checks that it is what this group signed and what the state folds to.
 ///
 /// # Errors
 /// [`AdoptError`]; nothing is changed.
-pub fn adopt(folder: &std::path::Path, state: &State) -> Result<(PublishedLog<Synced>, Cosignatures), AdoptError> {
+pub fn adopt(folder: &Path, state: &State) -> Result<(PublishedLog<Synced>, Cosignatures), AdoptError> {
     let log = PublishedLog::open(folder, Synced)?;
     let mut cosignatures = Cosignatures::new(state.group().clone());
     let Some(note) = log.note() else { return Ok((log, cosignatures)) };

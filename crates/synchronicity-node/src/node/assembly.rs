@@ -48,6 +48,10 @@ struct Recovered {
 }
 
 fn recover(folder: &Folder, group: &Group) -> Result<Recovered, Stop> {
+    if !folder.state().exists() {
+        // Refused here, because opening the database makes it.
+        publisher::check_begun(&folder.log()).or_internal()?;
+    }
     let store = Arc::new(Store::open(&folder.state(), group).or_usage()?);
     let machine = store.machine(group).or_internal()?;
     let journal = PersistedJournal::load(store.clone(), &machine).or_internal()?;
