@@ -8,7 +8,8 @@
 //! ```
 //!
 //! Integers are big-endian and there is one spelling. The claim is what a certificate over the block says about
-//! *executed* state: whoever votes for the block has executed that height itself and found that root.
+//! *executed* state: of those who notarized it, every honest one has found that root by executing that height itself, or
+//! takes over the same claim from the parent, which a quorum notarized before.
 
 use std::sync::Arc;
 

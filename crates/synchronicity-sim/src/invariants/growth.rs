@@ -14,8 +14,7 @@ pub(super) struct Seen {
     largest: BTreeMap<usize, (u64, Digest)>,
 }
 
-/// Whatever a node shows extends what it showed before: the consistency proof verifies, across crashes too. A node
-/// that is still catching up after a crash may show less, and then the larger log extends that.
+/// Whatever a node shows extends what it showed before, across crashes too: the consistency proof verifies.
 pub(super) fn invariant_the_log_only_grows(world: &World, seen: &mut Seen) -> Result<(), String> {
     let Some(node) = world.touched() else { return Ok(()) };
     let Some(log) = node.machine.as_ref().map(|machine| machine.log()) else { return Ok(()) };
