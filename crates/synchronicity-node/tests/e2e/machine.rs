@@ -1,5 +1,7 @@
 //! What this machine can run.
 
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
@@ -16,6 +18,10 @@ pub(crate) enum Need {
     Embedded,
     /// crates.io, or what stands for it here.
     Registry,
+    /// The right to mount a file system.
+    Mounts,
+    /// Debian's libfaketime.
+    Faketime,
 }
 
 impl Need {
@@ -38,6 +44,8 @@ impl Machine {
             (Need::Docker, good(&told, "docker daemon").and_then(|()| good(&told, "docker image"))),
             (Need::Embedded, good(&told, "embedded sandbox")),
             (Need::Registry, registry()),
+            (Need::Mounts, mounts()),
+            (Need::Faketime, faketime().map(drop).ok_or("there is no libfaketime: install `faketime`".to_owned())),
         ];
         Self(found.into_iter().filter_map(|(need, why)| Some((need, why.err()?))).collect())
     }
@@ -59,4 +67,40 @@ fn registry() -> Result<(), String> {
     let registry = Registry::crates_io(cache.path()).unwrap();
     let found = registry.resolve(&"fnv".parse().unwrap(), None, "1.95.0");
     found.map(drop).map_err(|error| format!("the registry does not answer: {error}"))
+}
+
+fn mounts() -> Result<(), String> {
+    let folder = tempfile::tempdir().unwrap();
+    Tmpfs::mount(&folder.path().join("disk"), "1m").map(drop)
+}
+
+/// A small file system in memory, gone with the test.
+pub(crate) struct Tmpfs(PathBuf);
+
+impl Tmpfs {
+    /// Makes `folder` and mounts `size` bytes there, as mount(8) spells sizes.
+    pub(crate) fn mount(folder: &Path, size: &str) -> Result<Self, String> {
+        fs::create_dir(folder).unwrap();
+        let options = format!("size={size},mode=700");
+        let mount = Command::new("mount").args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(folder).output();
+        let mount = mount.map_err(|error| format!("mount: {error}"))?;
+        if mount.status.success() {
+            return Ok(Self(folder.to_owned()));
+        }
+        Err(format!("no file system can be mounted: {}", String::from_utf8_lossy(&mount.stderr).trim()))
+    }
+}
+
+impl Drop for Tmpfs {
+    fn drop(&mut self) {
+        // Lazily: a process that still ends there must not keep it mounted for ever.
+        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
+    }
+}
+
+/// The library that shows a process another time; the kind for programs with threads.
+pub(crate) fn faketime() -> Option<PathBuf> {
+    let triples = fs::read_dir("/usr/lib").ok()?.filter_map(Result::ok);
+    let libraries = triples.map(|triple| triple.path().join("faketime/libfaketimeMT.so.1"));
+    libraries.into_iter().find(|library| library.is_file())
 }

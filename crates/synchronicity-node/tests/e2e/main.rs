@@ -11,7 +11,9 @@ mod devnet;
 mod idle;
 mod left_over;
 mod machine;
+mod machine_trouble;
 mod node;
+mod quartet;
 mod real;
 mod stop;
 mod verdict;
@@ -25,8 +27,9 @@ fn main() -> std::process::ExitCode {
     // A test is four nodes that compile at the same time, and all tests share one cache: one test after another.
     arguments.test_threads = Some(1);
     let machine = Machine::look();
-    let trials = [verdict::tests(), crash::tests(), stop::tests(), node::tests(), idle::tests(), real::tests()];
-    let trials = trials.into_iter().flatten().map(|test| test.on(&machine)).collect();
+    let trials = [verdict::tests(), crash::tests(), stop::tests(), node::tests(), machine_trouble::tests()];
+    let trials =
+        trials.into_iter().chain([idle::tests(), real::tests()]).flatten().map(|test| test.on(&machine)).collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 

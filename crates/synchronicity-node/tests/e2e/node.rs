@@ -29,7 +29,13 @@ struct Alone {
 }
 
 /// Ended with the test, however the test ends.
-struct Process(Child);
+pub(crate) struct Process(Child);
+
+impl Process {
+    pub(crate) fn of(child: Child) -> Self {
+        Self(child)
+    }
+}
 
 impl Drop for Process {
     fn drop(&mut self) {
@@ -149,14 +155,14 @@ fn program(words: &[&str]) -> Output {
     Command::new(PROGRAM).args(words).stdin(Stdio::null()).output().unwrap()
 }
 
-fn succeed(words: &[&str]) {
+pub(crate) fn succeed(words: &[&str]) {
     let output = program(words);
     assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// Every file under `folder` with the hash of its content, sorted. Not what every start writes anew: the holder in the
 /// lock file, the marks of an orderly end in the two databases, the bench that a running node prepares.
-fn listing(folder: &Path) -> Vec<(PathBuf, Digest)> {
+pub(crate) fn listing(folder: &Path) -> Vec<(PathBuf, Digest)> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

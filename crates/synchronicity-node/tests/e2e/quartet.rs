@@ -1,0 +1,133 @@
+//! Four nodes of one group, founded by the program's own commands, each with what its test does to its machine.
+
+use std::fs::{self, File};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::devnet::{PROGRAM, data, fixture};
+use crate::node::{Process, succeed};
+
+/// The node to which the machine's trouble happens: the last one.
+pub(crate) const TROUBLED: usize = 3;
+
+/// Seconds that builders get. A round waits as long for the one in trouble; the others compile at the same time.
+const COMMIT_WINDOW: &str = "35";
+
+/// A status document comes within this time, or the node does not answer.
+const ANSWERS: Duration = Duration::from_secs(5);
+
+pub(crate) struct Quartet {
+    nodes: Vec<Process>,
+    ports: Vec<u16>,
+    root: PathBuf,
+}
+
+impl Quartet {
+    /// Founds a group in `root`; any three of its four members are enough for everything.
+    pub(crate) fn found(root: &Path) -> Self {
+        let free: Vec<_> = (0..8).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+        let ports = free.iter().map(|listener| listener.local_addr().unwrap().port()).collect();
+        drop(free);
+        let quartet = Self { nodes: Vec::new(), ports, root: root.to_owned() };
+        let charter = quartet.root.join("charter");
+        let mut words: Vec<String> = ["group", "new", "--origin", "test.invalid/quartet", "--threshold", "3"]
+            .into_iter()
+            .chain(["--commit-window", COMMIT_WINDOW, "--reveal-window", "20", "--out", charter.to_str().unwrap()])
+            .map(str::to_owned)
+            .collect();
+        words.push("--member".to_owned());
+        for index in 0..4 {
+            let home = quartet.home(index);
+            let [listen, http] = [2 * index, 2 * index + 1].map(|at| format!("127.0.0.1:{}", quartet.ports[at]));
+            let name = name(index);
+            succeed(&["init", "--dir", home.to_str().unwrap(), "--name", &name, "--listen", &listen, "--http", &http]);
+            words.push(home.join("member.toml").to_str().unwrap().to_owned());
+        }
+        succeed(&words.iter().map(String::as_str).collect::<Vec<_>>());
+        for index in 0..4 {
+            fs::copy(charter.join("group.toml"), quartet.home(index).join("group.toml")).unwrap();
+            fs::copy(charter.join("log.key"), quartet.home(index).join("keys/log.key")).unwrap();
+        }
+        quartet
+    }
+
+    /// Starts all nodes, the last one with `environment` as well, and waits until they see each other.
+    pub(crate) fn start(&mut self, environment: &[(&str, &str)]) {
+        for index in 0..4 {
+            let trace = File::create(self.trace(index)).unwrap();
+            let mut command = Command::new(PROGRAM);
+            command.args(["run", "--die-with-parent", "--sandbox", "embedded", "--dir"]).arg(self.home(index));
+            command.arg("--shared").arg(data().join("cache"));
+            if index == TROUBLED {
+                command.envs(environment.iter().copied());
+            }
+            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(trace);
+            self.nodes.push(Process::of(command.spawn().unwrap()));
+        }
+        for index in 0..4 {
+            self.until(index, "sees the others", Duration::from_secs(40), |status| status["peers"] == 3);
+        }
+    }
+
+    /// Has the group rebuild the smallest fixture, through the first node.
+    pub(crate) fn submit(&self) {
+        let home = self.home(0);
+        succeed(&["submit", &fixture("plain-binary"), "--dir", home.to_str().unwrap()]);
+    }
+
+    /// Waits until node `index` has the fixture's verdict, and checks that the three without trouble have revealed.
+    pub(crate) fn concludes(&self, index: usize) -> Value {
+        let status = self.until(index, "has a verdict", Duration::from_secs(70), |status| {
+            status["rounds"][0]["phase"] == "concluded" && status["log"]["published_size"] == 1
+        });
+        let round = &status["rounds"][0];
+        assert_eq!(round["verdict"], "reproduced", "{round}");
+        let members = round["members"].as_array().unwrap();
+        for healthy in 0..TROUBLED {
+            let member = members.iter().find(|member| member["name"] == name(healthy)).unwrap();
+            assert_eq!(member["revealed"], true, "{round}");
+        }
+        status
+    }
+
+    /// Waits until the status document of node `index` fits.
+    pub(crate) fn until(&self, index: usize, what: &str, patience: Duration, fits: impl Fn(&Value) -> bool) -> Value {
+        let deadline = Instant::now() + patience;
+        loop {
+            let status = self.status(index);
+            if let Some(status) = status.as_ref().filter(|status| fits(status)) {
+                return status.clone();
+            }
+            if Instant::now() > deadline {
+                let trace = fs::read_to_string(self.trace(index)).unwrap();
+                panic!("not in time: {} {what}: {status:#?}\n{trace}", name(index));
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// `/status` of node `index`; `None` while it does not answer.
+    pub(crate) fn status(&self, index: usize) -> Option<Value> {
+        let url = format!("http://127.0.0.1:{}/status", self.ports[2 * index + 1]);
+        let asked = ureq::get(&url).config().timeout_global(Some(ANSWERS)).build();
+        let text = asked.call().ok()?.body_mut().read_to_string().ok()?;
+        Some(serde_json::from_str(&text).unwrap())
+    }
+
+    /// The folder of node `index`.
+    pub(crate) fn home(&self, index: usize) -> PathBuf {
+        self.root.join(name(index))
+    }
+
+    fn trace(&self, index: usize) -> PathBuf {
+        self.root.join(name(index)).with_extension("trace")
+    }
+}
+
+pub(crate) fn name(index: usize) -> String {
+    format!("builder-{}", index + 1)
+}
