@@ -24,18 +24,27 @@ impl Readiness {
     }
 }
 
-/// Runs the set-up scripts in order and stops at the first that cannot do its part.
+/// Runs the set-up scripts. Docker needs both of its own; what only tests need is installed as far as it can be.
 pub(crate) fn run(root: &Path) -> Readiness {
-    for script in ["scripts/docker-up.sh", "scripts/sandbox-image.sh"] {
-        eprintln!("set-up: {script}");
-        let status = Command::new("sh").arg(root.join(script)).current_dir(root).stdin(Stdio::null()).status();
-        match status {
-            Ok(status) if status.success() => {}
-            Ok(status) => return embedded_only(&format!("{script} ended with {status}")),
-            Err(error) => return embedded_only(&format!("{script} could not be started: {error}")),
+    if let Err(why) = script(root, "scripts/test-tools.sh") {
+        eprintln!("set-up: {why}; the tests that need more tools will be SKIPPED and counted as skipped");
+    }
+    for name in ["scripts/docker-up.sh", "scripts/sandbox-image.sh"] {
+        if let Err(why) = script(root, name) {
+            return embedded_only(&why);
         }
     }
     Readiness::Docker
+}
+
+fn script(root: &Path, name: &str) -> Result<(), String> {
+    eprintln!("set-up: {name}");
+    let status = Command::new("sh").arg(root.join(name)).current_dir(root).stdin(Stdio::null()).status();
+    match status {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("{name} ended with {status}")),
+        Err(error) => Err(format!("{name} could not be started: {error}")),
+    }
 }
 
 fn embedded_only(why: &str) -> Readiness {

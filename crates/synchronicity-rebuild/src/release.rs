@@ -161,15 +161,15 @@ fn choose_newest<'a>(name: &CrateName, releases: &'a [Release]) -> Result<&'a Re
 fn nearest<'a>(wanted: &CrateVersion, releases: impl Iterator<Item = &'a Release>) -> Vec<CrateVersion> {
     let wanted = parsed(wanted);
     let mut candidates: Vec<_> = releases.map(|release| (parsed(&release.version), &release.version)).collect();
-    candidates.sort_by_key(|(version, _)| {
-        let distance = (
-            version.major.abs_diff(wanted.major),
-            version.minor.abs_diff(wanted.minor),
-            version.patch.abs_diff(wanted.patch),
-        );
-        (distance, std::cmp::Reverse(version.clone()))
+    candidates.sort();
+    let place = candidates.partition_point(|(version, _)| *version < wanted);
+    // How many releases lie between: differences of the numbers themselves would put 0.2.0 before 0.17.0 for 99.0.0.
+    let mut near: Vec<_> = candidates.into_iter().enumerate().collect();
+    near.sort_by_key(|(index, (version, _))| {
+        let rank = if *index < place { 2 * (place - index) } else { 2 * (index - place) + 1 };
+        (!version.pre.is_empty(), rank)
     });
-    candidates.into_iter().take(NEAREST_SHOWN).map(|(_, version)| version.clone()).collect()
+    near.into_iter().take(NEAREST_SHOWN).map(|(_, (_, version))| version.clone()).collect()
 }
 
 fn parsed(version: &CrateVersion) -> Version {

@@ -142,7 +142,7 @@ fn an_exact_version_is_taken_as_it_is_and_build_metadata_may_be_left_out() {
 fn an_unknown_version_is_answered_with_the_nearest_ones() {
     let (registry, _cache) = registry(vec![("/de/mo/demo", versions_of_demo())]);
     let text = resolve(&registry, "demo", Some("1.1.0")).unwrap_err().to_string();
-    assert_eq!(text, "demo has no version 1.1.0; near it: 1.2.0, 1.0.0, 0.1.0, 2.0.0-rc.1, 0.9.1+meta.5");
+    assert_eq!(text, "demo has no version 1.1.0; near it: 1.2.0, 1.0.0, 0.9.1+meta.5, 0.1.0, 2.0.0-rc.1");
 }
 
 #[test]
