@@ -15,7 +15,8 @@ pub(crate) fn containers() -> BTreeSet<String> {
     )
 }
 
-/// Command lines of processes that belong to the folder `data`, by their arguments, environment or working folder.
+/// Command lines of processes that belong to the folder `data`: by their arguments, their working folder, or, as those of a
+/// sandbox do whose paths are all its own, by what is mounted where they live.
 fn processes(data: &Path) -> Vec<String> {
     let data = data.canonicalize().unwrap_or(data.to_owned());
     let named = |path: &Path| {
@@ -23,7 +24,10 @@ fn processes(data: &Path) -> Vec<String> {
             |file: &str| fs::read(path.join(file)).map(|bytes| String::from_utf8_lossy(&bytes).replace('\0', " "));
         let command = text("cmdline").unwrap_or_default();
         let working = fs::read_link(path.join("cwd")).unwrap_or_default();
-        let of_data = command.contains(&*data.to_string_lossy()) || working.starts_with(&data);
+        let data_text = data.to_string_lossy();
+        let of_data = command.contains(&*data_text)
+            || working.starts_with(&data)
+            || text("mountinfo").unwrap_or_default().contains(&*data_text);
         of_data.then(|| format!("{} {command}", path.display()))
     };
     let running = fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().path());

@@ -39,7 +39,7 @@ impl World {
             log_key: log.verifier_key().clone(),
             threshold: u16::try_from(members / 2 + 1).unwrap(),
             commit_window_ms: 600_000,
-            reveal_window_ms: 5_000,
+            reveal_window_ms: 15_000,
             members: keys.iter().enumerate().map(member).collect(),
         };
         World { group: Group::new(charter).unwrap(), keys, log_key }
