@@ -12,7 +12,6 @@ mod actor;
 mod stage;
 mod weather;
 
-use core::fmt;
 use std::time::Duration;
 
 use synchronicity_consensus::simulation::{self, Cast};
@@ -22,6 +21,7 @@ use crate::event::Event;
 use crate::founding::Founding;
 use crate::invariants::Violation;
 use crate::role;
+use crate::run::Broken;
 use crate::world::World;
 use actor::Theatre;
 use stage::Stage;
@@ -61,33 +61,9 @@ pub struct Finished {
     pub published: usize,
 }
 
-/// A run that broke an invariant.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Broken {
-    /// The seed, with which it happens again.
-    pub seed: u64,
-    /// What did not hold after the last event of the trace.
-    pub violations: Vec<Violation>,
-    /// One line for each event.
-    pub trace: Vec<String>,
-}
-
 impl Default for Options {
     fn default() -> Options {
         Options { members: None, steps: 60 }
-    }
-}
-
-impl fmt::Display for Broken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "seed {} over the real engine: after event {}", self.seed, self.trace.len())?;
-        for violation in &self.violations {
-            writeln!(f, "  {violation}")?;
-        }
-        for line in self.trace.iter().rev().take(12).rev() {
-            writeln!(f, "  | {line}")?;
-        }
-        write!(f, "again: synchronicity-sim engine --seeds {}..{} --trace FILE", self.seed, self.seed + 1)
     }
 }
 
@@ -117,7 +93,7 @@ pub fn run(seed: u64, options: &Options) -> Result<Finished, Broken> {
     });
     let trace = stage.trace();
     match played.value {
-        Err(violations) => Err(Broken { seed, violations, trace }),
+        Err(violations) => Err(Broken { command: "engine", seed, violations, trace }),
         Ok(()) => Ok(stage.look(|world| Finished {
             history: played.history,
             blocks: world.reference.executed().height,

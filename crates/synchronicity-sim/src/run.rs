@@ -50,6 +50,8 @@ pub struct Finished {
 /// A run that broke an invariant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Broken {
+    /// The command of `synchronicity-sim` that runs it.
+    pub command: &'static str,
     /// The seed, with which it happens again.
     pub seed: u64,
     /// What did not hold after the last event of the trace.
@@ -66,14 +68,15 @@ impl Default for Options {
 
 impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "seed {}: after event {}", self.seed, self.trace.len())?;
+        writeln!(f, "{} of seed {}: after event {}", self.command, self.seed, self.trace.len())?;
         for violation in &self.violations {
             writeln!(f, "  {violation}")?;
         }
         for line in self.trace.iter().rev().take(12).rev() {
             writeln!(f, "  | {line}")?;
         }
-        write!(f, "again: synchronicity-sim run --seeds {}..{} --trace FILE", self.seed, self.seed + 1)
+        let (command, seed) = (self.command, self.seed);
+        write!(f, "again: synchronicity-sim {command} --seeds {seed}..{} --trace FILE", seed + 1)
     }
 }
 
@@ -84,7 +87,12 @@ impl fmt::Display for Broken {
 pub fn run(seed: u64, options: &Options) -> Result<Finished, Broken> {
     let mut dice = Dice::new(seed);
     let mut run = Run::new(seed, options, &mut dice);
-    run.drive(options.steps, &mut dice).map_err(|violations| Broken { seed, violations, trace: run.trace.clone() })?;
+    run.drive(options.steps, &mut dice).map_err(|violations| Broken {
+        command: "run",
+        seed,
+        violations,
+        trace: run.trace.clone(),
+    })?;
     Ok(Finished {
         entries: run.world.reference.log().size(),
         published: run.world.published.len(),
