@@ -178,16 +178,7 @@ impl Run {
 
     fn step(&mut self, event: &Event) -> Result<(), Vec<Violation>> {
         self.world.perform(event);
-        let executed = self.world.reference.executed();
-        self.trace.push(format!(
-            "{:05} {event} | height {} time {} log {} {} waiting {}",
-            self.trace.len(),
-            executed.height,
-            executed.time_ms,
-            executed.log_size,
-            &executed.log_root.to_string()[..8],
-            self.world.waiting.len()
-        ));
+        self.trace.push(self.world.trace_line(self.trace.len(), event));
         let violations = self.invariants.check(&self.world);
         self.judge(violations)
     }

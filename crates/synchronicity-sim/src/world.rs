@@ -1,6 +1,7 @@
 //! The group, its chain and its nodes, and what each event does to them.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 use synchronicity_core::block::OrderedBlock;
 use synchronicity_core::command::{Action, Command};
@@ -140,6 +141,19 @@ impl World {
     pub fn entry(&self, index: u64) -> Option<Result<Entry, EntryError>> {
         let bytes = self.reference.log().entry(index)?;
         Some(Entry::from_bytes(bytes).map(|entry| plant::entry(self.plant, entry)))
+    }
+
+    /// The trace's line, by its number, for `what` just happened: that, and how far the group is.
+    pub(crate) fn trace_line(&self, number: usize, what: impl Display) -> String {
+        let executed = self.reference.executed();
+        format!(
+            "{number:05} {what} | height {} time {} log {} {} waiting {}",
+            executed.height,
+            executed.time_ms,
+            executed.log_size,
+            &executed.log_root.to_string()[..8],
+            self.waiting.len()
+        )
     }
 
     /// How much later each block is while the group is calm.

@@ -1,6 +1,7 @@
 //! What all members of a run share: the world of the simulation, its invariants, and the trace.
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use synchronicity_core::block::OrderedBlock;
@@ -162,21 +163,12 @@ impl Scene {
 
     fn perform(&mut self, event: &Event) {
         self.world.perform(event);
-        self.line(event.to_string());
+        self.line(event);
         let violations = self.invariants.check(&self.world);
         self.violations.extend(violations);
     }
 
-    fn line(&mut self, what: String) {
-        let executed = self.world.reference.executed();
-        self.trace.push(format!(
-            "{:05} {what} | height {} time {} log {} {} waiting {}",
-            self.trace.len(),
-            executed.height,
-            executed.time_ms,
-            executed.log_size,
-            &executed.log_root.to_string()[..8],
-            self.world.waiting.len()
-        ));
+    fn line(&mut self, what: impl Display) {
+        self.trace.push(self.world.trace_line(self.trace.len(), what));
     }
 }
