@@ -4,6 +4,8 @@
 //! verdicts grows with builds, not with traffic.
 
 use synchronicity_verify::digest::Digest;
+use synchronicity_verify::entry::Entry;
+use synchronicity_verify::map::{MapKey, PrefixMap};
 use synchronicity_verify::merkle::{self, Frontier, NoSuchProof};
 
 /// The transparency log as far as the machine's height. It only grows.
@@ -12,6 +14,7 @@ pub struct Log {
     entries: Vec<Vec<u8>>,
     leaves: Vec<Digest>,
     frontier: Frontier,
+    map: PrefixMap,
 }
 
 impl Log {
@@ -52,9 +55,20 @@ impl Log {
         merkle::consistency_proof(&self.leaves, old, new)
     }
 
-    /// Appends an entry and gives its index.
-    pub(crate) fn append(&mut self, entry: Vec<u8>) -> u64 {
+    /// Which entries speak of which crates and files. A clone is a snapshot, and costs nothing.
+    pub fn map(&self) -> &PrefixMap {
+        &self.map
+    }
+
+    /// Records an entry in the map, states the map's root in it, appends it, and gives its index.
+    pub(crate) fn append(&mut self, mut entry: Entry) -> u64 {
         let index = self.size();
+        for key in MapKey::of_entry(&entry) {
+            self.map.insert(key, index);
+        }
+        // The map holds indices and no hashes of entries: that is why an entry can state a root that counts itself.
+        entry.map_root = self.map.root();
+        let entry = entry.to_bytes();
         let leaf = merkle::leaf_hash(&entry);
         self.frontier.append(leaf);
         self.leaves.push(leaf);

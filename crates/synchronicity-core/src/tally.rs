@@ -14,7 +14,7 @@ impl Machine {
     pub(crate) fn conclude(&mut self, request: &RequestId, applied: &mut Applied) {
         let entry = self.entry(&self.rounds[request]);
         let verdict = entry.verdict;
-        let index = self.log.append(entry.to_bytes());
+        let index = self.log.append(entry);
         applied.logged.push(index);
         self.open.remove(request);
         let round = self.round_mut(request);
@@ -42,6 +42,8 @@ impl Machine {
             verdict,
             agreed,
             members: self.records(round),
+            // Stated when the entry is recorded.
+            map_root: self.log.map().root(),
         }
     }
 

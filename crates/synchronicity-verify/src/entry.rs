@@ -17,8 +17,8 @@ pub use crate::tally::{Tally, Verdict, tally};
 /// The largest encoded entry, in bytes: entry bundles state the length in 16 bits.
 pub const ENTRY_BYTES_MAX: usize = 65_535;
 
-/// The only schema so far.
-pub const ENTRY_SCHEMA: u8 = 1;
+/// The only schema. Schema 1, which had no map, was never released.
+pub const ENTRY_SCHEMA: u8 = 2;
 
 /// The most members that an entry can list.
 pub const MEMBERS_MAX: usize = 64;
@@ -63,6 +63,9 @@ pub struct Entry {
     /// Every member of the group, sorted by builder, each once; 1 to [`MEMBERS_MAX`].
     #[n(10)]
     pub members: Vec<MemberRecord>,
+    /// Root of the [map](crate::map) of the log, with this entry recorded.
+    #[n(11)]
+    pub map_root: Digest,
 }
 
 /// What one member did in the round. A member without a commitment, or without an opening, was silent.
@@ -105,7 +108,9 @@ pub enum EntryError {
     #[error("log entry: {0}")]
     Cbor(#[from] CborError),
     /// A schema of another version of this program.
-    #[error("log entry of schema {0}; this program knows schema {ENTRY_SCHEMA}: upgrade it")]
+    #[error(
+        "log entry of schema {0}; this program knows schema {ENTRY_SCHEMA}: use the version that belongs to the log"
+    )]
     Schema(u8),
     /// The request is not well-formed.
     #[error("log entry: {0}")]

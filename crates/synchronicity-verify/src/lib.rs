@@ -46,6 +46,7 @@
 //! | [`mod@commitment`] | a result, sealed |
 //! | [`entry`] | a concluded request in the log, and the tally that gives its verdict |
 //! | [`merkle`], [`tile`] | the log's tree, and its files |
+//! | [`map`] | which entries speak of a crate or a file, and that no others do |
 //! | [`note`], [`checkpoint`], [`cosignature`] | who signed what about the log |
 //! | [`proof`], [`policy`] | the two files that a client holds |
 //! | [`mod@verify`] | the decision |
@@ -59,6 +60,8 @@
 //! whether they are too old is the caller's to say.
 #![forbid(unsafe_code)]
 
+extern crate alloc;
+
 mod canonical;
 pub mod checkpoint;
 pub mod commitment;
@@ -67,6 +70,7 @@ pub mod digest;
 pub mod entry;
 pub mod identity;
 mod key;
+pub mod map;
 pub mod merkle;
 pub mod note;
 pub mod policy;

@@ -11,7 +11,7 @@ use crate::canonical::{self, CborError, text_map};
 use crate::digest::Digest;
 use crate::identity::RequestId;
 use crate::recipe;
-pub use crate::source::{CrateName, CrateVersion, NameError, Source};
+pub use crate::source::{CrateName, CrateVersion, NameError, Source, registry_purl};
 
 /// The largest encoded request, in bytes.
 pub const REQUEST_BYTES_MAX: usize = 16 * 1024;

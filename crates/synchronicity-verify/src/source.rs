@@ -81,13 +81,21 @@ impl Source {
 
     /// The package URL: `pkg:cargo/name@version`, or `pkg:generic/synchronicity-fixture/name@version`.
     pub fn purl(&self) -> String {
-        let kind = match self {
-            Self::Registry { .. } => "cargo",
-            Self::Fixture { .. } => "generic/synchronicity-fixture",
-        };
-        // A purl percent-encodes the plus sign of build metadata; a version has no other reserved character.
-        format!("pkg:{kind}/{}@{}", self.name(), self.version().as_str().replace('+', "%2B"))
+        match self {
+            Self::Registry { name, version, .. } => registry_purl(name, version),
+            Self::Fixture { name, version, .. } => purl("generic/synchronicity-fixture", name, version),
+        }
     }
+}
+
+/// The package URL of a crate of crates.io: `pkg:cargo/name@version`.
+pub fn registry_purl(name: &CrateName, version: &CrateVersion) -> String {
+    purl("cargo", name, version)
+}
+
+fn purl(kind: &str, name: &CrateName, version: &CrateVersion) -> String {
+    // A purl percent-encodes the plus sign of build metadata; a version has no other reserved character.
+    format!("pkg:{kind}/{name}@{}", version.as_str().replace('+', "%2B"))
 }
 
 text_newtype!(CrateName, NameError);

@@ -5,6 +5,7 @@ use synchronicity_core::block::OrderedBlock;
 use synchronicity_core::command::{Action, Command};
 use synchronicity_core::machine::{Applied, Machine};
 use synchronicity_verify::entry::Entry;
+use synchronicity_verify::map::{MapKey, PrefixMap};
 use synchronicity_verify::merkle;
 use synchronicity_verify::result::{BuildResult, Failure};
 
@@ -112,9 +113,10 @@ proptest! {
     }
 
     #[test]
-    fn the_log_only_grows_and_every_entry_is_one_that_clients_read(history in history()) {
+    fn the_log_only_grows_and_every_entry_is_one_that_clients_read_with_the_right_map(history in history()) {
         let stage = Stage::of(4);
         let mut machine = Machine::new(stage.group.clone());
+        let mut map = PrefixMap::new();
         for block in blocks(&stage, &history) {
             let (old_size, old_root) = (machine.log().size(), machine.log().root());
             let applied = machine.apply(&block).unwrap();
@@ -123,7 +125,10 @@ proptest! {
             let path = log.consistency_proof(old_size, log.size()).unwrap();
             merkle::verify_consistency(old_size, log.size(), &path, &old_root, &log.root()).unwrap();
             for index in applied.logged {
-                prop_assert!(Entry::from_bytes(log.entry(index).unwrap()).is_ok());
+                let entry = Entry::from_bytes(log.entry(index).unwrap()).unwrap();
+                // What whoever reads the log computes for the map is what the entry states.
+                MapKey::of_entry(&entry).into_iter().for_each(|key| map.insert(key, index));
+                prop_assert_eq!(entry.map_root, map.root());
             }
         }
     }

@@ -7,6 +7,7 @@ mod catalogue;
 mod entry;
 mod floor;
 mod interop;
+mod map;
 mod merkle;
 mod note;
 mod policy;

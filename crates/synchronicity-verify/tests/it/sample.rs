@@ -5,8 +5,9 @@ use synchronicity_verify::checkpoint::Checkpoint;
 use synchronicity_verify::commitment::commitment;
 use synchronicity_verify::cosignature::cosign;
 use synchronicity_verify::digest::Digest;
-use synchronicity_verify::entry::{Entry, MemberRecord, Opening, tally};
+use synchronicity_verify::entry::{ENTRY_SCHEMA, Entry, MemberRecord, Opening, tally};
 use synchronicity_verify::identity::BuilderId;
+use synchronicity_verify::map::{self, MapKey, PrefixMap};
 use synchronicity_verify::merkle::{inclusion_proof, leaf_hash, root};
 use synchronicity_verify::note::{self, KeyKind, SignedNote, Signer};
 use synchronicity_verify::policy::{Policy, Witness};
@@ -90,11 +91,11 @@ pub(crate) fn entry(threshold: u16, results: &[Option<BuildResult>]) -> Entry {
     let reveals: Vec<_> = members.iter().filter_map(|member| Some((member.builder, member.result()?))).collect();
     let tally = tally(threshold, &reveals);
     let agreed = results.iter().flatten().find(|result| Some(result.digest()) == tally.agreed).cloned();
-    Entry {
-        schema: 1,
+    let mut entry = Entry {
+        schema: ENTRY_SCHEMA,
         group: Digest::of(b"the group"),
         epoch: 0,
-        height: 300,
+        height: 30,
         time_ms: TIME_S * 1000,
         request,
         round: 0,
@@ -102,7 +103,13 @@ pub(crate) fn entry(threshold: u16, results: &[Option<BuildResult>]) -> Entry {
         verdict: tally.verdict(agreed.as_ref()).unwrap(),
         agreed,
         members,
-    }
+        map_root: map::empty_root(),
+    };
+    // Of a log in which nothing but this entry speaks of anything.
+    let mut map = PrefixMap::new();
+    MapKey::of_entry(&entry).into_iter().for_each(|key| map.insert(key, INDEX));
+    entry.map_root = map.root();
+    entry
 }
 
 fn record(request: &BuildRequest, member: usize, result: &Option<BuildResult>) -> MemberRecord {

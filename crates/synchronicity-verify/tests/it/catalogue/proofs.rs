@@ -183,8 +183,8 @@ fn entries() -> Vec<Vector> {
         vector(name, "invalid", flaw, sample::proof(entry.to_bytes(), &[0, 1, 2, 3]))
     };
     let mut spelled = reproduced().to_bytes();
-    assert_eq!(spelled[..3], [0xab, 0x00, 0x01]);
-    spelled.splice(2..3, [0x18, 0x01]);
+    assert_eq!(spelled[..3], [0xac, 0x00, 0x02]);
+    spelled.splice(2..3, [0x18, 0x02]);
     vec![
         logged("proof_entry_commitment_copied", "one commitment and opening stand under two builders", &|entry| {
             entry.members[1].commitment = entry.members[0].commitment;
@@ -199,7 +199,7 @@ fn entries() -> Vec<Vector> {
         logged("proof_entry_result_swapped", "nobody opened this result", &|entry| entry.agreed = Some(built("other"))),
         logged("proof_entry_threshold_of_half", "two of four are no majority", &|entry| entry.threshold = 2),
         logged("proof_entry_members_unsorted", "members in another order", &|entry| entry.members.swap(1, 2)),
-        logged("proof_entry_of_schema_two", "a schema that nobody knows", &|entry| entry.schema = 2),
+        logged("proof_entry_of_schema_three", "a schema that nobody knows", &|entry| entry.schema = 3),
         vector(
             "proof_entry_not_canonical",
             "invalid",
