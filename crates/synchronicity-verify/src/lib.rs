@@ -50,6 +50,8 @@
 //! | [`subtree`], [`tiled`], [`edge`] | roots and proofs from those files; what is needed to append to them |
 //! | [`note`], [`checkpoint`], [`cosignature`] | who signed what about the log |
 //! | [`proof`], [`policy`] | the two files that a client holds |
+//! | [`lookup`], [`bundle`] | everything that a log says of something, and everything that it says |
+//! | [`replay`] | a log from its first entry on, against the rules of the protocol |
 //! | [`mod@verify`] | the decision |
 //!
 //! The byte formats stand in `docs/formats.md` of the repository, and `vectors/` of this crate has an input for each
@@ -63,6 +65,7 @@
 
 extern crate alloc;
 
+pub mod bundle;
 mod canonical;
 pub mod checkpoint;
 pub mod commitment;
@@ -72,6 +75,7 @@ pub mod edge;
 pub mod entry;
 pub mod identity;
 mod key;
+pub mod lookup;
 pub mod map;
 pub mod merkle;
 pub mod note;
@@ -79,6 +83,7 @@ pub mod policy;
 mod policy_text;
 pub mod proof;
 pub mod recipe;
+pub mod replay;
 pub mod request;
 pub mod result;
 mod source;

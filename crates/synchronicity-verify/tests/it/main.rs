@@ -2,16 +2,19 @@
 #![allow(clippy::unwrap_used, reason = "in a test it is the right answer to a surprise")]
 
 mod bits;
+mod bundle;
 mod canonical;
 mod catalogue;
 mod edge;
 mod entry;
 mod floor;
 mod interop;
+mod lookup;
 mod map;
 mod merkle;
 mod note;
 mod policy;
+mod replay;
 mod sample;
 mod strategy;
 mod tile;

@@ -1,6 +1,8 @@
 //! A group of four builders with known keys, and a log of seven entries: the ground for proofs, good and bad.
 //! Shared with the benchmark.
 
+use std::collections::BTreeMap;
+
 use synchronicity_verify::checkpoint::Checkpoint;
 use synchronicity_verify::commitment::commitment;
 use synchronicity_verify::cosignature::cosign;
@@ -44,10 +46,14 @@ pub(crate) fn policy(threshold: usize) -> Policy {
 }
 
 pub(crate) fn request() -> BuildRequest {
+    request_of("hexyl")
+}
+
+fn request_of(name: &str) -> BuildRequest {
     BuildRequest {
         schema: 1,
         source: Source::Registry {
-            name: "hexyl".parse().unwrap(),
+            name: name.parse().unwrap(),
             version: "0.17.0".parse().unwrap(),
             checksum: Digest::of(b"the archive"),
         },
@@ -84,9 +90,12 @@ pub(crate) fn built(content: &str) -> BuildResult {
 
 /// The entry that follows when the members of a group reveal `results`; `None` is a silent member.
 pub(crate) fn entry(threshold: u16, results: &[Option<BuildResult>]) -> Entry {
-    let request = request();
+    entry_of(&request(), threshold, results)
+}
+
+fn entry_of(request: &BuildRequest, threshold: u16, results: &[Option<BuildResult>]) -> Entry {
     let mut members: Vec<_> =
-        results.iter().enumerate().map(|(member, result)| record(&request, member, result)).collect();
+        results.iter().enumerate().map(|(member, result)| record(request, member, result)).collect();
     members.sort_by_key(|member| member.builder);
     let reveals: Vec<_> = members.iter().filter_map(|member| Some((member.builder, member.result()?))).collect();
     let tally = tally(threshold, &reveals);
@@ -97,7 +106,7 @@ pub(crate) fn entry(threshold: u16, results: &[Option<BuildResult>]) -> Entry {
         epoch: 0,
         height: 30,
         time_ms: TIME_S * 1000,
-        request,
+        request: request.clone(),
         round: 0,
         threshold,
         verdict: tally.verdict(agreed.as_ref()).unwrap(),
@@ -129,6 +138,23 @@ fn record(request: &BuildRequest, member: usize, result: &Option<BuildResult>) -
 /// Four builders, all with the same result, which has `content`.
 pub(crate) fn reproduced() -> Entry {
     entry(3, &[0, 1, 2, 3].map(|_| Some(built("the binary"))))
+}
+
+/// A log of these entries as an honest group logs them: one block each, every attempt after the one before, and the
+/// root of the map stated. `crates` names the crate of each.
+pub(crate) fn history(crates: &[(&str, [Option<BuildResult>; 4])]) -> Vec<Entry> {
+    let (mut map, mut attempts) = (PrefixMap::new(), BTreeMap::new());
+    let log = crates.iter().enumerate().map(|(index, (name, results))| {
+        let mut entry = entry_of(&request_of(name), 3, results);
+        let attempt = attempts.entry(*name).or_insert(0);
+        (entry.round, entry.height) = (*attempt, 10 + index as u64);
+        entry.time_ms += 1000 * index as u64;
+        *attempt += 1;
+        MapKey::of_entry(&entry).into_iter().for_each(|key| map.insert(key, index as u64));
+        entry.map_root = map.root();
+        entry
+    });
+    log.collect()
 }
 
 /// A proof of `entry` at [`INDEX`] in a log of [`SIZE`] entries, signed by the log and `cosigners`.
