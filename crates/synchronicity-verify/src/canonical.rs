@@ -36,10 +36,11 @@ where
         return Err(CborError::TooLong { size: bytes.len(), limit });
     }
     let value = minicbor::decode(bytes).map_err(|error| CborError::Decode(error.to_string()))?;
-    if encode(&value) != bytes {
-        return Err(CborError::NotCanonical);
+    let mut again = Vec::with_capacity(bytes.len());
+    match minicbor::encode(&value, &mut again) {
+        Ok(()) if again == bytes => Ok(value),
+        _ => Err(CborError::NotCanonical),
     }
-    Ok(value)
 }
 
 /// For `#[cbor(with = "...")]`: a map from text to text in the order of RFC 8949 §4.2.1, which sorts the *encoded*

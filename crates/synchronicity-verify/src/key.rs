@@ -9,11 +9,35 @@ use std::fmt;
 use std::str::FromStr;
 
 use base64ct::{Base64, Encoding};
-use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
+use ed25519_dalek::{Signature, Signer as _, SigningKey, Verifier as _, VerifyingKey};
 use sha2::{Digest as _, Sha256};
 
 /// Most bytes that a key's name may have.
 pub const KEY_NAME_BYTES_MAX: usize = 255;
+
+/// The y coordinates of the eight points of small order, as a point's encoding has them below its sign bit.
+const SMALL_ORDER_Y: [[u8; 32]; 5] = [
+    [
+        0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+        0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+    ],
+    [
+        0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+        0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+    ],
+    [
+        0xec, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+        0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f,
+    ],
+    [
+        0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0, 0xd5, 0xdf,
+        0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05,
+    ],
+    [
+        0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f, 0x2a, 0x20,
+        0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a,
+    ],
+];
 
 /// What a key signs. One key signs one kind of statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -109,8 +133,15 @@ impl VerifierKey {
 
     /// Whether this key made `signature` over `message`, by the strict rules: no point of small order, no second
     /// spelling of a point or a scalar.
+    ///
+    /// Accepts exactly what `verify_strict` accepts, and spares its decoding of R, a tenth of the work: `verify`
+    /// compares R with the one encoding of the point that R must be, so its order can be told from its bytes. The
+    /// order of the key's own point was checked when the key was made.
     pub(crate) fn made(&self, signature: &[u8; 64], message: &[u8]) -> bool {
-        self.point.verify_strict(message, &Signature::from_bytes(signature)).is_ok()
+        let signature = Signature::from_bytes(signature);
+        let mut y = *signature.r_bytes();
+        y[31] &= 0x7f;
+        !SMALL_ORDER_Y.contains(&y) && self.point.verify(message, &signature).is_ok()
     }
 }
 
@@ -177,10 +208,14 @@ impl fmt::Debug for Signer {
 /// Whether a key may have this name: not empty, at most [`KEY_NAME_BYTES_MAX`] bytes, no Unicode space, no `+`, no
 /// control character.
 pub fn check_key_name(name: &str) -> Result<(), KeyError> {
-    let bad = name.is_empty()
-        || name.len() > KEY_NAME_BYTES_MAX
-        || name.chars().any(|c| c.is_whitespace() || c == '+' || c.is_control());
-    if bad { Err(KeyError::Name(name.to_owned())) } else { Ok(()) }
+    // Nearly every name is ASCII, and every line of a note has one: no tables of Unicode for those.
+    let plain = name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'+');
+    let good = plain || !name.chars().any(|c| c.is_whitespace() || c == '+' || c.is_control());
+    if good && !name.is_empty() && name.len() <= KEY_NAME_BYTES_MAX {
+        Ok(())
+    } else {
+        Err(KeyError::Name(name.to_owned()))
+    }
 }
 
 fn key_id(name: &str, kind: u8, public: &[u8; 32]) -> u32 {

@@ -13,7 +13,7 @@
 //! The specification leaves `extra` to the application and does not authenticate it. Here it carries the entry, so
 //! that one file suffices; it is trusted only because its leaf hash leads to the signed root.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use base64ct::{Base64, Encoding};
 
@@ -95,7 +95,11 @@ impl Proof {
         let path = path.filter(|path| path.len() <= PATH_MAX).ok_or(ProofError::Path)?;
         let proof = Self { entry, index, path, checkpoint: SignedNote::parse(note.as_bytes())? };
         // Each parser above is strict already; this holds even where one of them should be wrong.
-        if proof.to_string() == text { Ok(proof) } else { Err(ProofError::NotCanonical) }
+        let mut again = String::with_capacity(text.len());
+        match write!(again, "{proof}") {
+            Ok(()) if again == text => Ok(proof),
+            _ => Err(ProofError::NotCanonical),
+        }
     }
 }
 
@@ -103,7 +107,8 @@ impl fmt::Display for Proof {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{FIRST_LINE}\nextra {}\nindex {}", Base64::encode_string(&self.entry), self.index)?;
         for hash in &self.path {
-            writeln!(f, "{}", Base64::encode_string(&hash.0))?;
+            let mut line = [0; 44];
+            writeln!(f, "{}", Base64::encode(&hash.0, &mut line).map_err(|_| fmt::Error)?)?;
         }
         write!(f, "\n{}", self.checkpoint)
     }

@@ -17,6 +17,7 @@ mod policy;
 mod replay;
 mod sample;
 mod strategy;
+mod strict;
 mod tile;
 mod tiled;
 mod vectors;
