@@ -26,8 +26,10 @@ impl Readiness {
 
 /// Runs the set-up scripts. Docker needs both of its own; what only tests need is installed as far as it can be.
 pub(crate) fn run(root: &Path) -> Readiness {
-    if let Err(why) = script(root, "scripts/test-tools.sh") {
-        eprintln!("set-up: {why}; the tests that need more tools will be SKIPPED and counted as skipped");
+    for name in ["scripts/test-tools.sh", "scripts/interop-tools.sh"] {
+        if let Err(why) = script(root, name) {
+            eprintln!("set-up: {why}; the tests that need more tools will be SKIPPED and counted as skipped");
+        }
     }
     for name in ["scripts/docker-up.sh", "scripts/sandbox-image.sh"] {
         if let Err(why) = script(root, name) {
@@ -35,6 +37,13 @@ pub(crate) fn run(root: &Path) -> Readiness {
         }
     }
     Readiness::Docker
+}
+
+/// Which tools of others are here, by the names that tests know them by.
+pub(crate) fn tools_of_others(root: &Path) -> Vec<String> {
+    let list = Command::new("sh").arg(root.join("scripts/interop-tools.sh")).arg("--list").current_dir(root).output();
+    let list = list.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+    list.lines().map(str::to_owned).collect()
 }
 
 fn script(root: &Path, name: &str) -> Result<(), String> {

@@ -27,7 +27,7 @@ pub(crate) fn run(root: &Path, extra: &[String]) -> ExitCode {
     command
         .args(["test", "--workspace", "--locked", "--no-fail-fast"])
         .args(extra)
-        .env("SYNCHRONICITY_REQUIRE", required(readiness).join(","))
+        .env("SYNCHRONICITY_REQUIRE", required(root, readiness).join(","))
         .current_dir(root)
         .stdin(Stdio::null())
         .stdout(Stdio::piped());
@@ -50,11 +50,12 @@ pub(crate) fn run(root: &Path, extra: &[String]) -> ExitCode {
 }
 
 /// What this machine was seen to give without our own code: a test that then misses it fails instead of being skipped.
-fn required(readiness: setup::Readiness) -> Vec<&'static str> {
+fn required(root: &Path, readiness: setup::Readiness) -> Vec<String> {
     let docker = (readiness == setup::Readiness::Docker).then_some("docker");
     let namespaces = Command::new("unshare").args(["--user", "--map-root-user", "true"]).stderr(Stdio::null()).status();
     let embedded = namespaces.is_ok_and(|status| status.success()).then_some("embedded");
-    docker.into_iter().chain(embedded).collect()
+    let own = docker.into_iter().chain(embedded).map(str::to_owned);
+    own.chain(setup::tools_of_others(root)).collect()
 }
 
 /// Copies the harnesses' output on and adds up their summary lines.

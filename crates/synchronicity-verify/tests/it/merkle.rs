@@ -60,6 +60,35 @@ fn every_root_and_proof_of_small_trees_is_the_oracles() {
 }
 
 #[test]
+fn every_root_up_to_three_thousand_leaves_is_the_oracles() {
+    let mut tree = MemoryBackedTree::<Sha256, Vec<u8>>::new();
+    let mut frontier = Frontier::new();
+    for size in 1..=3000_u64 {
+        let entry = size.to_be_bytes().to_vec();
+        frontier.append(leaf_hash(&entry));
+        tree.push(entry);
+        assert_eq!(frontier.root().0.as_slice(), tree.root().as_bytes().as_slice(), "size {size}");
+    }
+}
+
+/// Counted, not timed: what other processes do changes nothing.
+#[test]
+fn a_growing_tree_needs_no_memory_but_for_its_peaks() {
+    let grown_to = |size: u64| {
+        let mut frontier = Frontier::new();
+        let counted = allocation_counter::measure(|| {
+            (0..size).for_each(|leaf| frontier.append(Digest::of(&leaf.to_be_bytes())));
+        });
+        (counted.bytes_max, frontier.root())
+    };
+    for (size, peaks) in [(1_u64 << 10, 10), (1 << 14, 14), ((1 << 16) + 1, 16)] {
+        // A vector may hold, and while it grows copy, the double of what is in it.
+        let (bytes, _) = grown_to(size);
+        assert!(bytes <= 4 * 32 * peaks, "{bytes} bytes for {size} leaves");
+    }
+}
+
+#[test]
 fn a_proof_holds_for_no_other_index_size_path_or_leaf() {
     for size in 1..=20 {
         let leaves = leaves(size);
