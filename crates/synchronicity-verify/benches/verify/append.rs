@@ -158,7 +158,7 @@ impl Drop for Trees<'_> {
 }
 
 /// Memory of this process that is resident, in KiB; 0 where the system does not say.
-fn resident_kib() -> i64 {
+pub(crate) fn resident_kib() -> i64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)

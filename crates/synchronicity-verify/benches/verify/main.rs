@@ -33,12 +33,16 @@ fn main() -> ExitCode {
     for log2 in SIZES_LOG2 {
         // Ours first: memory that a peer gave back must not hide what ours takes.
         let ours = append::Ours::grown_to(append::start(log2));
+        let before = append::resident_kib();
         let mut stored = Stored::with_room_for(1 << log2);
         stored.grow_to(append::start(log2));
+        let peer_resident_kib = append::resident_kib() - before;
         let append_ns = append::compare(log2, &ours, &mut stored, &mut report);
         stored.grow_to(1 << log2);
         let (check_ns, hashes, proof_bytes) = inclusion::compare(log2, &stored, &mut report);
-        report.growth(Growth { log2, append_ns, check_ns, hashes, proof_bytes, resident_kib: ours.resident_kib });
+        let resident_kib = ours.resident_kib;
+        let growth = Growth { log2, append_ns, check_ns, hashes, proof_bytes, resident_kib, peer_resident_kib };
+        report.growth(growth);
     }
     report.finish()
 }

@@ -24,6 +24,8 @@ pub(crate) struct Growth {
     pub(crate) proof_bytes: usize,
     /// By which the process grew while our tree was filled.
     pub(crate) resident_kib: i64,
+    /// The same for the peer's, which keeps every hash: the measure does see memory.
+    pub(crate) peer_resident_kib: i64,
 }
 
 /// Prints rows as they come and remembers whether all bounds hold.
@@ -79,28 +81,21 @@ impl Report {
     pub(crate) fn finish(self) -> ExitCode {
         if !self.json {
             println!();
-            println!(
-                "{:>6} {:>11} {:>11} {:>12} {:>12} {:>14}",
-                "leaves", "append, ns", "check, ns", "path, hashes", "proof, bytes", "resident, KiB"
-            );
+            let (ours, peer) = ("resident, KiB", "tlog_tiles', KiB");
+            println!("leaves  append, ns   check, ns  path, hashes  proof, bytes  {ours:>13}  {peer:>16}");
         }
         for at in &self.growth {
             if self.json {
                 let row = json!({
                     "size_log2": at.log2, "append_ns": at.append_ns, "check_ns": at.check_ns, "path_hashes": at.hashes,
                     "proof_bytes": at.proof_bytes, "resident_kib": at.resident_kib,
+                    "peer_resident_kib": at.peer_resident_kib,
                 });
                 println!("{row}");
             } else {
-                println!(
-                    "{:>6} {:>11.0} {:>11.0} {:>12} {:>12} {:>14}",
-                    format!("2^{}", at.log2),
-                    at.append_ns,
-                    at.check_ns,
-                    at.hashes,
-                    at.proof_bytes,
-                    at.resident_kib
-                );
+                let Growth { log2, append_ns, check_ns, hashes, proof_bytes, resident_kib, peer_resident_kib } = at;
+                print!("{:>6}  {append_ns:>10.0}  {check_ns:>10.0}  {hashes:>12}", format!("2^{log2}"));
+                println!("  {proof_bytes:>12}  {resident_kib:>13}  {peer_resident_kib:>16}");
             }
         }
         for broken in &self.broken {
