@@ -13,7 +13,7 @@ use thiserror::Error;
 use crate::block::OrderedBlock;
 use crate::command::{Action, Command};
 use crate::group::Group;
-use crate::log::Log;
+use crate::log::{Log, Logged};
 use crate::rejection::Rejection;
 use crate::round::{Phase, Round};
 
@@ -56,8 +56,8 @@ pub struct Executed {
 pub struct Applied {
     /// Whether anything but height and time is different now. A node persists the blocks for which this holds.
     pub changed: bool,
-    /// Indices of the entries that the block appended to the log.
-    pub logged: Vec<u64>,
+    /// The entries that the block appended to the log, in order. The machine does not keep them.
+    pub logged: Vec<Logged>,
     /// Ids of the commands that counted for nothing, with the reason, in block order.
     pub rejected: Vec<(Digest, Rejection)>,
 }
@@ -156,6 +156,15 @@ impl Machine {
         Ok(())
     }
 
+    /// Applies an effective block: the blocks before it, if there are any, are known to have changed nothing.
+    ///
+    /// # Errors
+    /// As [`Machine::apply`] and [`Machine::skip_to`].
+    pub fn apply_effective(&mut self, block: &OrderedBlock) -> Result<Applied, ApplyError> {
+        self.skip_to(block.height.saturating_sub(1), self.time_ms)?;
+        self.apply(block)
+    }
+
     /// The machine that effective blocks, with blocks without effect in between, lead to.
     ///
     /// # Errors
@@ -169,8 +178,7 @@ impl Machine {
     ) -> Result<Machine, ApplyError> {
         let mut machine = Machine::new(group);
         for block in effective {
-            machine.skip_to(block.height.saturating_sub(1), machine.time_ms)?;
-            machine.apply(block)?;
+            machine.apply_effective(block)?;
         }
         machine.skip_to(height, time_ms)?;
         Ok(machine)

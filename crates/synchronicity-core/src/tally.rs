@@ -14,8 +14,9 @@ impl Machine {
     pub(crate) fn conclude(&mut self, request: &RequestId, applied: &mut Applied) {
         let entry = self.entry(&self.rounds[request]);
         let verdict = entry.verdict;
-        let index = self.log.append(entry);
-        applied.logged.push(index);
+        let logged = self.log.append(entry);
+        let index = logged.index;
+        applied.logged.push(logged);
         self.open.remove(request);
         let round = self.round_mut(request);
         round.phase = Phase::Concluded { index, verdict };

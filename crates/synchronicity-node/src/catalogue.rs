@@ -1,6 +1,6 @@
 //! Where in the log to look: the latest reproduced entry of each crate, and the request of each entry.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use synchronicity_verify::entry::{Entry, Verdict};
 use synchronicity_verify::identity::RequestId;
@@ -9,9 +9,14 @@ use synchronicity_verify::request::Source;
 /// An index over the entries of a log, kept in step with it.
 #[derive(Clone, Debug, Default)]
 pub struct Catalogue {
-    requests: Vec<RequestId>,
+    entries: u64,
+    /// The requests of the latest entries.
+    latest: VecDeque<RequestId>,
     reproduced: BTreeMap<Name, Vec<u64>>,
 }
+
+/// How many entries are remembered by their requests.
+pub const LATEST: usize = 32;
 
 /// Whether a fixture, then name and version. A crate sorts before a fixture of the same name.
 type Name = (bool, String, String);
@@ -28,16 +33,20 @@ pub struct Reproduced {
 impl Catalogue {
     /// Notes the next entry of the log.
     pub fn add(&mut self, entry: &Entry) {
-        let index = self.requests.len() as u64;
-        self.requests.push(entry.request.id());
+        let index = self.entries;
+        self.entries += 1;
+        if self.latest.len() == LATEST {
+            self.latest.pop_front();
+        }
+        self.latest.push_back(entry.request.id());
         if entry.verdict == Verdict::Reproduced {
             self.reproduced.entry(name_of(&entry.request.source)).or_default().push(index);
         }
     }
 
-    /// The requests of the latest `most` entries, in the order of the log.
-    pub fn latest(&self, most: usize) -> &[RequestId] {
-        &self.requests[self.requests.len().saturating_sub(most)..]
+    /// The requests of the latest entries, at most [`LATEST`], in the order of the log.
+    pub fn latest(&self) -> impl Iterator<Item = &RequestId> {
+        self.latest.iter()
     }
 
     /// The latest entry below `size` in which this crate was reproduced; a fixture only where no crate has the name.
@@ -52,11 +61,20 @@ impl Catalogue {
     pub fn all(&self, size: u64) -> Vec<Reproduced> {
         let latest = |(name, indices): (&Name, &Vec<u64>)| {
             let index = *indices.iter().rev().find(|index| **index < size)?;
-            let prefix = if name.0 { "fixture-" } else { "" };
-            Some(Reproduced { index, stem: format!("{prefix}{}-{}", name.1, name.2) })
+            Some(Reproduced { index, stem: stem_of(name) })
         };
         self.reproduced.iter().filter_map(latest).collect()
     }
+}
+
+/// The stem of the proof file of what is built from this source.
+pub fn stem(source: &Source) -> String {
+    stem_of(&name_of(source))
+}
+
+fn stem_of((fixture, name, version): &Name) -> String {
+    let prefix = if *fixture { "fixture-" } else { "" };
+    format!("{prefix}{name}-{version}")
 }
 
 fn name_of(source: &Source) -> Name {

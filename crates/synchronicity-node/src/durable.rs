@@ -17,6 +17,23 @@ pub trait Disk: Send {
     /// # Errors
     /// What the operating system said. The file then has its old content or its new one.
     fn write(&mut self, path: &Path, bytes: &[u8]) -> io::Result<()>;
+
+    /// Makes sure that a file that was found there stays there: whoever wrote it may have died before it was certain.
+    ///
+    /// # Errors
+    /// What the operating system said.
+    fn confirm(&mut self, path: &Path) -> io::Result<()> {
+        File::open(path)?.sync_all()?;
+        sync_folder(path.parent().unwrap_or(Path::new(".")))
+    }
+
+    /// Removes a folder and the files in it. It may come back after a crash.
+    ///
+    /// # Errors
+    /// What the operating system said.
+    fn remove(&mut self, folder: &Path) -> io::Result<()> {
+        fs::remove_dir_all(folder)
+    }
 }
 
 /// The file system, synced.

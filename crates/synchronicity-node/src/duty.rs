@@ -21,7 +21,7 @@ use tokio::task::block_in_place;
 use crate::builds::{Builds, Done};
 use crate::cosign::Statement;
 use crate::health::{Health, Topic};
-use crate::journal::PersistedJournal;
+use crate::journal::{Disagreement, PersistedJournal};
 use crate::keys::Seed;
 use crate::misbehave::{self, Misbehaviour};
 use crate::outbox::{Errand, Outbox};
@@ -107,9 +107,13 @@ impl Attendant {
                 }
                 true
             }
-            Err(contradiction) => {
+            Err(Disagreement::Contradiction(contradiction)) => {
                 self.health.complain(Topic::Contradiction, contradiction.to_string());
                 block_in_place(|| self.builds.stop());
+                false
+            }
+            Err(unreadable) => {
+                self.health.complain(Topic::Publish, format!("{unreadable}; it is tried again"));
                 false
             }
         }

@@ -12,12 +12,14 @@ use synchronicity_consensus::{ExecuteError, Executor};
 use synchronicity_core::block::OrderedBlock;
 use synchronicity_core::command::Command;
 use synchronicity_core::group::Group;
-use synchronicity_core::machine::Executed;
+use synchronicity_core::log::Logged;
+use synchronicity_core::machine::{Applied, Executed};
 use synchronicity_core::rejection::Rejection;
 use synchronicity_verify::entry::Entry;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::health::{Health, Topic};
+use crate::publish::{self, SharedLog};
 use crate::state::State;
 use crate::store::{Position, Store};
 
@@ -52,16 +54,17 @@ enum Task {
 struct Folding {
     state: State,
     store: Arc<Store>,
+    log: SharedLog,
     health: Health,
     ending: Arc<AtomicBool>,
 }
 
 impl Fold {
     /// Starts the fold's thread.
-    pub fn start(state: State, store: Arc<Store>, health: Health) -> (Fold, FoldThread) {
+    pub fn start(state: State, store: Arc<Store>, log: SharedLog, health: Health) -> (Fold, FoldThread) {
         let (queue, mut tasks) = mpsc::channel::<Task>(QUEUE);
         let ending = Arc::new(AtomicBool::new(false));
-        let folding = Folding { state: state.clone(), store, health, ending: ending.clone() };
+        let folding = Folding { state: state.clone(), store, log, health, ending: ending.clone() };
         let run = move || {
             while let Some(Task::Execute(block, done)) = tasks.blocking_recv() {
                 // An engine that has ended waits for no answer; the block is on disk all the same.
@@ -114,15 +117,16 @@ impl Folding {
         if block.height <= self.state.persisted().height {
             return Ok(());
         }
-        let (changed, executed) = self.apply(block).map_err(|reason| ExecuteError { height: block.height, reason })?;
+        let applied = self.apply(block).map_err(|reason| ExecuteError { height: block.height, reason })?;
+        let (Applied { changed, logged, .. }, executed) = applied;
         let position = Position { height: executed.height, time_ms: executed.time_ms };
         // From here on memory is ahead of the disk. Nobody signs for it, because everybody who signs waits for
         // `persisted`; and the engine is not answered, so that after a crash it delivers the block again.
-        while let Err(error) = self.store.append(position, changed.then_some(block)) {
+        while let Err(error) = self.persist(position, changed.then_some(block), &logged) {
             let advice = "see that the disk has room; nothing is signed until then";
             self.health.complain(Topic::Disk, format!("{error}: {advice}"));
             if self.ending.load(Ordering::Relaxed) {
-                return Err(ExecuteError { height: block.height, reason: error.to_string() });
+                return Err(ExecuteError { height: block.height, reason: error });
             }
             thread::sleep(RETRY);
         }
@@ -131,19 +135,26 @@ impl Folding {
         Ok(())
     }
 
-    /// Folds a block into memory: whether it changed anything, and how far that is.
-    fn apply(&self, block: &OrderedBlock) -> Result<(bool, Executed), String> {
+    /// First the block, from which everything else can be made again, then what it logged. May be repeated.
+    fn persist(&self, position: Position, block: Option<&OrderedBlock>, logged: &[Logged]) -> Result<(), String> {
+        self.store.append(position, block).map_err(|error| error.to_string())?;
+        let Some(first) = logged.first() else { return Ok(()) };
+        let entries: Vec<&[u8]> = logged.iter().map(|logged| logged.entry.as_slice()).collect();
+        publish::locked(&self.log).append(first.index, &entries).map_err(|error| error.to_string())
+    }
+
+    /// Folds a block into memory: what it did, and how far that is.
+    fn apply(&self, block: &OrderedBlock) -> Result<(Applied, Executed), String> {
         let mut folded = self.state.lock();
         let applied = folded.machine.apply(block).map_err(|error| error.to_string())?;
         for (id, rejection) in &applied.rejected {
             tracing::debug!(command = %id, %rejection, "an ordered command counts for nothing");
         }
-        for index in applied.logged {
-            let entry = Entry::from_bytes(folded.machine.log().entry(index).unwrap_or_default());
-            let entry = entry.map_err(|error| format!("entry {index} of the log: {error}"))?;
+        for Logged { index, entry, .. } in &applied.logged {
+            let entry = Entry::from_bytes(entry).map_err(|error| format!("entry {index} of the log: {error}"))?;
             tracing::info!(index, verdict = %entry.verdict, purl = entry.request.source.purl(), "logged");
-            folded.logged(index, &entry);
+            folded.logged(*index, &entry);
         }
-        Ok((applied.changed, folded.machine.executed()))
+        Ok((applied, folded.machine.executed()))
     }
 }

@@ -10,7 +10,10 @@
 //! | `/request/ID` | what a request pins, as JSON |
 //! | `/transcript/ID`, `/artifact/SHA256` | of this node's own builds, once their round is concluded |
 
+mod answer;
 mod files;
+pub mod log;
+mod revalidate;
 mod server;
 
 use std::sync::Arc;
@@ -18,31 +21,28 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, State as Shared};
-use axum::http::{Response, StatusCode, header};
-use axum::response::IntoResponse;
+use axum::http::{Response, StatusCode};
 use axum::routing::get;
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::identity::RequestId;
-use synchronicity_verify::tile::TilePath;
 
+use self::answer::{BYTES, JSON, Keep, TEXT, compressible, known_by, missing, text, whole};
+use self::log::LogSite;
 use crate::folder::Folder;
-use crate::proofs;
 use crate::request_view;
 use crate::view::View;
 
 pub use server::{Served, serve};
-
-const TEXT: &str = "text/plain; charset=utf-8";
-const JSON: &str = "application/json";
-const BYTES: &str = "application/octet-stream";
 
 /// What the routes read from.
 #[derive(Clone)]
 pub struct Site {
     /// Where the files are.
     pub folder: Folder,
-    /// Status, proofs, the published checkpoint.
+    /// Status.
     pub view: View,
+    /// The log, and proofs from it.
+    pub log: LogSite,
     /// The policy file of the group.
     pub policy: Arc<str>,
     /// The group file.
@@ -51,57 +51,34 @@ pub struct Site {
 
 /// The routes over a site.
 pub fn router(site: Site) -> Router {
-    Router::new()
-        .route("/checkpoint", get(checkpoint))
-        .route("/tile/{*path}", get(tile))
-        .route("/proof/{name}/{version}", get(proof))
-        .route("/policy", get(|Shared(site): Shared<Site>| async move { text(site.policy.to_string()) }))
-        .route("/group", get(|Shared(site): Shared<Site>| async move { text(site.group.to_string()) }))
+    let log = log::router(site.log.clone());
+    let node = Router::new()
+        .route("/policy", get(|Shared(site): Shared<Site>| async move { document(&site.policy) }))
+        .route("/group", get(|Shared(site): Shared<Site>| async move { document(&site.group) }))
         .route("/status", get(status))
         .route("/health", get(health))
         .route("/request/{id}", get(request))
         .route("/transcript/{id}", get(transcript))
         .route("/artifact/{sha256}", get(artifact))
-        .fallback(|| async { missing("there is nothing here; the paths are in docs/operating.md") })
-        .with_state(site)
+        .with_state(site);
+    public(node.merge(log))
 }
 
-async fn checkpoint(Shared(site): Shared<Site>) -> Response<Body> {
-    match site.view.published() {
-        Some(note) => text(note.to_string()),
-        None => missing("nothing is published yet"),
-    }
+/// Routes as everybody sees them: compressed, revalidated, readable from other sites.
+pub fn public(routes: Router) -> Router {
+    let nothing = || async { missing("there is nothing here; the paths are in docs/operating.md") };
+    revalidate::layered(routes.fallback(nothing))
 }
 
-async fn tile(Shared(site): Shared<Site>, Path(path): Path<String>) -> Response<Body> {
-    // Parsed and printed again: only the one spelling of a tile's path ever reaches the file system.
-    let Ok(path) = format!("tile/{path}").parse::<TilePath>() else { return missing("not the path of a tile") };
-    let mut response = files::send(&site.folder.log().join(path.path()), BYTES).await;
-    if response.status() == StatusCode::OK {
-        let forever = header::HeaderValue::from_static("public, max-age=31536000, immutable");
-        response.headers_mut().insert(header::CACHE_CONTROL, forever);
-    }
-    response
-}
-
-async fn proof(Shared(site): Shared<Site>, Path((name, version)): Path<(String, String)>) -> Response<Body> {
-    let Some(note) = site.view.published() else { return missing("nothing is published yet") };
-    let size = note.text.parse::<synchronicity_verify::checkpoint::Checkpoint>().map_or(0, |published| published.size);
-    // No version is a plain number, so a crate that is named `index` keeps its proofs.
-    let index = match (name.as_str(), version.parse::<u64>()) {
-        ("index", Ok(index)) => Some(index),
-        _ => site.view.find(&name, &version, size),
-    };
-    let proof = index.and_then(|index| proofs::proof_of(site.view.state(), &note, index));
-    match proof {
-        Some(proof) => text(proof.to_string()),
-        None => missing("no evidence for this in the log as published so far"),
-    }
+/// A text that is the same as long as the node runs.
+fn document(content: &str) -> Response<Body> {
+    let tag = Digest::of(content.as_bytes()).to_string();
+    known_by(text(content.to_owned()), &tag[..32], Keep::Shortly)
 }
 
 async fn status(Shared(site): Shared<Site>) -> Response<Body> {
     match serde_json::to_vec(&site.view.status()) {
-        Ok(status) => whole(StatusCode::OK, JSON, status),
+        Ok(status) => compressible(whole(StatusCode::OK, JSON, status)),
         Err(error) => whole(StatusCode::INTERNAL_SERVER_ERROR, TEXT, error.to_string()),
     }
 }
@@ -116,7 +93,9 @@ async fn request(Shared(site): Shared<Site>, Path(id): Path<String>) -> Response
     let Ok(id) = id.parse::<RequestId>() else { return missing("a request's identity is 64 lower-case hex digits") };
     let request = site.view.request(&id);
     match request.map(|request| serde_json::to_vec(&request_view::of(&request))) {
-        Some(Ok(request)) => whole(StatusCode::OK, JSON, request),
+        Some(Ok(request)) => {
+            known_by(compressible(whole(StatusCode::OK, JSON, request)), &id.to_string(), Keep::Forever)
+        }
         Some(Err(error)) => whole(StatusCode::INTERNAL_SERVER_ERROR, TEXT, error.to_string()),
         None => missing("this group was never asked for this request"),
     }
@@ -127,7 +106,10 @@ async fn transcript(Shared(site): Shared<Site>, Path(id): Path<String>) -> Respo
         Ok(id) if !site.view.state().lock().is_concluded(&id) => {
             missing("no concluded round of this request: what a builder did is shown with the verdict, not before")
         }
-        Ok(id) => files::send(&site.folder.transcripts().join(id.to_string()), TEXT).await,
+        Ok(id) => {
+            // Of another round there is another.
+            compressible(files::send(site.folder.transcripts().join(id.to_string()), TEXT, Keep::Shortly).await)
+        }
         Err(_) => missing("a request's identity is 64 lower-case hex digits"),
     }
 }
@@ -137,21 +119,7 @@ async fn artifact(Shared(site): Shared<Site>, Path(sha256): Path<String>) -> Res
         Ok(sha256) if !site.view.state().lock().is_revealed(&sha256) => {
             missing("no concluded round in which this artifact was revealed")
         }
-        Ok(sha256) => files::send(&site.folder.artifacts().join(sha256.to_string()), BYTES).await,
+        Ok(sha256) => files::send(site.folder.artifacts().join(sha256.to_string()), BYTES, Keep::Forever).await,
         Err(_) => missing("an artifact is named by 64 lower-case hex digits"),
     }
-}
-
-fn text(content: String) -> Response<Body> {
-    whole(StatusCode::OK, TEXT, content)
-}
-
-fn missing(why: &'static str) -> Response<Body> {
-    whole(StatusCode::NOT_FOUND, TEXT, format!("{why}\n"))
-}
-
-fn whole(code: StatusCode, kind: &'static str, content: impl Into<Body>) -> Response<Body> {
-    // What a build wrote must never run in somebody's browser.
-    let headers = [(header::CONTENT_TYPE, kind), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")];
-    (code, headers, content.into()).into_response()
 }

@@ -9,6 +9,7 @@ use synchronicity_verify::digest::Digest;
 use synchronicity_verify::identity::RequestId;
 use thiserror::Error;
 
+use crate::publish::LoadError;
 use crate::state::State;
 use crate::store::{OpenError, Store, WriteError};
 
@@ -51,18 +52,37 @@ pub struct Contradiction {
     pub folded: Digest,
 }
 
+/// Why this node cannot go on from what it has cosigned.
+#[derive(Debug, Error)]
+pub enum Disagreement {
+    /// The state is another one; nothing may be signed any more.
+    #[error(transparent)]
+    Contradiction(#[from] Contradiction),
+    /// The log cannot be read to tell; nothing may be signed until it can.
+    #[error("whether the log is the one that was cosigned cannot be told: {0}")]
+    Unreadable(#[from] LoadError),
+}
+
+/// Compares the root that was cosigned at a size with the one that the state has there: whether it has one.
+///
+/// # Errors
+/// [`Contradiction`]; then this node must not sign anything any more.
+pub fn compare(size: u64, cosigned: Digest, folded: Option<Digest>) -> Result<bool, Contradiction> {
+    match folded {
+        None => Ok(false),
+        Some(folded) if folded == cosigned => Ok(true),
+        Some(folded) => Err(Contradiction { size, cosigned, folded }),
+    }
+}
+
 impl PersistedJournal {
     /// Compares what was cosigned with the state, as soon as that reaches it: whether it has.
     ///
     /// # Errors
-    /// [`Contradiction`]; then this node must not sign anything any more.
-    pub fn agrees(&self, state: &State) -> Result<bool, Contradiction> {
+    /// [`Disagreement`]; then nothing may be signed.
+    pub fn agrees(&self, state: &State) -> Result<bool, Disagreement> {
         let Some((size, cosigned)) = self.journal.cosigned() else { return Ok(true) };
-        match state.root_at(size) {
-            None => Ok(false),
-            Some(folded) if folded == cosigned => Ok(true),
-            Some(folded) => Err(Contradiction { size, cosigned, folded }),
-        }
+        Ok(compare(size, cosigned, state.root_at(size)?)?)
     }
 
     /// Reads the journal and drops the seals of rounds that are over.

@@ -11,7 +11,7 @@
 //! | commitment, reveal | [`duty`]: what is owed, the [`journal`] first |
 //! | tally | in the core, when [`fold`] applies a block |
 //! | log | [`cosign`] gathers signatures, [`publish`] writes the files, [`publisher`] decides when |
-//! | proof | [`proofs`], on disk and over [`http`] |
+//! | proof | [`log_reader`] makes it from the files; [`proofs`] on disk, [`http`] for everybody |
 //! | verify | [`verify_command`], offline |
 //!
 //! [`node`] puts the parts together; [`commands`] is what a person types; [`devnet`] runs a whole group.
@@ -35,6 +35,7 @@ pub mod http;
 pub mod journal;
 pub mod keep;
 pub mod keys;
+pub mod log_reader;
 pub mod misbehave;
 pub mod monitor;
 pub mod node;

@@ -1,6 +1,7 @@
 //! A running node: takes hold of its folder, puts the parts together, and ends them in order.
 
 mod assembly;
+mod recovery;
 
 use std::fs;
 use std::io;
@@ -69,10 +70,6 @@ pub enum RunError {
     #[error("the consensus engine ended: {0}")]
     #[diagnostic(help("start the node again; if it ends the same way, keep the folder and report this"))]
     EngineEnded(String),
-    /// The log of the state is not the log of its verifier.
-    #[error("the state folds to a log that cannot be read: {0}")]
-    #[diagnostic(help("this is a defect of the program: please report it"))]
-    Entry(#[from] synchronicity_verify::entry::EntryError),
     /// The place of the log cannot stand in a policy.
     #[error("no policy can name this node's log: {0}")]
     #[diagnostic(help("see `public-url` and `http` in node.toml"))]

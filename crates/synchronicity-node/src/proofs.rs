@@ -1,50 +1,83 @@
 //! Step 8, proof: an entry, its path and the published checkpoint in one file.
 
+use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use synchronicity_verify::checkpoint::Checkpoint;
-use synchronicity_verify::merkle;
+use synchronicity_verify::entry::{Entry, Verdict};
 use synchronicity_verify::note::SignedNote;
 use synchronicity_verify::proof::Proof;
 
+use crate::catalogue::{self, Reproduced};
 use crate::durable::{Disk, Synced};
-use crate::state::State;
+use crate::log_reader::{LogReader, Patience};
 
 /// Name ending of proof files.
 pub const PROOF_ENDING: &str = "tlog-proof";
 
-/// The proof of an entry under a published checkpoint; `None` if the checkpoint does not reach it.
-pub fn proof_of(state: &State, note: &SignedNote, index: u64) -> Option<Proof> {
-    let checkpoint: Checkpoint = note.text.parse().ok()?;
-    let (entry, leaves) = {
-        let folded = state.lock();
-        let log = folded.machine.log();
-        let leaves = log.leaves().get(..usize::try_from(checkpoint.size).ok()?)?;
-        (log.entry(index)?.to_vec(), leaves.to_vec())
-    };
-    // Hashing a path takes time in proportion to the log, and votes wait for the lock.
-    let path = merkle::inclusion_proof(&leaves, checkpoint.size, index).ok()?;
-    Some(Proof { entry, index, path, checkpoint: note.clone() })
-}
-
-/// Writes proof files: `index-I` for each entry, whatever its verdict, and `NAME-VERSION` for the latest entry in which
-/// a crate was reproduced. Files of entries before `from` are written only where they are missing: a crash may have come
-/// between checkpoint and proofs.
+/// Writes the proof files of the entries from `from` on: `index-I` for each, whatever its verdict, and `NAME-VERSION` for
+/// the latest in which a crate was reproduced.
 ///
 /// # Errors
-/// What the operating system said about the first file that could not be written.
-pub fn write_proofs(state: &State, note: &SignedNote, from: u64, folder: &Path) -> io::Result<()> {
-    let Ok(checkpoint) = note.text.parse::<Checkpoint>() else { return Ok(()) };
-    let reproduced = state.lock().catalogue.all(checkpoint.size);
-    let by_index = (0..checkpoint.size).map(|index| (index, format!("index-{index}")));
-    for (index, stem) in by_index.chain(reproduced.into_iter().map(|entry| (entry.index, entry.stem))) {
-        let path = folder.join(format!("{stem}.{PROOF_ENDING}"));
-        if (index >= from || !path.exists())
-            && let Some(proof) = proof_of(state, note, index)
-        {
-            Synced.write(&path, proof.to_string().as_bytes())?;
+/// Why the first file that could not be made was not.
+pub fn write_proofs(reader: &LogReader, note: &SignedNote, from: u64, folder: &Path) -> io::Result<()> {
+    for index in from..size_of(note) {
+        let Some(proof) = prove(reader, note, index)? else { continue };
+        let text = proof.to_string();
+        Synced.write(&by_index(folder, index), text.as_bytes())?;
+        let entry = Entry::from_bytes(&proof.entry).map_err(io::Error::other)?;
+        if entry.verdict == Verdict::Reproduced {
+            // Of two entries in which a crate was reproduced the later one stays.
+            Synced.write(&file(folder, &catalogue::stem(&entry.request.source)), text.as_bytes())?;
         }
     }
     Ok(())
+}
+
+/// Writes the proof files that should be there and are not: a crash may have come between checkpoint and proofs.
+/// `reproduced` are all crates' latest reproduced entries under the checkpoint.
+///
+/// # Errors
+/// As [`write_proofs`].
+pub fn write_missing(
+    reader: &LogReader,
+    note: &SignedNote,
+    reproduced: &[Reproduced],
+    folder: &Path,
+) -> io::Result<()> {
+    let write = |path: &Path, index: u64| match prove(reader, note, index)? {
+        Some(proof) => Synced.write(path, proof.to_string().as_bytes()),
+        None => Ok(()),
+    };
+    for index in 0..size_of(note) {
+        let path = by_index(folder, index);
+        if !path.exists() {
+            write(&path, index)?;
+        }
+    }
+    for Reproduced { index, stem } in reproduced {
+        let path = file(folder, stem);
+        let there = fs::read(&path).ok().and_then(|bytes| Proof::parse(&bytes).ok());
+        if there.is_none_or(|proof| proof.index != *index) {
+            write(&path, *index)?;
+        }
+    }
+    Ok(())
+}
+
+fn prove(reader: &LogReader, note: &SignedNote, index: u64) -> io::Result<Option<Proof>> {
+    reader.proof(note, index, Patience::Disk).map_err(io::Error::other)
+}
+
+fn size_of(note: &SignedNote) -> u64 {
+    note.text.parse::<Checkpoint>().map_or(0, |checkpoint| checkpoint.size)
+}
+
+fn by_index(folder: &Path, index: u64) -> PathBuf {
+    file(folder, &format!("index-{index}"))
+}
+
+fn file(folder: &Path, stem: &str) -> PathBuf {
+    folder.join(format!("{stem}.{PROOF_ENDING}"))
 }

@@ -1,12 +1,14 @@
 //! The task that turns cosignatures into a published log: it gathers them, writes the log when there is a quorum, and
 //! tells the others until everybody has everything.
 
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, Instant};
 
 use miette::Diagnostic;
 use synchronicity_consensus::Handle;
+use synchronicity_core::group::Group;
 use synchronicity_verify::note::{self, NoteSignature, SignedNote, Signer};
 use thiserror::Error;
 use tokio::sync::{mpsc, watch};
@@ -15,8 +17,9 @@ use tokio::task::block_in_place;
 use crate::cosign::{Cosignatures, MessageError, Statement};
 use crate::durable::Synced;
 use crate::health::{Health, Topic};
+use crate::log_reader::LogReader;
 use crate::proofs;
-use crate::publish::{LoadError, PublishError, PublishedLog};
+use crate::publish::{self, LoadError, PublishError, PublishedLog, SharedLog};
 use crate::state::State;
 
 /// How soon a node that misses cosignatures asks again; doubles each time, up to [`ASK_AGAIN_MAX`]. Short at first: a
@@ -35,7 +38,9 @@ pub struct Publisher {
     /// The folded state.
     pub state: State,
     /// The log on disk.
-    pub log: PublishedLog<Synced>,
+    pub log: SharedLog,
+    /// Reads what is published.
+    pub reader: LogReader,
     /// Every good cosignature at hand.
     pub cosignatures: Cosignatures,
     /// The log's own key.
@@ -61,6 +66,8 @@ pub struct Owed {
     latest: u64,
     /// The first entry whose proof file is not written yet.
     from: Option<u64>,
+    /// Whether proof files of earlier runs have been looked for.
+    searched: bool,
 }
 
 /// Why the log on disk is not this group's log.
@@ -96,24 +103,21 @@ pub fn check_begun(folder: &Path) -> Result<(), AdoptError> {
     }
 }
 
-/// Reads the published log and checks that it is what this group signed and what the state folds to.
+/// Reads the published log and checks that it is what this group signed. Whether it is what the state folds to is for
+/// whoever folds it to say.
 ///
 /// # Errors
 /// [`AdoptError`]; nothing is changed.
-pub fn adopt(folder: &Path, state: &State) -> Result<(PublishedLog<Synced>, Cosignatures), AdoptError> {
+pub fn adopt(folder: &Path, group: &Group) -> Result<(PublishedLog<Synced>, Cosignatures), AdoptError> {
     let log = PublishedLog::open(folder, Synced)?;
-    let mut cosignatures = Cosignatures::new(state.group().clone());
+    let mut cosignatures = Cosignatures::new(Arc::new(group.clone()));
     let Some(note) = log.note() else { return Ok((log, cosignatures)) };
     let refused = |error: MessageError| AdoptError::Signatures(error.to_string());
     let (checkpoint, lines) = cosignatures.verify(note).map_err(refused)?;
-    let key = state.group().log_key();
+    let key = group.log_key();
     let signed = note.signature_of(key).is_some_and(|line| note::verify(key, &note.text, line).is_ok());
-    if !signed || lines.len() < state.group().quorum() {
+    if !signed || lines.len() < group.quorum() {
         return Err(AdoptError::Signatures("the log's signature or a quorum of cosignatures is missing".to_owned()));
-    }
-    if state.root_at(checkpoint.size) != Some(checkpoint.root) {
-        let folded = state.persisted().log_size;
-        return Err(AdoptError::OtherLog { published: checkpoint.size, folded });
     }
     for (member, line) in lines {
         cosignatures.add_own((checkpoint.size, checkpoint.root), member, line);
@@ -130,7 +134,8 @@ impl Publisher {
         mut gossip: mpsc::Receiver<(usize, Vec<u8>)>,
     ) {
         // What a crash between checkpoint and proofs left undone.
-        self.owed = Owed { latest: self.log.size(), from: Some(self.log.size()) };
+        let published = self.log().size();
+        self.owed = Owed { latest: published, from: Some(published), searched: false };
         self.prove();
         let mut asking = Asking::new();
         let mut changes = self.state.changes();
@@ -199,27 +204,34 @@ impl Publisher {
     /// than the published one or the same with more cosignatures.
     fn publishable(&self) -> Option<(Statement, Vec<NoteSignature>)> {
         let executed = self.state.persisted();
-        let published = self.log.size();
-        let signed = self.log.note().map_or(0, |note| note.signatures.len().saturating_sub(1));
+        let (published, signed) = {
+            let log = self.log();
+            (log.size(), log.note().map_or(0, |note| note.signatures.len().saturating_sub(1)))
+        };
         let candidates = self.cosignatures.quorums(published, executed.log_size);
         candidates.into_iter().rev().find(|(statement, lines)| {
             let more = statement.0 > published || lines.len() > signed;
-            more && self.state.root_at(statement.0) == Some(statement.1)
+            // If the log cannot be read, whoever tries to publish it says so.
+            more && self.state.root_at(statement.0).map_or(true, |root| root == Some(statement.1))
         })
     }
 
+    fn log(&self) -> MutexGuard<'_, PublishedLog<Synced>> {
+        publish::locked(&self.log)
+    }
+
     fn write(&mut self, statement: Statement, lines: Vec<NoteSignature>) -> Result<(), PublishError> {
-        let from = self.log.size();
-        let entries: Vec<Vec<u8>> = {
-            let folded = self.state.lock();
-            (from..statement.0).filter_map(|index| Some(folded.machine.log().entry(index)?.to_vec())).collect()
-        };
         let text = self.cosignatures.text(&statement);
         let log_line = note::sign(&self.log_key, &text).map_err(|error| PublishError::Malformed(error.to_string()))?;
         let note = SignedNote { text, signatures: std::iter::once(log_line).chain(lines).collect() };
-        self.log.publish(&entries, note)?;
+        let from = {
+            let mut log = self.log();
+            let from = log.size();
+            log.publish(note)?;
+            from
+        };
         self.cosignatures.forget_below(statement.0);
-        if !entries.is_empty() {
+        if statement.0 > from {
             self.owed.latest = from;
         }
         // What a failure left from before stays owed.
@@ -231,11 +243,16 @@ impl Publisher {
     /// Writes the proofs that are owed, and only then shows the checkpoint: whoever sees it finds the proofs. If they
     /// cannot be written it is shown all the same, because a proof can be made from the log at any time.
     fn prove(&mut self) {
-        let (Some(from), Some(note)) = (self.owed.from, self.log.note()) else { return };
-        match block_in_place(|| proofs::write_proofs(&self.state, note, from, &self.proofs)) {
+        let Some(from) = self.owed.from else { return };
+        let (size, note) = {
+            let log = self.log();
+            (log.size(), log.note().cloned())
+        };
+        let Some(note) = note else { return };
+        match block_in_place(|| self.write_proofs(&note, size, from)) {
             Ok(()) => {
-                self.owed.from = None;
-                self.take_times(self.log.size());
+                (self.owed.from, self.owed.searched) = (None, true);
+                self.take_times(size);
                 self.health.recover(Topic::Proofs);
             }
             Err(error) => {
@@ -243,7 +260,15 @@ impl Publisher {
                 self.health.complain(Topic::Proofs, complaint);
             }
         }
-        self.published.send_replace(self.log.note().map(|note| Arc::new(note.clone())));
+        self.published.send_replace(Some(Arc::new(note)));
+    }
+
+    fn write_proofs(&self, note: &SignedNote, size: u64, from: u64) -> io::Result<()> {
+        if !self.owed.searched {
+            let reproduced = self.state.lock().catalogue.all(size);
+            proofs::write_missing(&self.reader, note, &reproduced, &self.proofs)?;
+        }
+        proofs::write_proofs(&self.reader, note, from, &self.proofs)
     }
 
     /// Notes how long the entries below `size` took from their conclusion to their proof on disk.

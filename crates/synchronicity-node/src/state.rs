@@ -9,18 +9,20 @@ use std::time::Instant;
 use synchronicity_core::group::Group;
 use synchronicity_core::machine::{Executed, Machine};
 use synchronicity_verify::digest::Digest;
-use synchronicity_verify::entry::{Entry, EntryError};
+use synchronicity_verify::entry::Entry;
 use synchronicity_verify::identity::RequestId;
-use synchronicity_verify::merkle;
 use tokio::sync::watch;
 
 use crate::catalogue::Catalogue;
+use crate::publish::{LoadError, Tip};
 
 /// The state. Clones share it.
 #[derive(Clone, Debug)]
 pub struct State {
     group: Arc<Group>,
     folded: Arc<Mutex<Folded>>,
+    /// The log that the machine has handed out.
+    tip: Tip,
     /// How far the state is on disk. Follows the machine; whoever signs waits for it.
     persisted: watch::Sender<Executed>,
 }
@@ -68,16 +70,8 @@ impl Folded {
 }
 
 impl State {
-    /// The state of a machine that was just folded from disk.
-    ///
-    /// # Errors
-    /// [`EntryError`] if an entry of its own log is none: then machine and verifier do not fit together.
-    pub fn new(machine: Machine) -> Result<State, EntryError> {
-        let mut catalogue = Catalogue::default();
-        for index in 0..machine.log().size() {
-            let bytes = machine.log().entry(index).unwrap_or_default();
-            catalogue.add(&Entry::from_bytes(bytes)?);
-        }
+    /// The state of a machine that was just folded from disk, with the catalogue of its log and the log itself.
+    pub fn new(machine: Machine, catalogue: Catalogue, tip: Tip) -> State {
         let group = Arc::new(machine.group().clone());
         let persisted = watch::Sender::new(machine.executed());
         let requests: Vec<RequestId> = machine.rounds().map(|(request, _)| *request).collect();
@@ -89,7 +83,7 @@ impl State {
             revealed: BTreeSet::new(),
         };
         requests.iter().for_each(|request| folded.note_revealed(request));
-        Ok(State { group, folded: Arc::new(Mutex::new(folded)), persisted })
+        State { group, folded: Arc::new(Mutex::new(folded)), tip, persisted }
     }
 
     /// The group.
@@ -102,18 +96,17 @@ impl State {
         self.folded.lock().expect("a thread that panicked while folding a block ends the process")
     }
 
+    /// The log, as far as it is executed and on disk.
+    pub fn tip(&self) -> &Tip {
+        &self.tip
+    }
+
     /// The root that the log had at `size` entries; `None` if it has fewer.
-    pub fn root_at(&self, size: u64) -> Option<Digest> {
-        let leaves = {
-            let folded = self.lock();
-            let log = folded.machine.log();
-            if size == log.size() {
-                return Some(log.root());
-            }
-            log.leaves().get(..usize::try_from(size).ok()?)?.to_vec()
-        };
-        // Hashing takes time in proportion to the log, and votes wait for the lock.
-        Some(merkle::root(&leaves))
+    ///
+    /// # Errors
+    /// [`LoadError`] if a tile that is needed cannot be read.
+    pub fn root_at(&self, size: u64) -> Result<Option<Digest>, LoadError> {
+        self.tip.root_at(size)
     }
 
     /// How far the state is on disk.

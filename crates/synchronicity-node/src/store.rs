@@ -18,7 +18,8 @@ use redb::{Database, ReadOnlyDatabase, ReadableDatabase, ReadableTable, TableDef
 use synchronicity_core::block::OrderedBlock;
 use synchronicity_core::group::Group;
 use synchronicity_core::journal::{Journal, Sealed};
-use synchronicity_core::machine::Machine;
+use synchronicity_core::log::Logged;
+use synchronicity_core::machine::{ApplyError, Machine};
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::identity::RequestId;
 use synchronicity_verify::result::BuildResult;
@@ -126,23 +127,51 @@ impl Store {
     /// # Errors
     /// [`OpenError::Database`] or [`OpenError::Damaged`].
     pub fn machine(&self, group: &Group) -> Result<Machine, OpenError> {
-        let read = self.with(|database| {
+        self.fold(group, |_| Ok(()))
+    }
+
+    /// As [`Store::machine`]; `each` is given every entry of the log on the way, in order.
+    ///
+    /// # Errors
+    /// As [`Store::machine`], and what `each` said.
+    pub fn fold<E: From<OpenError>>(
+        &self,
+        group: &Group,
+        mut each: impl FnMut(Logged) -> Result<(), E>,
+    ) -> Result<Machine, E> {
+        let folded = self.with(|database| {
             let transaction = database.begin_read()?;
             let position = transaction.open_table(META)?.get("position")?.map(|row| row.value().to_vec());
-            let mut blocks = Vec::new();
+            let mut machine = Machine::new(group.clone());
+            let Some(position) = position else { return Ok(Ok(machine)) };
             for row in transaction.open_table(BLOCKS)?.iter()? {
                 let (height, bytes) = row?;
-                blocks.push(OrderedBlock::from_bytes(bytes.value(), group).map_err(|_| height.value()));
+                let logged = match self.step(&mut machine, height.value(), bytes.value()) {
+                    Ok(logged) => logged,
+                    Err(error) => return Ok(Err(error.into())),
+                };
+                if let Err(error) = logged.into_iter().try_for_each(&mut each) {
+                    return Ok(Err(error));
+                }
             }
-            Ok((position, blocks))
+            Ok(self.reach(&mut machine, &position).map(|()| machine).map_err(E::from))
         });
-        let (position, blocks) = read.map_err(|error| self.unreadable(error))?;
-        let Some(position) = position else { return Ok(Machine::new(group.clone())) };
-        let (height, time_ms) = two_words(&position).ok_or_else(|| self.damaged("the position".to_owned()))?;
-        let blocks = blocks.into_iter().collect::<Result<Vec<OrderedBlock>, u64>>();
-        let blocks = blocks.map_err(|height| self.damaged(format!("block {height}")))?;
-        Machine::restore(group.clone(), &blocks, height, time_ms)
-            .map_err(|error| self.damaged(format!("its blocks do not follow each other: {error}")))
+        folded.map_err(|error| self.unreadable(error))?
+    }
+
+    fn step(&self, machine: &mut Machine, height: u64, block: &[u8]) -> Result<Vec<Logged>, OpenError> {
+        let block = OrderedBlock::from_bytes(block, machine.group());
+        let block = block.map_err(|_| self.damaged(format!("block {height}")))?;
+        Ok(machine.apply_effective(&block).map_err(|error| self.not_a_chain(error))?.logged)
+    }
+
+    fn reach(&self, machine: &mut Machine, position: &[u8]) -> Result<(), OpenError> {
+        let (height, time_ms) = two_words(position).ok_or_else(|| self.damaged("the position".to_owned()))?;
+        machine.skip_to(height, time_ms).map_err(|error| self.not_a_chain(error))
+    }
+
+    fn not_a_chain(&self, error: ApplyError) -> OpenError {
+        self.damaged(format!("its blocks do not follow each other: {error}"))
     }
 
     /// The journal, as the last run left it.

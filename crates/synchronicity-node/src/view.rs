@@ -20,9 +20,6 @@ use crate::publisher::Published;
 use crate::state::{Folded, State};
 use crate::status::{ArtifactStatus, LogStatus, MemberStatus, ResultStatus, RoundStatus, Status};
 
-/// How many concluded rounds a status lists, beside all open ones.
-const CONCLUDED_LISTED: usize = 32;
-
 /// Reads the node from all sides. Clones see the same node.
 #[derive(Clone)]
 pub struct View {
@@ -134,8 +131,7 @@ impl View {
 /// Concluded rounds in the order of the log, then open ones in the order of their deadlines.
 fn rounds(group: &Group, folded: &Folded) -> Vec<RoundStatus> {
     let machine: &Machine = &folded.machine;
-    let latest = folded.catalogue.latest(CONCLUDED_LISTED).iter();
-    let concluded = latest.filter_map(|id| Some((id, machine.round(id)?)));
+    let concluded = folded.catalogue.latest().filter_map(|id| Some((id, machine.round(id)?)));
     let mut picked: Vec<(&RequestId, &Round)> = concluded.filter(|(_, round)| !round.is_open()).collect();
     // A request that ended inconclusive and was repeated stands in the log twice, with one latest round.
     picked.sort_by_key(|(id, round)| (index_of(round), **id));

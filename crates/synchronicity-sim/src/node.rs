@@ -4,6 +4,8 @@ use synchronicity_core::block::OrderedBlock;
 use synchronicity_core::group::Group;
 use synchronicity_core::journal::Journal;
 use synchronicity_core::machine::{Applied, ApplyError, Machine};
+use synchronicity_verify::digest::Digest;
+use synchronicity_verify::merkle;
 
 use crate::plant::{self, Plant};
 use crate::role::Role;
@@ -20,6 +22,8 @@ pub struct Node {
     pub journal: Journal,
     /// Why the last restart failed, if it did.
     pub broken: Option<ApplyError>,
+    /// The leaf hashes of the log that the machine has, as it handed them out.
+    pub leaves: Vec<Digest>,
     /// Whether a block that came again was refused or changed anything.
     pub disturbed: bool,
     effective: Vec<OrderedBlock>,
@@ -36,6 +40,7 @@ impl Node {
             machine: Some(Machine::new(group.clone())),
             journal: Journal::new(),
             broken: None,
+            leaves: Vec::new(),
             disturbed: false,
             effective: Vec::new(),
             reached: (0, 0),
@@ -56,10 +61,11 @@ impl Node {
         let machine = self.machine.as_mut()?;
         let seen = plant::block(self.plant, Some(self.member), block);
         let applied = machine.apply(&seen);
-        if applied.as_ref().is_ok_and(|applied| applied.changed) {
-            self.effective.push(seen);
-        }
         let executed = machine.executed();
+        if let Ok(applied) = &applied {
+            note_leaves(&mut self.leaves, applied);
+            self.effective.extend(applied.changed.then_some(seen));
+        }
         self.reached = (executed.height, executed.time_ms);
         Some(applied)
     }
@@ -88,10 +94,24 @@ impl Node {
 
     /// Folds the effective blocks again.
     pub fn restart(&mut self, group: &Group) {
-        let (height, time_ms) = self.reached;
-        match Machine::restore(group.clone(), &self.effective, height, time_ms) {
+        self.leaves.clear();
+        match self.restore(group) {
             Ok(machine) => self.machine = Some(machine),
             Err(error) => self.broken = Some(error),
         }
     }
+
+    fn restore(&mut self, group: &Group) -> Result<Machine, ApplyError> {
+        let (height, time_ms) = self.reached;
+        let mut machine = Machine::new(group.clone());
+        for block in &self.effective {
+            note_leaves(&mut self.leaves, &machine.apply_effective(block)?);
+        }
+        machine.skip_to(height, time_ms)?;
+        Ok(machine)
+    }
+}
+
+fn note_leaves(leaves: &mut Vec<Digest>, applied: &Applied) {
+    leaves.extend(applied.logged.iter().map(|logged| merkle::leaf_hash(&logged.entry)));
 }

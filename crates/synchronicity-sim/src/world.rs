@@ -37,6 +37,8 @@ pub struct World {
     pub effects: Vec<Applied>,
     /// That machine.
     pub reference: Machine,
+    /// Every entry of its log.
+    pub entries: Vec<Vec<u8>>,
     /// Commands that no block has yet.
     pub waiting: Vec<Command>,
     /// Every cosignature that was made, in order.
@@ -80,6 +82,7 @@ impl World {
             chain: Vec::new(),
             effects: Vec::new(),
             reference: Machine::new(group.clone()),
+            entries: Vec::new(),
             waiting: Vec::new(),
             cosigned: Vec::new(),
             published: Vec::new(),
@@ -139,7 +142,7 @@ impl World {
     /// # Errors
     /// What the strict reader says of the bytes in the log.
     pub fn entry(&self, index: u64) -> Option<Result<Entry, EntryError>> {
-        let bytes = self.reference.log().entry(index)?;
+        let bytes = self.entries.get(usize::try_from(index).ok()?)?;
         Some(Entry::from_bytes(bytes).map(|entry| plant::entry(self.plant, entry)))
     }
 
@@ -229,6 +232,12 @@ impl World {
         let block = OrderedBlock { height: height + 1, time_ms: time_ms + step_ms.max(1), commands };
         let seen = plant::block(self.plant, None, &block);
         let applied = self.reference.apply(&seen).expect("the feed orders the next height at a later time");
+        self.record(block, applied);
+    }
+
+    /// Notes the next block of the chain, and what it did to the reference.
+    pub(crate) fn record(&mut self, block: OrderedBlock, applied: Applied) {
+        self.entries.extend(applied.logged.iter().map(|logged| logged.entry.clone()));
         self.effects.push(applied);
         self.chain.push(block);
     }

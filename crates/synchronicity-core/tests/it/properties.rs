@@ -116,20 +116,19 @@ proptest! {
     fn the_log_only_grows_and_every_entry_is_one_that_clients_read_with_the_right_map(history in history()) {
         let stage = Stage::of(4);
         let mut machine = Machine::new(stage.group.clone());
-        let mut map = PrefixMap::new();
+        let (mut map, mut leaves) = (PrefixMap::new(), Vec::new());
         for block in blocks(&stage, &history) {
-            let (old_size, old_root) = (machine.log().size(), machine.log().root());
-            let applied = machine.apply(&block).unwrap();
-            let log = machine.log();
-            prop_assert_eq!(applied.logged.len() as u64, log.size() - old_size);
-            let path = log.consistency_proof(old_size, log.size()).unwrap();
-            merkle::verify_consistency(old_size, log.size(), &path, &old_root, &log.root()).unwrap();
-            for index in applied.logged {
-                let entry = Entry::from_bytes(log.entry(index).unwrap()).unwrap();
+            for logged in machine.apply(&block).unwrap().logged {
+                prop_assert_eq!(logged.index, leaves.len() as u64);
+                let entry = Entry::from_bytes(&logged.entry).unwrap();
                 // What whoever reads the log computes for the map is what the entry states.
-                MapKey::of_entry(&entry).into_iter().for_each(|key| map.insert(key, index));
+                MapKey::of_entry(&entry).into_iter().for_each(|key| map.insert(key, logged.index));
                 prop_assert_eq!(entry.map_root, map.root());
+                leaves.push(merkle::leaf_hash(&logged.entry));
+                prop_assert_eq!(logged.root, merkle::root(&leaves));
             }
+            prop_assert_eq!(machine.log().size(), leaves.len() as u64);
+            prop_assert_eq!(machine.log().root(), merkle::root(&leaves));
         }
     }
 

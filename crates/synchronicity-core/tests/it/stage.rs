@@ -9,6 +9,7 @@ use synchronicity_verify::commitment::commitment;
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::entry::Entry;
 use synchronicity_verify::identity::{BuilderId, RequestId};
+use synchronicity_verify::merkle;
 use synchronicity_verify::note::{KeyKind, Signer};
 use synchronicity_verify::recipe;
 use synchronicity_verify::request::{
@@ -28,6 +29,8 @@ pub(crate) struct Stage {
     pub(crate) keys: Vec<CommandKey>,
     pub(crate) machine: Machine,
     pub(crate) blocks: Vec<OrderedBlock>,
+    /// Every entry that the machine handed out.
+    entries: Vec<Vec<u8>>,
 }
 
 impl Stage {
@@ -43,7 +46,7 @@ impl Stage {
             seeds.find(|key| key.id() == member.command).unwrap()
         });
         let keys = keys.collect();
-        Stage { machine: Machine::new(group.clone()), group, keys, blocks: Vec::new() }
+        Stage { machine: Machine::new(group.clone()), group, keys, blocks: Vec::new(), entries: Vec::new() }
     }
 
     pub(crate) fn builder(&self, member: usize) -> BuilderId {
@@ -64,6 +67,7 @@ impl Stage {
         let block = OrderedBlock { height, time_ms, commands };
         let applied = self.machine.apply(&block).unwrap();
         self.blocks.push(block);
+        self.entries.extend(applied.logged.iter().map(|logged| logged.entry.clone()));
         applied
     }
 
@@ -112,11 +116,21 @@ impl Stage {
         self.block_at(deadline_ms, Vec::new())
     }
 
+    /// The leaf hashes of the log.
+    pub(crate) fn leaves(&self) -> Vec<Digest> {
+        self.entries.iter().map(|entry| merkle::leaf_hash(entry)).collect()
+    }
+
     /// The newest entry of the log, read by the strict reader that a client uses.
     pub(crate) fn last_entry(&self) -> Entry {
-        let last = self.machine.log().size().checked_sub(1).unwrap();
-        Entry::from_bytes(self.machine.log().entry(last).unwrap()).unwrap()
+        assert_eq!(self.machine.log().size(), self.entries.len() as u64);
+        Entry::from_bytes(self.entries.last().unwrap()).unwrap()
     }
+}
+
+/// Which entries a block logged.
+pub(crate) fn indices(applied: &Applied) -> Vec<u64> {
+    applied.logged.iter().map(|logged| logged.index).collect()
 }
 
 pub(crate) fn charter(members: u8, threshold: u16) -> Charter {

@@ -14,7 +14,7 @@ use super::say;
 use crate::cli::Log;
 use crate::exit::{self, Stop, StopWith};
 use crate::folder::Folder;
-use crate::publish::read_entry;
+use crate::log_reader::LogReader;
 use crate::view;
 
 /// How many entries are listed without an index.
@@ -49,7 +49,7 @@ fn published(path: &Path) -> Result<(SignedNote, Checkpoint), Stop> {
 }
 
 fn read(folder: &Folder, checkpoint: &Checkpoint, index: u64) -> Result<Entry, Stop> {
-    let Some(bytes) = read_entry(&folder.log(), checkpoint.size, index).or_internal()? else {
+    let Some(bytes) = LogReader::new(&folder.log()).entry(checkpoint.size, index).or_internal()? else {
         let message = format!("the published log has {} entries; there is no entry {index}", checkpoint.size);
         return Err(Stop::new(exit::USAGE, miette::miette!(help = "entries are counted from 0", "{message}")));
     };

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{Method, Request, Response, StatusCode};
+use axum::http::{Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -19,7 +19,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tower::ServiceExt;
 
-use super::{TEXT, whole};
+use super::answer::{TEXT, set, whole};
+use super::revalidate::preflight;
 
 /// Connections at one time.
 const CONNECTIONS: usize = 256;
@@ -30,8 +31,12 @@ const CONNECTIONS_PER_IP: usize = 64;
 /// How long a client may take to send the head of a request.
 const HEAD_TIME: Duration = Duration::from_secs(10);
 
-/// How long one connection may live, downloads included.
-const CONNECTION_TIME: Duration = Duration::from_secs(120);
+/// How long one connection takes new requests: whoever has many asks again on another one.
+const CONNECTION_TIME: Duration = Duration::from_secs(90);
+
+/// How long the last answer may take after that, downloads included. A reader that is slow on purpose keeps a connection
+/// for both times together and no longer.
+const LAST_ANSWER_TIME: Duration = Duration::from_secs(30);
 
 /// Bytes of a request's head.
 const HEAD_BYTES: usize = 16 * 1024;
@@ -122,19 +127,30 @@ impl Drop for Guest {
 }
 
 async fn connection(stream: TcpStream, router: Router) {
+    // Answers are written whole: to wait for more to send only delays them. Without it they still arrive.
+    let _ = stream.set_nodelay(true);
     let service = service_fn(move |request| answer(router.clone(), request));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIME)
         .max_buf_size(HEAD_BYTES)
         .serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(connection);
     // A client that breaks off is its own business.
-    let _ = tokio::time::timeout(CONNECTION_TIME, connection).await;
+    if tokio::time::timeout(CONNECTION_TIME, connection.as_mut()).await.is_err() {
+        connection.as_mut().graceful_shutdown();
+        let _ = tokio::time::timeout(LAST_ANSWER_TIME, connection).await;
+    }
 }
 
 async fn answer(router: Router, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+    if request.method() == Method::OPTIONS {
+        return Ok(preflight());
+    }
     if request.method() != Method::GET && request.method() != Method::HEAD {
-        return Ok(whole(StatusCode::METHOD_NOT_ALLOWED, TEXT, "this server is read-only: use GET\n"));
+        let mut refusal = whole(StatusCode::METHOD_NOT_ALLOWED, TEXT, "this server is read-only: use GET\n");
+        set(&mut refusal, header::ALLOW, "GET, HEAD, OPTIONS");
+        return Ok(refusal);
     }
     // The body of a GET is never read.
     router.oneshot(request.map(|_| Body::empty())).await

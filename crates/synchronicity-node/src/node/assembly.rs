@@ -7,27 +7,24 @@ use synchronicity_consensus::{EngineConfig, Handle, StartError};
 use synchronicity_core::group::Group;
 use tokio::sync::{mpsc, watch};
 
+use super::recovery::{self, Recovered};
 use super::{BenchChoice, Choices, Prepared, RunError, Running};
 use crate::builds::Builds;
 use crate::config::{self, Config};
-use crate::cosign::Cosignatures;
-use crate::durable::Synced;
 use crate::duty::Attendant;
 use crate::exit::{self, Stop, StopWith};
 use crate::fold::Fold;
 use crate::folder::Folder;
 use crate::health::Health;
+use crate::http::log::LogSite;
 use crate::http::{self, Site};
-use crate::journal::PersistedJournal;
+use crate::log_reader::LogReader;
 use crate::misbehave::{self, Misbehaviour};
 use crate::monitor::{self, Known};
 use crate::operator::{self, Desk};
 use crate::outbox::Outbox;
 use crate::progress::Progress;
-use crate::publish::PublishedLog;
-use crate::publisher::{self, Owed, Publisher};
-use crate::state::State;
-use crate::store::Store;
+use crate::publisher::{Owed, Published, Publisher};
 use crate::submit::Submissions;
 use crate::view::{Parts, View};
 use crate::workbench::{self, Opener};
@@ -37,29 +34,6 @@ const HEARTBEAT: Duration = Duration::from_secs(2);
 
 /// Messages between two tasks; a task that is behind makes the other wait.
 const QUEUE: usize = 64;
-
-/// What the disk gave.
-struct Recovered {
-    store: Arc<Store>,
-    state: State,
-    journal: PersistedJournal,
-    log: PublishedLog<Synced>,
-    cosignatures: Cosignatures,
-}
-
-fn recover(folder: &Folder, group: &Group) -> Result<Recovered, Stop> {
-    if !folder.state().exists() {
-        // Refused here, because opening the database makes it.
-        publisher::check_begun(&folder.log()).or_internal()?;
-    }
-    let store = Arc::new(Store::open(&folder.state(), group).or_usage()?);
-    let machine = store.machine(group).or_internal()?;
-    let journal = PersistedJournal::load(store.clone(), &machine).or_internal()?;
-    let state = State::new(machine).map_err(RunError::from).or_internal()?;
-    journal.agrees(&state).or_usage()?;
-    let (log, cosignatures) = publisher::adopt(&folder.log(), &state).or_internal()?;
-    Ok(Recovered { store, state, journal, log, cosignatures })
-}
 
 fn start_engine(prepared: &Prepared, fold: Fold) -> Result<Handle, Stop> {
     let listen = config::resolve("listen", &prepared.config.listen).or_usage()?;
@@ -84,9 +58,9 @@ fn start_engine(prepared: &Prepared, fold: Fold) -> Result<Handle, Stop> {
 
 pub(super) fn start(choices: Choices, prepared: Prepared) -> Result<Running, Stop> {
     let health = Health::default();
-    let recovered = recover(&prepared.folder, &prepared.group)?;
-    let state = recovered.state.clone();
-    let (fold, fold_thread) = Fold::start(state.clone(), recovered.store, health.clone());
+    let Recovered { store, state, journal, log, cosignatures } = recovery::recover(&prepared.folder, &prepared.group)?;
+    let reader = LogReader::new(&prepared.folder.log());
+    let (fold, fold_thread) = Fold::start(state.clone(), store, log.clone(), health.clone());
     let chain = start_engine(&prepared, fold)?;
     let Prepared { folder, lock, config, group, keys, http, socket, peers: _, unresolved } = prepared;
     let (stop, stopping) = watch::channel(false);
@@ -98,8 +72,9 @@ pub(super) fn start(choices: Choices, prepared: Prepared) -> Result<Running, Sto
     let (cosigned, own) = mpsc::channel(QUEUE);
     let publisher = Publisher {
         state: state.clone(),
-        log: recovered.log,
-        cosignatures: recovered.cosignatures,
+        log,
+        reader: reader.clone(),
+        cosignatures,
         log_key: keys.log,
         me: place.expect("keys were checked against the group"),
         proofs: folder.proofs(),
@@ -117,11 +92,11 @@ pub(super) fn start(choices: Choices, prepared: Prepared) -> Result<Running, Sto
         state: state.clone(),
         chain: chain.clone(),
         progress: progress.clone(),
-        published,
+        published: published.clone(),
         health: health.clone(),
         misbehaves: choices.misbehaviour.map(announce),
     });
-    let site = site(&folder, &view, &group, &config)?;
+    let site = site(&folder, &view, (&group, &config), log_site(reader, published, &view))?;
     tokio::spawn(http::serve(http, http::router(site), told(stopping.clone())));
 
     let workbench = workbench::prepare(opener(choices.bench, &folder, &config), health.clone());
@@ -134,7 +109,7 @@ pub(super) fn start(choices: Choices, prepared: Prepared) -> Result<Running, Sto
     let (done, finished) = mpsc::channel(QUEUE);
     let attendant = Attendant {
         state,
-        journal: recovered.journal,
+        journal,
         chain: chain.clone(),
         command: keys.command,
         cosigner: keys.cosigner,
@@ -150,9 +125,15 @@ pub(super) fn start(choices: Choices, prepared: Prepared) -> Result<Running, Sto
     Ok(Running { chain, fold: fold_thread, folder, health, stop, rest, duties, _lock: lock })
 }
 
-fn site(folder: &Folder, view: &View, group: &Group, config: &Config) -> Result<Site, Stop> {
+fn site(folder: &Folder, view: &View, about: (&Group, &Config), log: LogSite) -> Result<Site, Stop> {
+    let (group, config) = about;
     let policy = group.policy_text(Some(&config.log_url())).map_err(RunError::from).or_usage()?;
-    Ok(Site { folder: folder.clone(), view: view.clone(), policy: policy.into(), group: group.to_text().into() })
+    Ok(Site { folder: folder.clone(), view: view.clone(), log, policy: policy.into(), group: group.to_text().into() })
+}
+
+fn log_site(reader: LogReader, published: Published, view: &View) -> LogSite {
+    let view = view.clone();
+    LogSite::new(reader, published, Arc::new(move |name, version, size| view.find(name, version, size)))
 }
 
 fn opener(choice: BenchChoice, folder: &Folder, config: &Config) -> Opener {

@@ -6,6 +6,7 @@ mod damaged;
 mod group;
 mod journal;
 mod publish;
+mod serve;
 mod store;
 mod transcripts;
 mod world;

@@ -4,12 +4,14 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use synchronicity_node::durable::Disk;
-use synchronicity_node::publish::{LoadError, PublishedLog, read_entry};
+use synchronicity_node::publish::{AppendError, LoadError, PublishError, PublishedLog};
 use synchronicity_verify::checkpoint::Checkpoint;
-use synchronicity_verify::merkle::{Frontier, leaf_hash};
+use synchronicity_verify::digest::Digest;
+use synchronicity_verify::merkle::{Frontier, leaf_hash, verify_consistency};
 use synchronicity_verify::note::{self, SignedNote};
 
 use crate::world::World;
@@ -53,14 +55,22 @@ impl Disk for Frail {
     }
 }
 
-fn entry(index: u64) -> Vec<u8> {
+pub(crate) fn entry(index: u64) -> Vec<u8> {
     format!("entry {index}").into_bytes()
 }
 
-fn note_of(world: &World, size: u64) -> SignedNote {
+fn entries(indices: Range<u64>) -> Vec<Vec<u8>> {
+    indices.map(entry).collect()
+}
+
+pub(crate) fn root(size: u64) -> Digest {
     let mut frontier = Frontier::new();
     (0..size).for_each(|index| frontier.append(leaf_hash(&entry(index))));
-    let checkpoint = Checkpoint { origin: world.group.origin().to_owned(), size, root: frontier.root() };
+    frontier.root()
+}
+
+pub(crate) fn note_of(world: &World, size: u64) -> SignedNote {
+    let checkpoint = Checkpoint { origin: world.group.origin().to_owned(), size, root: root(size) };
     let text = checkpoint.to_string();
     let line = note::sign(&world.log_signer(), &text).unwrap();
     SignedNote { text, signatures: vec![line] }
@@ -70,9 +80,11 @@ fn note_of(world: &World, size: u64) -> SignedNote {
 fn go_on(folder: &Path, notes: &[SignedNote], disk: Frail) -> (Result<(), String>, usize) {
     let mut log = PublishedLog::open(folder, disk).unwrap();
     for (size, note) in SIZES.iter().zip(notes).filter(|(size, _)| **size > log.size()).collect::<Vec<_>>() {
-        let new: Vec<Vec<u8>> = (log.size()..*size).map(entry).collect();
-        if let Err(error) = log.publish(&new, note.clone()) {
-            return (Err(error.to_string()), log.into_disk().writes);
+        let first = log.tip().size();
+        let new: Vec<Vec<u8>> = (first..*size).map(entry).collect();
+        let appended = log.append(first, &new).map_err(|error| error.to_string());
+        if let Err(error) = appended.and_then(|()| log.publish(note.clone()).map_err(|error| error.to_string())) {
+            return (Err(error), log.into_disk().writes);
         }
     }
     (Ok(()), log.into_disk().writes)
@@ -122,11 +134,13 @@ fn a_failed_publication_can_be_repeated_without_a_restart() {
     let dir = tempfile::tempdir().unwrap();
     let frail = Frail { writes: 0, fails_at: Some((3, Fate::DoneAllTheSame)) };
     let mut log = PublishedLog::open(dir.path(), frail).unwrap();
-    assert!(log.publish(&[entry(0)], notes[0].clone()).is_err());
+    log.append(0, &[entry(0)]).unwrap();
+    assert!(log.publish(notes[0].clone()).is_err());
     assert_eq!(log.size(), 0);
-    log.publish(&[entry(0)], notes[0].clone()).unwrap();
+    log.publish(notes[0].clone()).unwrap();
     assert_eq!(log.size(), 1);
-    log.publish(&[entry(1)], notes[1].clone()).unwrap();
+    log.append(1, &[entry(1)]).unwrap();
+    log.publish(notes[1].clone()).unwrap();
     assert_eq!(PublishedLog::open(dir.path(), Frail::sound()).unwrap().size(), 2);
 }
 
@@ -163,21 +177,92 @@ fn entries_that_do_not_hash_to_the_checkpoint_are_not_published() {
     let world = World::of(4);
     let dir = tempfile::tempdir().unwrap();
     let mut log = PublishedLog::open(dir.path(), Frail::sound()).unwrap();
-    assert!(log.publish(&[entry(9)], note_of(&world, 1)).is_err());
-    assert!(log.publish(&[entry(0)], note_of(&world, 2)).is_err());
+    log.append(0, &[entry(9)]).unwrap();
+    assert!(matches!(log.publish(note_of(&world, 1)), Err(PublishError::Root(1))));
+    assert!(matches!(log.publish(note_of(&world, 2)), Err(PublishError::Size { executed: 1, .. })));
+    assert!(matches!(log.append(2, &[entry(2)]), Err(AppendError::Gap { size: 1, offered: 2 })));
     assert!(files(dir.path()).is_empty());
 }
 
 #[test]
-fn each_entry_can_be_read_alone() {
-    let world = World::of(4);
-    let notes = SIZES.map(|size| note_of(&world, size));
+fn entries_that_come_again_are_passed_over() {
     let dir = tempfile::tempdir().unwrap();
-    go_on(dir.path(), &notes, Frail::sound()).0.unwrap();
-    for index in [0, 255, 256, 511, 512, 599] {
-        assert_eq!(read_entry(dir.path(), 600, index).unwrap(), Some(entry(index)));
+    let mut log = PublishedLog::open(dir.path(), Frail::sound()).unwrap();
+    log.append(0, &entries(0..3)).unwrap();
+    log.append(1, &entries(1..5)).unwrap();
+    log.append(0, &entries(0..2)).unwrap();
+    assert_eq!(log.tip().size(), 5);
+    assert_eq!(log.tip().root_at(5).unwrap(), Some(root(5)));
+}
+
+#[test]
+fn what_is_executed_and_not_published_fills_tiles_and_no_checkpoint() {
+    let world = World::of(4);
+    let dir = tempfile::tempdir().unwrap();
+    let mut log = PublishedLog::open(dir.path(), Frail::sound()).unwrap();
+    log.append(0, &entries(0..700)).unwrap();
+    let full: Vec<PathBuf> = files(dir.path()).into_keys().collect();
+    assert_eq!(full, ["tile/0/000", "tile/0/001", "tile/entries/000", "tile/entries/001"].map(PathBuf::from));
+    // Every size up to the executed one has its root, and can be published.
+    for size in [0, 1, 255, 256, 300, 512, 699, 700] {
+        assert_eq!(log.tip().root_at(size).unwrap(), Some(root(size)), "{size}");
     }
-    assert_eq!(read_entry(dir.path(), 600, 600).unwrap(), None);
+    assert_eq!(log.tip().root_at(701).unwrap(), None);
+    let path = log.tip().consistency_proof(300, 600).unwrap().unwrap();
+    verify_consistency(300, 600, &path, &root(300), &root(600)).unwrap();
+    for size in [300, 600, 700] {
+        log.publish(note_of(&world, size)).unwrap();
+        assert_eq!(
+            PublishedLog::open(dir.path(), Frail::sound()).unwrap().tip().root_at(size).unwrap(),
+            Some(root(size))
+        );
+    }
+    assert!(matches!(log.publish(note_of(&world, 600)), Err(PublishError::Size { published: 700, .. })));
+}
+
+#[test]
+fn full_tiles_of_an_earlier_run_are_compared_and_not_written_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut log = PublishedLog::open(dir.path(), Frail::sound()).unwrap();
+    log.append(0, &entries(0..300)).unwrap();
+    // Killed before anything was published.
+    let mut log = PublishedLog::open(dir.path(), Frail::sound()).unwrap();
+    assert_eq!(log.tip().size(), 0);
+    log.append(0, &entries(0..300)).unwrap();
+    assert_eq!(log.into_disk().writes, 0);
+    fs::write(dir.path().join("tile/0/000"), [7; 8192]).unwrap();
+    let mut log = PublishedLog::open(dir.path(), Frail::sound()).unwrap();
+    assert!(matches!(log.append(0, &entries(0..300)), Err(AppendError::Differs { .. })));
+    assert_eq!(log.tip().size(), 255);
+}
+
+#[test]
+fn partial_tiles_go_when_the_tile_after_theirs_is_full_under_a_published_checkpoint() {
+    let world = World::of(4);
+    let dir = tempfile::tempdir().unwrap();
+    let mut log = PublishedLog::open(dir.path(), Frail::sound()).unwrap();
+    let publish = |log: &mut PublishedLog<Frail>, size: u64| {
+        let first = log.tip().size();
+        log.append(first, &entries(first..size)).unwrap();
+        log.publish(note_of(&world, size)).unwrap();
+    };
+    let partials = |n: &str| {
+        (dir.path().join(format!("tile/0/{n}.p")).exists(), dir.path().join(format!("tile/entries/{n}.p")).exists())
+    };
+    for size in [1, 255, 256, 300, 511, 512] {
+        publish(&mut log, size);
+        assert_eq!(partials("000"), (true, true), "{size}: a reader may still hold a checkpoint that needs them");
+    }
+    publish(&mut log, 513);
+    assert_eq!((partials("000"), partials("001"), partials("002")), ((false, false), (true, true), (true, true)));
+    // What a crash left is found again.
+    drop(log);
+    let mut log = PublishedLog::open(dir.path(), Frail::sound()).unwrap();
+    publish(&mut log, 800);
+    assert_eq!((partials("001"), partials("002")), ((true, true), (true, true)));
+    publish(&mut log, 801);
+    assert_eq!((partials("001"), partials("002")), ((false, false), (true, true)));
+    PublishedLog::open(dir.path(), Frail::sound()).unwrap();
 }
 
 fn flipped(bytes: &[u8]) -> Vec<u8> {

@@ -137,8 +137,7 @@ impl Scene {
             }
             None => match world.reference.apply(block) {
                 Ok(applied) => {
-                    world.effects.push(applied);
-                    world.chain.push(block.clone());
+                    world.record(block.clone(), applied);
                     self.clear_waiting(block);
                 }
                 Err(error) => {

@@ -2,6 +2,7 @@
 
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::entry::Entry;
+use synchronicity_verify::merkle;
 use synchronicity_verify::note::SignedNote;
 use synchronicity_verify::proof::Proof;
 use synchronicity_verify::verify::verify;
@@ -42,10 +43,10 @@ pub(super) fn invariant_published_entries_verify(world: &World, seen: &mut Seen)
 }
 
 fn proves(world: &World, published: &Published, index: u64) -> Result<(), String> {
-    let log = world.reference.log();
     let what = |problem: String| format!("the proof of entry {index} under size {}: {problem}", published.size);
-    let path = log.inclusion_proof(index, published.size).map_err(|error| what(error.to_string()))?;
-    let entry = log.entry(index).map(<[u8]>::to_vec).ok_or_else(|| what("there is no such entry".into()))?;
+    let leaves: Vec<Digest> = world.entries.iter().map(|entry| merkle::leaf_hash(entry)).collect();
+    let path = merkle::inclusion_proof(&leaves, published.size, index).map_err(|error| what(error.to_string()))?;
+    let entry = world.entries.get(index as usize).cloned().ok_or_else(|| what("there is no such entry".into()))?;
     // Through its text, as a server sends it and a client reads it.
     let note = published.note.to_string();
     let checkpoint = SignedNote::parse(note.as_bytes()).map_err(|error| what(error.to_string()))?;
