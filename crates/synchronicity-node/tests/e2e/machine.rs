@@ -22,6 +22,8 @@ pub(crate) enum Need {
     Mounts,
     /// Debian's libfaketime.
     Faketime,
+    /// The right to trace a process of one's own.
+    Tracing,
 }
 
 impl Need {
@@ -45,6 +47,7 @@ impl Machine {
             (Need::Embedded, good(&told, "embedded sandbox")),
             (Need::Registry, registry()),
             (Need::Mounts, mounts()),
+            (Need::Tracing, tracing()),
             (Need::Faketime, faketime().map(drop).ok_or("there is no libfaketime: install `faketime`".to_owned())),
         ];
         Self(found.into_iter().filter_map(|(need, why)| Some((need, why.err()?))).collect())
@@ -72,6 +75,13 @@ fn registry() -> Result<(), String> {
 fn mounts() -> Result<(), String> {
     let folder = tempfile::tempdir().unwrap();
     Tmpfs::mount(&folder.path().join("disk"), "1m").map(drop)
+}
+
+fn tracing() -> Result<(), String> {
+    let done =
+        Command::new(std::env::current_exe().unwrap()).arg(crate::append_path::PROBE).stdin(Stdio::null()).status();
+    let allowed = done.is_ok_and(|status| status.success());
+    if allowed { Ok(()) } else { Err("no process may be traced here (ptrace, as in some containers)".to_owned()) }
 }
 
 /// A small file system in memory, gone with the test.

@@ -6,9 +6,12 @@
 // This harness is a program of tests: a broken expectation must end the test, wherever it is noticed.
 #![allow(clippy::unwrap_used)]
 
+mod append_path;
 mod crash;
 mod devnet;
+mod every_call;
 mod idle;
+mod killed;
 mod left_over;
 mod machine;
 mod machine_trouble;
@@ -16,20 +19,32 @@ mod node;
 mod quartet;
 mod real;
 mod stop;
+mod tracer;
 mod verdict;
 mod verifier;
+#[path = "../it/world.rs"]
+#[allow(dead_code, reason = "what only the other tests need")]
+mod world;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use machine::{Machine, Need};
 
 fn main() -> std::process::ExitCode {
+    // One of the tests traces a life of a node in a process of this same program.
+    if let Some(code) = append_path::main() {
+        return code;
+    }
     let mut arguments = Arguments::from_args();
     // A test is four nodes that compile at the same time, and all tests share one cache: one test after another.
     arguments.test_threads = Some(1);
     let machine = Machine::look();
     let trials = [verdict::tests(), crash::tests(), stop::tests(), node::tests(), machine_trouble::tests()];
-    let trials =
-        trials.into_iter().chain([idle::tests(), real::tests()]).flatten().map(|test| test.on(&machine)).collect();
+    let trials = trials
+        .into_iter()
+        .chain([killed::tests(), every_call::tests(), idle::tests(), real::tests()])
+        .flatten()
+        .map(|test| test.on(&machine))
+        .collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 

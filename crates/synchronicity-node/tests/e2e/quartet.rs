@@ -1,6 +1,6 @@
 //! Four nodes of one group, founded by the program's own commands, each with what its test does to its machine.
 
-use std::fs::{self, File};
+use std::fs::{self, OpenOptions};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -58,25 +58,43 @@ impl Quartet {
     /// Starts all nodes, the last one with `environment` as well, and waits until they see each other.
     pub(crate) fn start(&mut self, environment: &[(&str, &str)]) {
         for index in 0..4 {
-            let trace = File::create(self.trace(index)).unwrap();
-            let mut command = Command::new(PROGRAM);
-            command.args(["run", "--die-with-parent", "--sandbox", "embedded", "--dir"]).arg(self.home(index));
-            command.arg("--shared").arg(data().join("cache"));
-            if index == TROUBLED {
-                command.envs(environment.iter().copied());
-            }
-            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(trace);
-            self.nodes.push(Process::of(command.spawn().unwrap()));
+            let environment = if index == TROUBLED { environment } else { &[] };
+            self.nodes.push(self.launch(index, environment));
         }
         for index in 0..4 {
             self.until(index, "sees the others", Duration::from_secs(40), |status| status["peers"] == 3);
         }
     }
 
+    /// SIGKILL to the last node, and to nothing that it started.
+    pub(crate) fn kill(&mut self) {
+        self.nodes.pop().unwrap().kill();
+    }
+
+    /// Starts the last node again, after [`Quartet::kill`].
+    pub(crate) fn restart(&mut self) {
+        self.nodes.push(self.launch(TROUBLED, &[]));
+    }
+
+    fn launch(&self, index: usize, environment: &[(&str, &str)]) -> Process {
+        let trace = OpenOptions::new().create(true).append(true).open(self.trace(index)).unwrap();
+        let mut command = Command::new(PROGRAM);
+        command.args(["run", "--die-with-parent", "--sandbox", "embedded", "--dir"]).arg(self.home(index));
+        command.arg("--shared").arg(data().join("cache"));
+        command.envs(environment.iter().copied());
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(trace);
+        Process::of(command.spawn().unwrap())
+    }
+
     /// Has the group rebuild the smallest fixture, through the first node.
     pub(crate) fn submit(&self) {
+        self.submit_crate(&fixture("plain-binary"));
+    }
+
+    /// Has the group rebuild `spec`, through the first node.
+    pub(crate) fn submit_crate(&self, spec: &str) {
         let home = self.home(0);
-        succeed(&["submit", &fixture("plain-binary"), "--dir", home.to_str().unwrap()]);
+        succeed(&["submit", spec, "--dir", home.to_str().unwrap()]);
     }
 
     /// Waits until node `index` has the fixture's verdict, and checks that the three without trouble have revealed.
