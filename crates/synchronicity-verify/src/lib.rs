@@ -47,6 +47,7 @@
 //! | [`entry`] | a concluded request in the log, and the tally that gives its verdict |
 //! | [`merkle`], [`tile`] | the log's tree, and its files |
 //! | [`map`] | which entries speak of a crate or a file, and that no others do |
+//! | [`subtree`], [`tiled`], [`edge`] | roots and proofs from those files; what is needed to append to them |
 //! | [`note`], [`checkpoint`], [`cosignature`] | who signed what about the log |
 //! | [`proof`], [`policy`] | the two files that a client holds |
 //! | [`mod@verify`] | the decision |
@@ -67,6 +68,7 @@ pub mod checkpoint;
 pub mod commitment;
 pub mod cosignature;
 pub mod digest;
+pub mod edge;
 pub mod entry;
 pub mod identity;
 mod key;
@@ -80,8 +82,10 @@ pub mod recipe;
 pub mod request;
 pub mod result;
 mod source;
+pub mod subtree;
 mod tally;
 pub mod tile;
+pub mod tiled;
 pub mod verify;
 
 pub use canonical::CborError;

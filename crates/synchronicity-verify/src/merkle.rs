@@ -5,6 +5,7 @@
 use sha2::{Digest as _, Sha256};
 
 use crate::digest::Digest;
+use crate::subtree::{self, Subtree};
 
 /// Root of the tree without leaves: SHA-256 of nothing.
 pub const EMPTY_ROOT: Digest = Digest([
@@ -42,13 +43,26 @@ impl Frontier {
         Self::default()
     }
 
+    /// The frontier of a tree of `size` leaves, from the roots of the subtrees that make it up.
+    pub(crate) fn load<E>(size: u64, root_of: impl FnMut(Subtree) -> Result<Digest, E>) -> Result<Self, E> {
+        Ok(Self { size, peaks: subtree::peaks(size).map(root_of).collect::<Result<_, E>>()? })
+    }
+
     /// Appends the hash of one leaf ([`leaf_hash`]).
     pub fn append(&mut self, leaf: Digest) {
+        self.append_each(leaf, |_, _| {});
+    }
+
+    /// As [`Frontier::append`]; `completed` is told the height and root of each perfect subtree that the leaf
+    /// completes, from the leaf itself up.
+    pub(crate) fn append_each(&mut self, leaf: Digest, mut completed: impl FnMut(u32, &Digest)) {
         let mut node = leaf;
+        completed(0, &node);
         // Each trailing one bit of the old size is a perfect subtree as large as the node in hand.
-        for _ in 0..self.size.trailing_ones() {
+        for height in 1..=self.size.trailing_ones() {
             if let Some(left) = self.peaks.pop() {
                 node = node_hash(&left, &node);
+                completed(height, &node);
             }
         }
         self.peaks.push(node);

@@ -52,6 +52,9 @@ pub enum TileError {
     /// The tile is not within the leaves at hand, or holds entries and not hashes.
     #[error("the tile is not made of hashes of the leaves at hand")]
     Beyond,
+    /// Not a tile of that many hashes.
+    #[error("the tile does not hold exactly the {0} hashes that its path promises")]
+    Width(u16),
     /// An entry that a bundle cannot hold.
     #[error("an entry of {0} bytes; a bundle holds entries of at most {ENTRY_BYTES_MAX}")]
     EntryTooLong(usize),

@@ -4,6 +4,7 @@
 mod bits;
 mod canonical;
 mod catalogue;
+mod edge;
 mod entry;
 mod floor;
 mod interop;
@@ -14,4 +15,5 @@ mod policy;
 mod sample;
 mod strategy;
 mod tile;
+mod tiled;
 mod vectors;
