@@ -18,7 +18,7 @@ pub struct Cli {
 }
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 done, 1 internal failure, 2 usage or configuration, 75 try later.
+Exit codes: 0 done, 1 internal failure, 2 usage or configuration, 40 to 43 evidence that fails, 75 try later.
 The trace goes to stderr; SYNCHRONICITY_TRACE sets its level, as in `info` or `synchronicity_node=debug`.";
 
 /// The commands.
@@ -171,12 +171,54 @@ pub struct Ask {
 
 /// `log`
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct Log {
+    /// What else to do with the log.
+    #[command(subcommand)]
+    pub action: Option<LogAction>,
     /// Print this entry; without it, the checkpoint and the latest entries
     pub index: Option<u64>,
     /// The node's folder
-    #[command(flatten)]
-    pub dir: Dir,
+    #[arg(long = "dir", value_name = "DIR", env = "SYNCHRONICITY_NODE_DIR", required = true)]
+    pub path: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `log ...`
+#[derive(Debug, Subcommand)]
+pub enum LogAction {
+    /// Copy the published log to a folder or an S3-compatible store
+    Export(LogExport),
+}
+
+/// `log export`
+#[derive(Debug, Args)]
+#[command(after_help = "The store's address, region and credentials come from AWS_ENDPOINT_URL, AWS_REGION, \
+AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; docs/operating.md has the rest.")]
+pub struct LogExport {
+    /// The node's folder, whose log is exported
+    #[arg(long = "dir", value_name = "DIR", env = "SYNCHRONICITY_NODE_DIR", required_unless_present = "from")]
+    pub path: Option<PathBuf>,
+    /// Export this log instead: a folder with `checkpoint` and `tile/`
+    #[arg(long, value_name = "FOLDER")]
+    pub from: Option<PathBuf>,
+    /// Where to: a folder, or s3://BUCKET/PREFIX
+    #[arg(long, value_name = "DESTINATION")]
+    pub to: String,
+    /// Look at every file at the destination, not only at those that the log has grown by
+    #[arg(long)]
+    pub recheck: bool,
+    /// How many files may be on their way at the same time
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub uploads: u8,
+    /// How often a request that fails is repeated
+    #[arg(long, value_name = "N", default_value_t = 8)]
+    pub retries: u8,
+    /// Let a store on another machine be asked without TLS
+    #[arg(long)]
+    pub allow_http: bool,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

@@ -12,6 +12,7 @@
 //! | tally | in the core, when [`fold`] applies a block |
 //! | log | [`cosign`] gathers signatures, [`publish`] writes the files, [`publisher`] decides when |
 //! | proof | [`log_reader`] makes it from the files; [`proofs`] on disk, [`http`] for everybody |
+//! | proof | [`proofs`], on disk and over [`http`]; [`export`] takes the log elsewhere |
 //! | verify | [`verify_command`], offline |
 //!
 //! [`node`] puts the parts together; [`commands`] is what a person types; [`devnet`] runs a whole group.
@@ -27,6 +28,7 @@ pub mod disk_room;
 pub mod durable;
 pub mod duty;
 pub mod exit;
+pub mod export;
 pub mod fold;
 pub mod folder;
 pub mod group_file;

@@ -1,5 +1,7 @@
 //! `log`: the published log, read from its files. It needs no running node.
 
+mod export;
+
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -11,7 +13,7 @@ use synchronicity_verify::note::SignedNote;
 use synchronicity_verify::result::BuildResult;
 
 use super::say;
-use crate::cli::Log;
+use crate::cli::{Log, LogAction};
 use crate::exit::{self, Stop, StopWith};
 use crate::folder::Folder;
 use crate::log_reader::LogReader;
@@ -21,7 +23,10 @@ use crate::view;
 const LISTED: u64 = 20;
 
 pub(super) fn log(args: &Log) -> Result<u8, Stop> {
-    let folder = Folder::of_node(&args.dir.path).or_usage()?;
+    if let Some(LogAction::Export(args)) = &args.action {
+        return export::export(args);
+    }
+    let folder = Folder::of_node(args.path.as_deref().unwrap_or(Path::new("."))).or_usage()?;
     let (note, checkpoint) = published(&folder.log().join("checkpoint"))?;
     match args.index {
         Some(index) => {

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod damaged;
+mod export;
+mod export_cut;
 mod group;
 mod journal;
 mod publish;
