@@ -155,6 +155,9 @@ impl Folding {
             tracing::info!(index, verdict = %entry.verdict, purl = entry.request.source.purl(), "logged");
             folded.logged(*index, &entry);
         }
+        if !applied.logged.is_empty() {
+            folded.keep_map();
+        }
         Ok((applied, folded.machine.executed()))
     }
 }

@@ -4,6 +4,8 @@
 //! | --- | --- |
 //! | `/checkpoint`, `/tile/...` | the transparency log, as C2SP `tlog-tiles` |
 //! | `/proof/NAME/VERSION` | proof of the latest entry in which this crate was reproduced |
+//! | `/lookup/PREFIX` | everything that the log has under keys that begin so, and that it is all |
+//! | `/bundle` | the whole log in one file |
 //! | `/proof/index/I` | proof of entry `I`, whatever its verdict |
 //! | `/policy`, `/group` | what a client needs to verify, and who the members are |
 //! | `/status`, `/health` | JSON, and `ok` or a reason with status 503 |
@@ -13,6 +15,7 @@
 mod answer;
 mod files;
 pub mod log;
+mod lookup;
 mod revalidate;
 mod server;
 

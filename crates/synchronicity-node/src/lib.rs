@@ -38,6 +38,7 @@ pub mod journal;
 pub mod keep;
 pub mod keys;
 pub mod log_reader;
+pub mod lookups;
 pub mod misbehave;
 pub mod monitor;
 pub mod node;

@@ -261,6 +261,7 @@ impl Publisher {
             }
         }
         self.published.send_replace(Some(Arc::new(note)));
+        self.state.lock().forget_maps_below(size);
     }
 
     fn write_proofs(&self, note: &SignedNote, size: u64, from: u64) -> io::Result<()> {

@@ -11,6 +11,7 @@ use synchronicity_core::machine::{Executed, Machine};
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::entry::Entry;
 use synchronicity_verify::identity::RequestId;
+use synchronicity_verify::map::PrefixMap;
 use tokio::sync::watch;
 
 use crate::catalogue::Catalogue;
@@ -38,6 +39,8 @@ pub struct Folded {
     pub concluded: BTreeMap<u64, Instant>,
     /// For each entry that this process published, milliseconds from its conclusion to its proof on disk.
     pub proof_ms: BTreeMap<u64, u64>,
+    /// The map of the log at the sizes from the published one on, as blocks left it.
+    maps: BTreeMap<u64, PrefixMap>,
     /// Hashes of artifacts that somebody revealed in a round that is concluded. Only these may be served.
     revealed: BTreeSet<Digest>,
 }
@@ -48,6 +51,22 @@ impl Folded {
         self.catalogue.add(entry);
         self.concluded.insert(index, Instant::now());
         self.note_revealed(&entry.request.id());
+    }
+
+    /// Keeps the map of the log as it is now: a checkpoint of this size will be published later.
+    pub fn keep_map(&mut self) {
+        let log = self.machine.log();
+        self.maps.insert(log.size(), log.map().clone());
+    }
+
+    /// The map of the log at the published size or a later one that a block left; `None` for any other.
+    pub fn map_at(&self, size: u64) -> Option<PrefixMap> {
+        self.maps.get(&size).cloned()
+    }
+
+    /// Forgets the maps of sizes below the published one.
+    pub fn forget_maps_below(&mut self, size: u64) {
+        self.maps = self.maps.split_off(&size);
     }
 
     /// Whether the latest round of this request has its verdict. What this node built for it is nobody else's
@@ -80,9 +99,11 @@ impl State {
             catalogue,
             concluded: BTreeMap::new(),
             proof_ms: BTreeMap::new(),
+            maps: BTreeMap::new(),
             revealed: BTreeSet::new(),
         };
         requests.iter().for_each(|request| folded.note_revealed(request));
+        folded.keep_map();
         State { group, folded: Arc::new(Mutex::new(folded)), tip, persisted }
     }
 

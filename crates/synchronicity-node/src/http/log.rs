@@ -10,16 +10,20 @@ use axum::http::{Response, StatusCode};
 use axum::routing::get;
 use synchronicity_verify::checkpoint::Checkpoint;
 use synchronicity_verify::digest::Digest;
+use synchronicity_verify::map::PrefixMap;
 use synchronicity_verify::note::SignedNote;
 use synchronicity_verify::tile::{TileLevel, TilePath};
 use tokio::sync::watch;
 
 use super::answer::{BYTES, Keep, TEXT, compressible, known_by, missing, text, whole};
-use super::files;
+use super::{files, lookup};
 use crate::log_reader::{LogReader, Patience, ReadError};
 
 /// Finds the latest entry below a size in which a crate of this name and version was reproduced.
 pub type Find = Arc<dyn Fn(&str, &str, u64) -> Option<u64> + Send + Sync>;
+
+/// The map of the log at a size; `None` where it is not at hand.
+pub type MapAt = Arc<dyn Fn(u64) -> Option<PrefixMap> + Send + Sync>;
 
 /// What the routes of the log read from. Clones share it.
 #[derive(Clone)]
@@ -27,24 +31,38 @@ pub struct LogSite {
     reader: LogReader,
     published: watch::Receiver<Option<Arc<SignedNote>>>,
     find: Find,
+    map_at: MapAt,
     shown: Arc<Mutex<Option<Shown>>>,
 }
 
 /// The published checkpoint, and what its bytes are known by.
 #[derive(Clone)]
-struct Shown {
-    note: Arc<SignedNote>,
-    size: u64,
-    tag: Arc<str>,
+pub(super) struct Shown {
+    pub(super) note: Arc<SignedNote>,
+    pub(super) size: u64,
+    pub(super) tag: Arc<str>,
 }
 
 impl LogSite {
     /// A site over a folder that has all files under whatever checkpoint is published.
-    pub fn new(reader: LogReader, published: watch::Receiver<Option<Arc<SignedNote>>>, find: Find) -> LogSite {
-        LogSite { reader, published, find, shown: Arc::default() }
+    pub fn new(
+        reader: LogReader,
+        published: watch::Receiver<Option<Arc<SignedNote>>>,
+        find: Find,
+        map_at: MapAt,
+    ) -> LogSite {
+        LogSite { reader, published, find, map_at, shown: Arc::default() }
     }
 
-    fn shown(&self) -> Option<Shown> {
+    pub(super) fn reader(&self) -> &LogReader {
+        &self.reader
+    }
+
+    pub(super) fn map_at(&self, size: u64) -> Option<PrefixMap> {
+        (self.map_at)(size)
+    }
+
+    pub(super) fn shown(&self) -> Option<Shown> {
         let note = self.published.borrow().clone()?;
         // What was shown before is whole, whoever panicked.
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
@@ -67,6 +85,9 @@ pub fn router(site: LogSite) -> Router {
         .route("/tile/{*path}", get(tile))
         .route("/proof/index/{index}", get(proof_at))
         .route("/proof/{name}/{version}", get(proof_of))
+        .route("/lookup/", get(lookup::everything))
+        .route("/lookup/{prefix}", get(lookup::lookup))
+        .route("/bundle", get(lookup::whole_log))
         .with_state(site)
 }
 

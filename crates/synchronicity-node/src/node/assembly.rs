@@ -133,7 +133,10 @@ fn site(folder: &Folder, view: &View, about: (&Group, &Config), log: LogSite) ->
 
 fn log_site(reader: LogReader, published: Published, view: &View) -> LogSite {
     let view = view.clone();
-    LogSite::new(reader, published, Arc::new(move |name, version, size| view.find(name, version, size)))
+    let state = view.state().clone();
+    let map_at = move |size| state.lock().map_at(size);
+    let find = move |name: &str, version: &str, size| view.find(name, version, size);
+    LogSite::new(reader, published, Arc::new(find), Arc::new(map_at))
 }
 
 fn opener(choice: BenchChoice, folder: &Folder, config: &Config) -> Opener {
