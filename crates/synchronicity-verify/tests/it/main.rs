@@ -8,6 +8,7 @@ mod catalogue;
 mod edge;
 mod entry;
 mod floor;
+mod freshness;
 mod interop;
 mod lookup;
 mod map;
