@@ -14,6 +14,7 @@
 use std::fmt;
 
 use crate::key::VerifierKey;
+use crate::note::NoteSignature;
 use crate::policy_text;
 pub use crate::policy_text::{LineProblem, PolicyError};
 
@@ -94,6 +95,11 @@ impl Policy {
     /// Every witness of the policy, whether the quorum includes it or not.
     pub fn witnesses(&self) -> &[Witness] {
         &self.witnesses
+    }
+
+    /// Whether the line claims to be of the log's key or of a witness's.
+    pub(crate) fn knows(&self, line: &NoteSignature) -> bool {
+        line.is_of(&self.log) || self.witnesses.iter().any(|witness| line.is_of(&witness.key))
     }
 
     /// Whether witness number `index` of [`Policy::witnesses`] is included in the quorum.

@@ -194,18 +194,19 @@ impl Verified {
     }
 }
 
-fn only_known_keys(note: &SignedNote, policy: &Policy) -> Result<(), Invalid> {
-    let known = |line: &NoteSignature| {
-        line.is_of(policy.log()) || policy.witnesses().iter().any(|witness| line.is_of(&witness.key))
-    };
-    match note.signatures.iter().find(|line| !known(line)) {
+/// Each line of the note is of a key that the policy names.
+pub(crate) fn only_known_keys(note: &SignedNote, policy: &Policy) -> Result<(), Invalid> {
+    match note.signatures.iter().find(|line| !policy.knows(line)) {
         Some(line) => Err(Invalid::UnknownKey { name: line.name.clone(), key_id: line.key_id }),
         None => Ok(()),
     }
 }
 
 /// The checkpoint, and the line that the policy's log must have signed.
-fn read_checkpoint<'a>(note: &'a SignedNote, policy: &Policy) -> Result<(Checkpoint, &'a NoteSignature), Invalid> {
+pub(crate) fn read_checkpoint<'a>(
+    note: &'a SignedNote,
+    policy: &Policy,
+) -> Result<(Checkpoint, &'a NoteSignature), Invalid> {
     let checkpoint: Checkpoint = note.text.parse()?;
     let log = policy.log();
     if checkpoint.origin != log.name() {
@@ -217,7 +218,11 @@ fn read_checkpoint<'a>(note: &'a SignedNote, policy: &Policy) -> Result<(Checkpo
 
 /// For each witness of the policy the time of its cosignature, if it has one. Each signature of a key that the policy
 /// knows must hold.
-fn check_signatures(note: &SignedNote, log_line: &NoteSignature, policy: &Policy) -> Result<Vec<Option<u64>>, Invalid> {
+pub(crate) fn check_signatures(
+    note: &SignedNote,
+    log_line: &NoteSignature,
+    policy: &Policy,
+) -> Result<Vec<Option<u64>>, Invalid> {
     note::verify(policy.log(), &note.text, log_line)?;
     let mut cosigned = Vec::new();
     for witness in policy.witnesses() {
