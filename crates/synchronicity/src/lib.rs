@@ -14,4 +14,5 @@ mod prove;
 mod read;
 mod rebuild;
 mod report;
+pub mod source;
 pub mod verify;

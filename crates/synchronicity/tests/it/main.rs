@@ -5,10 +5,12 @@ use libtest_mimic::{Arguments, run};
 mod program;
 mod prove;
 mod rebuild;
+mod server;
+mod source;
 mod verify;
 
 fn main() {
     let arguments = Arguments::from_args();
-    let trials = [verify::trials(), prove::trials(), rebuild::trials()].into_iter().flatten().collect();
+    let trials = [source::trials(), verify::trials(), prove::trials(), rebuild::trials()].into_iter().flatten().collect();
     run(&arguments, trials).exit();
 }
