@@ -115,7 +115,9 @@ pub enum DownloadError {
         host: String,
     },
     /// The server sends the client elsewhere, more often than is followed here.
-    #[error("{url} answered with a redirect to {to:?}, which is not followed; if you trust it, name that address instead")]
+    #[error(
+        "{url} answered with a redirect to {to:?}, which is not followed; if you trust it, name that address instead"
+    )]
     Redirected {
         /// What was asked for.
         url: String,

@@ -206,13 +206,18 @@ fn garbage() -> Outcome {
     expect_unreachable(read);
     assert_eq!(asked, 2, "a broken connection is tried again");
     expect_unreachable(reading(|_| Answer::Raw(Vec::new())).0);
-    expect_unreachable(reading(|_| Answer::Raw([head(200, "Content-Length: 9"), b"cut off".to_vec()[..4].into()].concat())).0);
-    let chunks = |chunks: &'static [u8]| reading(|_| Answer::Raw([&head(200, "Transfer-Encoding: chunked"), chunks].concat())).0;
+    expect_unreachable(
+        reading(|_| Answer::Raw([head(200, "Content-Length: 9"), b"cut off".to_vec()[..4].into()].concat())).0,
+    );
+    let chunks = |chunks: &'static [u8]| {
+        reading(move |_| Answer::Raw([&head(200, "Transfer-Encoding: chunked"), chunks].concat())).0
+    };
     assert_eq!(chunks(b"4\r\nfour\r\n0\r\n\r\n")?, b"four");
     for bad in [&b"4\r\nfour\r\n"[..], b"4\r\nfo", b"-1\r\nfour\r\n0\r\n\r\n", b"ffffffffffffffffff\r\nfour\r\n"] {
         expect_unreachable(chunks(bad));
     }
-    let two_lengths = reading(|_| Answer::Raw([head(200, "Content-Length: 2\r\nContent-Length: 4"), b"four".into()].concat()));
+    let two_lengths =
+        reading(|_| Answer::Raw([head(200, "Content-Length: 2\r\nContent-Length: 4"), b"four".into()].concat()));
     assert_ne!(two_lengths.0.ok(), Some(b"four".to_vec()));
     Ok(())
 }
@@ -246,9 +251,8 @@ fn outage() -> Outcome {
 
 fn compressed() -> Outcome {
     // A gzip file of ten bytes; a client that unpacked it would return them.
-    let gzip: &[u8] = &[
-        0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 3, 0x4b, 0x84, 0x03, 0x00, 0x4c, 0xf4, 0x92, 0x5a, 0x0a, 0, 0, 0,
-    ];
+    let gzip: &[u8] =
+        &[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 3, 0x4b, 0x84, 0x03, 0x00, 0x4c, 0xf4, 0x92, 0x5a, 0x0a, 0, 0, 0];
     let header = format!("Content-Encoding: gzip\r\nContent-Length: {}", gzip.len());
     let (read, _) = reading(move |_| Answer::Raw([&head(200, &header), gzip].concat()));
     assert_eq!(read?, gzip);
