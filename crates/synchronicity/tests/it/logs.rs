@@ -4,8 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use synchronicity_verify::checkpoint::Checkpoint;
+use synchronicity_verify::digest::Digest;
 use synchronicity_verify::entry::Entry;
-use synchronicity_verify::merkle::{leaf_hash, root};
+use synchronicity_verify::lookup::{LoggedEntry, Lookup};
+use synchronicity_verify::map::{MapKey, Prefix, PrefixMap};
+use synchronicity_verify::merkle::{inclusion_proof, leaf_hash, root};
+use synchronicity_verify::note::SignedNote;
+use synchronicity_verify::proof::Proof;
 use synchronicity_verify::tile::{TILE_WIDTH, TileLevel, encode_bundle, tiles_between};
 
 use crate::sample::{self, ORIGIN};
@@ -46,8 +51,44 @@ impl Log {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, bytes).unwrap();
         }
+        fs::create_dir_all(self.path()).unwrap();
         let checkpoint = Checkpoint { origin: ORIGIN.to_owned(), size: size as u64, root: root(&leaves) };
         fs::write(self.file("checkpoint"), sample::signed(&checkpoint.to_string(), cosigners).to_string()).unwrap();
+    }
+
+    /// The proof of entry `index`, under the checkpoint of the first `size` entries.
+    pub(crate) fn proof(&self, index: usize, size: usize) -> Vec<u8> {
+        let leaves = self.leaves(size);
+        let path = inclusion_proof(&leaves, size as u64, index as u64).unwrap();
+        let text = Checkpoint { origin: ORIGIN.to_owned(), size: size as u64, root: root(&leaves) }.to_string();
+        let (entry, checkpoint) = (self.entries[index].to_bytes(), sample::signed(&text, &[0, 1, 2, 3]));
+        Proof { entry, index: index as u64, path, checkpoint }.to_string().into_bytes()
+    }
+
+    /// A node's answer to a lookup, under the published checkpoint of all entries.
+    pub(crate) fn answer(&self, prefix: &str) -> Vec<u8> {
+        let (leaves, size) = (self.leaves(self.entries.len()), self.entries.len() as u64);
+        let mut map = PrefixMap::new();
+        for (index, entry) in self.entries.iter().enumerate() {
+            MapKey::of_entry(entry).into_iter().for_each(|key| map.insert(key, index as u64));
+        }
+        let prefix: Prefix = prefix.parse().unwrap();
+        let proof = map.prove(&prefix, 4096).unwrap();
+        let mut indices: Vec<u64> =
+            proof.leaves.iter().flat_map(|leaf| leaf.indices.clone()).chain([size - 1]).collect();
+        indices.sort_unstable();
+        indices.dedup();
+        let entries = indices.into_iter().map(|index| LoggedEntry {
+            index,
+            entry: self.entries[index as usize].to_bytes(),
+            path: inclusion_proof(&leaves, size, index).unwrap(),
+        });
+        let checkpoint = SignedNote::parse(&fs::read(self.file("checkpoint")).unwrap()).unwrap();
+        Lookup { prefix, proof, entries: entries.collect(), checkpoint }.to_string().into_bytes()
+    }
+
+    fn leaves(&self, size: usize) -> Vec<Digest> {
+        self.entries[..size].iter().map(|entry| leaf_hash(&entry.to_bytes())).collect()
     }
 
     pub(crate) fn path(&self) -> PathBuf {

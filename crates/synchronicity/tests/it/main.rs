@@ -4,6 +4,7 @@ use libtest_mimic::{Arguments, run};
 
 mod fsck;
 mod logs;
+mod lookup;
 mod program;
 mod prove;
 mod rebuild;
@@ -12,11 +13,20 @@ mod rebuild;
 mod sample;
 mod server;
 mod source;
+mod trust;
 mod verify;
 
 fn main() {
     let arguments = Arguments::from_args();
-    let trials = [source::trials(), fsck::trials(), verify::trials(), prove::trials(), rebuild::trials()];
+    let trials = [
+        source::trials(),
+        fsck::trials(),
+        lookup::trials(),
+        trust::trials(),
+        verify::trials(),
+        prove::trials(),
+        rebuild::trials(),
+    ];
     let trials = trials.into_iter().flatten().collect();
     run(&arguments, trials).exit();
 }
