@@ -1,8 +1,8 @@
 //! How old evidence may be: `--max-age`, and the clock that it is held against.
 //!
-//! A log that stands still proves nothing new, and a server that shows an old state of a log proves nothing false. So its
-//! builders cosign it again and again, and whoever needs to know that nothing was held back asks how long ago a quorum
-//! last vouched for what was shown.
+//! A log that stands still proves nothing new, and a server that shows an old state of a log proves nothing false.
+//! So its builders cosign it again and again, and whoever needs to know that nothing was held back asks how long ago
+//! a quorum last vouched for what was shown.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,5 +1,5 @@
-//! `fsck`: hashes a whole log again, from its entries up to the root that was signed, and names the first bytes that are
-//! not what they must be.
+//! `fsck`: hashes a whole log again, from its entries up to the root that was signed, and names the first bytes that
+//! are not what they must be.
 //!
 //! ```text
 //! entries ──> hashes of level 0 ──> hashes of level 1 ──> … ──> root == the checkpoint's, signed

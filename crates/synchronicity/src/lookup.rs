@@ -1,7 +1,8 @@
 //! `lookup`: all that a log says of a crate or a file, or that it says nothing, with a proof either way.
 //!
-//! Three ways lead there, and differ in who learns what is looked up: a node is told the beginning of the key, so that it
-//! sees only which few dozens of crates are meant; an answer that somebody kept, and a whole log as one file, tell nobody.
+//! Three ways lead there, and differ in who learns what is looked up: a node is told the beginning of the key, so that
+//! it sees only which few dozens of crates are meant; an answer that somebody kept, and a whole log as one file, tell
+//! nobody.
 
 use std::path::{Path, PathBuf};
 

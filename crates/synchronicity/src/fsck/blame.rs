@@ -1,7 +1,7 @@
 //! Which bytes are the wrong ones.
 //!
-//! Two hashes that differ do not say which of them is wrong. The checkpoint does: one of the two leads to its root by the
-//! hashes that stand beside it, the other does not. If neither does, more than one thing is damaged.
+//! Two hashes that differ do not say which of them is wrong. The checkpoint does: one of the two leads to its root by
+//! the hashes that stand beside it, the other does not. If neither does, more than one thing is damaged.
 
 use std::fmt;
 
@@ -153,7 +153,8 @@ impl fmt::Display for Flaw {
             }
             Self::Unclear { level, index, other } => write!(
                 f,
-                "hash {index} of level {level} and {other} disagree, and neither leads to the checkpoint: more than this is damaged"
+                "hash {index} of level {level} and {other} disagree, and neither leads to the checkpoint: \
+                 more than this is damaged"
             ),
         }
     }

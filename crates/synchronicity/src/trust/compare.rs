@@ -41,7 +41,7 @@ pub(super) fn path_from(source: &Source, old: u64, new: u64) -> Result<Vec<Diges
         _ => TrustError::OtherTiles(new),
     };
     let path = tiled::consistency_proof(new, old, new, |path| source.tile(path)).map_err(unread)?;
-    // In a consistency proof the first hash is left out where it is the smaller root: here it must be what the tiles say.
+    // In a consistency proof the first hash is left out where it is the smaller root: here the tiles must say it.
     let first = if old.is_power_of_two() && old < new {
         Some(tiled::root(new, old, |path| source.tile(path)).map_err(unread)?)
     } else {
