@@ -191,6 +191,8 @@ pub struct Log {
 pub enum LogAction {
     /// Copy the published log to a folder or an S3-compatible store
     Export(LogExport),
+    /// Hash a whole log again, and name the first bytes that are not what was signed
+    Fsck(synchronicity::fsck::Fsck),
 }
 
 /// `log export`

@@ -1,10 +1,10 @@
 //! HTTP with limits: one GET that ends, whatever the other side does.
 
 use std::io::Read;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use ureq::Agent;
 use ureq::tls::{RootCerts, TlsConfig};
+use ureq::{Agent, BodyReader, Timeout};
 
 /// How long and how often a download is tried.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +17,12 @@ pub struct Patience {
     pub connect: Duration,
     /// Time for one attempt as a whole: the guard against a server that drips.
     pub attempt: Duration,
+    /// The longest time without a byte, and for the head of an answer as a whole.
+    pub silence: Duration,
+    /// The least average speed of an answer's body, in bytes per second. It counts once `silence` is over.
+    pub speed_min: u64,
+    /// How many redirects are followed.
+    pub redirects: u32,
 }
 
 impl Default for Patience {
@@ -26,6 +32,24 @@ impl Default for Patience {
             pause: Duration::from_millis(400),
             connect: Duration::from_secs(10),
             attempt: Duration::from_secs(120),
+            silence: Duration::from_secs(30),
+            speed_min: 1 << 10,
+            redirects: 10,
+        }
+    }
+}
+
+impl Patience {
+    /// For the files of a log. They are small, anybody may serve them, and each stands at one address: so nobody gets
+    /// much time, and nobody sends the client elsewhere.
+    pub fn for_logs() -> Self {
+        Self {
+            attempts: 3,
+            attempt: Duration::from_secs(60),
+            silence: Duration::from_secs(15),
+            speed_min: 4 << 10,
+            redirects: 0,
+            ..Self::default()
         }
     }
 }
@@ -35,6 +59,16 @@ impl Default for Patience {
 pub struct Downloader {
     agent: Agent,
     patience: Patience,
+}
+
+/// The body of an answer, read piece by piece under the limits of its request.
+pub struct Download {
+    url: String,
+    limit: u64,
+    taken: u64,
+    since: Instant,
+    patience: Patience,
+    body: BodyReader<'static>,
 }
 
 /// Why a file could not be fetched.
@@ -72,6 +106,24 @@ pub enum DownloadError {
         /// The limit, in bytes.
         limit: u64,
     },
+    /// The answer comes too slowly, or not at all once the request was taken.
+    #[error("{host} is too slow: {url} did not come within the time that it gets; try again later, or another server")]
+    Slow {
+        /// What was asked for.
+        url: String,
+        /// Host and port of the address.
+        host: String,
+    },
+    /// The server sends the client elsewhere, more often than is followed here.
+    #[error(
+        "{url} answered with a redirect to {to:?}, which is not followed; if you trust it, name that address instead"
+    )]
+    Redirected {
+        /// What was asked for.
+        url: String,
+        /// Where to.
+        to: String,
+    },
 }
 
 impl Default for Downloader {
@@ -89,6 +141,9 @@ impl Downloader {
             .http_status_as_error(false)
             .timeout_connect(Some(patience.connect))
             .timeout_global(Some(patience.attempt))
+            .timeout_recv_response(Some(patience.silence))
+            .timeout_per_read(Some(patience.silence))
+            .max_redirects(patience.redirects)
             .user_agent(concat!("synchronicity/", env!("CARGO_PKG_VERSION")))
             .tls_config(roots)
             .build();
@@ -108,24 +163,77 @@ impl Downloader {
         self.attempt(url, limit)
     }
 
-    fn attempt(&self, url: &str, limit: u64) -> Result<Vec<u8>, DownloadError> {
-        let unreachable = |reason: String| DownloadError::Unreachable { host: host_of(url), reason };
-        let too_large = || DownloadError::TooLarge { url: url.into(), limit };
-        let mut answer = self.agent.get(url).call().map_err(|error| unreachable(error.to_string()))?;
+    /// Begins to fetch what is at `url`, at most `limit` bytes in at most `within`. For what is too large to be held, or
+    /// to be fetched twice: there is one attempt.
+    pub fn open(&self, url: &str, limit: u64, within: Duration) -> Result<Download, DownloadError> {
+        let request = self.agent.get(url).config().timeout_global(Some(within)).build();
+        let answer = request.call().map_err(|error| broken(url, &error))?;
+        let header = |name| answer.headers().get(name).and_then(|value| value.to_str().ok());
         match answer.status().as_u16() {
             200 => {}
             // What a sparse index answers for a crate that is not there, in its three spellings.
             404 | 410 | 451 => return Err(DownloadError::Absent { url: url.into() }),
+            301..=308 if header("location").is_some() => {
+                let to = header("location").unwrap_or_default().chars().take(200).collect();
+                return Err(DownloadError::Redirected { url: url.into(), to });
+            }
             status => return Err(DownloadError::Refused { url: url.into(), status }),
         }
-        if answer.body().content_length().is_some_and(|length| length > limit) {
-            return Err(too_large());
+        let body = answer.into_body();
+        if body.content_length().is_some_and(|length| length > limit) {
+            return Err(DownloadError::TooLarge { url: url.into(), limit });
         }
-        let mut bytes = Vec::new();
-        let mut body = answer.body_mut().with_config().limit(u64::MAX).reader().take(limit.saturating_add(1));
-        body.read_to_end(&mut bytes).map_err(|error| unreachable(format!("the answer broke off: {error}")))?;
-        if bytes.len() as u64 > limit { Err(too_large()) } else { Ok(bytes) }
+        // No decompression is compiled in, so that what is counted below is what was sent.
+        let body = body.into_with_config().limit(u64::MAX).reader();
+        let (url, patience, since) = (url.to_owned(), self.patience, Instant::now());
+        Ok(Download { url, limit, taken: 0, since, patience, body })
     }
+
+    fn attempt(&self, url: &str, limit: u64) -> Result<Vec<u8>, DownloadError> {
+        let mut download = self.open(url, limit, self.patience.attempt)?;
+        let (mut bytes, mut piece) = (Vec::new(), vec![0; 16 << 10]);
+        loop {
+            match download.next(&mut piece)? {
+                0 => return Ok(bytes),
+                count => bytes.extend_from_slice(&piece[..count]),
+            }
+        }
+    }
+}
+
+impl Download {
+    /// Fills the beginning of `piece`, which must not be empty, and returns how much of it: 0 at the end.
+    pub fn next(&mut self, piece: &mut [u8]) -> Result<usize, DownloadError> {
+        let count = self.body.read(piece).map_err(|error| match ureq::Error::from(error) {
+            ureq::Error::Timeout(_) => slow(&self.url),
+            error => unreachable(&self.url, format!("the answer broke off: {error}")),
+        })?;
+        self.taken += count as u64;
+        if self.taken > self.limit {
+            return Err(DownloadError::TooLarge { url: self.url.clone(), limit: self.limit });
+        }
+        let milliseconds = self.since.elapsed().saturating_sub(self.patience.silence).as_millis();
+        if count > 0 && u128::from(self.taken) * 1000 < u128::from(self.patience.speed_min) * milliseconds {
+            return Err(slow(&self.url));
+        }
+        Ok(count)
+    }
+}
+
+fn broken(url: &str, error: &ureq::Error) -> DownloadError {
+    match error {
+        ureq::Error::Timeout(Timeout::Resolve | Timeout::Connect) => unreachable(url, "it does not answer".into()),
+        ureq::Error::Timeout(_) => slow(url),
+        error => unreachable(url, error.to_string()),
+    }
+}
+
+fn unreachable(url: &str, reason: String) -> DownloadError {
+    DownloadError::Unreachable { host: host_of(url), reason }
+}
+
+fn slow(url: &str) -> DownloadError {
+    DownloadError::Slow { url: url.into(), host: host_of(url) }
 }
 
 impl DownloadError {
@@ -134,7 +242,8 @@ impl DownloadError {
         match self {
             Self::Unreachable { .. } => true,
             Self::Refused { status, .. } => *status == 429 || *status >= 500,
-            Self::Absent { .. } | Self::TooLarge { .. } => false,
+            // A slow one had its time already.
+            Self::Absent { .. } | Self::TooLarge { .. } | Self::Slow { .. } | Self::Redirected { .. } => false,
         }
     }
 }

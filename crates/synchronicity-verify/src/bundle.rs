@@ -38,14 +38,16 @@ pub struct BundleReader<'a> {
     policy: &'a Policy,
     /// What came and is not read yet.
     waiting: Vec<u8>,
-    checkpoint: Option<VerifiedCheckpoint>,
+    checkpoint: Option<(SignedNote, VerifiedCheckpoint)>,
     replay: Replay,
 }
 
 /// A bundle that was read to its end, and holds.
 #[derive(Debug)]
 pub struct VerifiedBundle {
-    /// The checkpoint over all of it.
+    /// The checkpoint over all of it, as it is signed.
+    pub note: SignedNote,
+    /// The same, verified.
     pub checkpoint: VerifiedCheckpoint,
     /// The log, replayed: its map answers every lookup.
     pub replay: Replay,
@@ -103,7 +105,7 @@ impl<'a> BundleReader<'a> {
         if self.checkpoint.is_none() && !self.read_head()? {
             return Ok(());
         }
-        let size = self.checkpoint.as_ref().map_or(0, |verified| verified.checkpoint.size);
+        let size = self.checkpoint.as_ref().map_or(0, |(_, verified)| verified.checkpoint.size);
         let mut read = 0;
         while let Some(entry) = first_entry(&self.waiting[read..]) {
             let index = self.replay.size();
@@ -122,8 +124,8 @@ impl<'a> BundleReader<'a> {
     /// # Errors
     /// [`BundleError`] if it is not all there, or not what the checkpoint signs.
     pub fn finish(self) -> Result<VerifiedBundle, BundleError> {
-        let (read, checkpoint) = (self.replay.size(), self.checkpoint.ok_or(BundleError::Kind)?);
-        let size = checkpoint.checkpoint.size;
+        let (note, checkpoint) = self.checkpoint.ok_or(BundleError::Kind)?;
+        let (read, size) = (self.replay.size(), checkpoint.checkpoint.size);
         if read < size {
             return Err(BundleError::Truncated { read, size });
         }
@@ -133,7 +135,7 @@ impl<'a> BundleReader<'a> {
         if self.replay.root() != checkpoint.checkpoint.root {
             return Err(BundleError::Root);
         }
-        Ok(VerifiedBundle { checkpoint, replay: self.replay })
+        Ok(VerifiedBundle { note, checkpoint, replay: self.replay })
     }
 
     /// Whether the head is there; then it is read and taken from what waits.
@@ -149,8 +151,10 @@ impl<'a> BundleReader<'a> {
         let number = core::str::from_utf8(&rest[..end]).ok().and_then(parse_decimal);
         let length = number.and_then(|length| usize::try_from(length).ok()).filter(|length| *length <= NOTE_BYTES_MAX);
         let Some(note) = rest.get(end + 1..end + 1 + length.ok_or(BundleError::Kind)?) else { return Ok(false) };
-        self.checkpoint = Some(verify_signed_file(&SignedNote::parse(note)?, self.policy)?);
         let head = begin + end + 1 + note.len();
+        let note = SignedNote::parse(note)?;
+        let verified = verify_signed_file(&note, self.policy)?;
+        self.checkpoint = Some((note, verified));
         self.waiting.drain(..head);
         Ok(true)
     }

@@ -73,6 +73,7 @@ pub mod cosignature;
 pub mod digest;
 pub mod edge;
 pub mod entry;
+pub mod fork;
 pub mod identity;
 mod key;
 pub mod lookup;

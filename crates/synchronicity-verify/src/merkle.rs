@@ -128,6 +128,17 @@ pub fn inclusion_proof(leaves: &[Digest], size: u64, index: u64) -> Result<Vec<D
 
 /// The consistency proof `PROOF(old, D[0:new])` over `leaves[..new]` (hashes of leaves); empty if `old` is 0 or `new`.
 pub fn consistency_proof(leaves: &[Digest], old: u64, new: u64) -> Result<Vec<Digest>, NoSuchProof> {
+    // While the old tree is the left edge of what is left, its root is known to the verifier and is not sent.
+    path_between(leaves, old, new, true)
+}
+
+/// The path of [`roots_from`]: a consistency proof that takes nothing as known, so that its first hash is always there.
+/// Empty if `old` is 0 or `new`.
+pub fn extension_path(leaves: &[Digest], old: u64, new: u64) -> Result<Vec<Digest>, NoSuchProof> {
+    path_between(leaves, old, new, old == new)
+}
+
+fn path_between(leaves: &[Digest], old: u64, new: u64, mut known: bool) -> Result<Vec<Digest>, NoSuchProof> {
     let new = usize::try_from(new).map_err(|_| NoSuchProof)?;
     let mut old = usize::try_from(old).map_err(|_| NoSuchProof)?;
     let mut leaves = leaves.get(..new).filter(|leaves| old <= leaves.len()).ok_or(NoSuchProof)?;
@@ -135,8 +146,6 @@ pub fn consistency_proof(leaves: &[Digest], old: u64, new: u64) -> Result<Vec<Di
     if old == 0 {
         return Ok(path);
     }
-    // While the old tree is the left edge of what is left, its root is known to the verifier and is not sent.
-    let mut known = true;
     while old < leaves.len() {
         let (left, right) = leaves.split_at(split(leaves.len()));
         if old <= left.len() {
@@ -208,6 +217,18 @@ pub fn verify_consistency(
     // A perfect old tree is a node of the new one: its root is the first hash, and is not sent.
     let (first, rest) =
         if old.is_power_of_two() { (old_root, path) } else { path.split_first().ok_or(ProofMismatch)? };
+    let roots = roots_from(old, new, first, rest)?;
+    if roots == (*old_root, *new_root) { Ok(()) } else { Err(ProofMismatch) }
+}
+
+/// The roots at `old` and at `new` leaves of one and the same tree, from the hashes of [`extension_path`]: `first` is
+/// the largest perfect subtree that ends where the old tree ends, `rest` what stands beside it, upwards.
+///
+/// An error unless `0 < old < new` and the path is as long as the sizes ask for. Each hash goes into the new root.
+pub fn roots_from(old: u64, new: u64, first: &Digest, rest: &[Digest]) -> Result<(Digest, Digest), ProofMismatch> {
+    if old == 0 || old >= new {
+        return Err(ProofMismatch);
+    }
     let shift = (old - 1).trailing_ones();
     let (mut node, mut last) = (shr(old - 1, shift), shr(new - 1, shift));
     let (mut old_hash, mut new_hash) = (*first, *first);
@@ -228,7 +249,7 @@ pub fn verify_consistency(
         node >>= 1;
         last >>= 1;
     }
-    if last == 0 && old_hash == *old_root && new_hash == *new_root { Ok(()) } else { Err(ProofMismatch) }
+    if last == 0 { Ok((old_hash, new_hash)) } else { Err(ProofMismatch) }
 }
 
 /// The largest power of two below `size`, which is at least 2.

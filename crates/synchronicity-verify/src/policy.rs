@@ -14,6 +14,7 @@
 use std::fmt;
 
 use crate::key::VerifierKey;
+use crate::note::NoteSignature;
 use crate::policy_text;
 pub use crate::policy_text::{LineProblem, PolicyError};
 
@@ -96,6 +97,11 @@ impl Policy {
         &self.witnesses
     }
 
+    /// Whether the line claims to be of the log's key or of a witness's.
+    pub(crate) fn knows(&self, line: &NoteSignature) -> bool {
+        line.is_of(&self.log) || self.witnesses.iter().any(|witness| line.is_of(&witness.key))
+    }
+
     /// Whether witness number `index` of [`Policy::witnesses`] is included in the quorum.
     pub fn counts(&self, index: usize) -> bool {
         let mut open: Vec<Part> = self.quorum.into_iter().collect();
@@ -112,16 +118,25 @@ impl Policy {
 
     /// Whether the quorum is reached, when `cosigned[i]` says whether witness `i` cosigned. Missing flags are `false`.
     pub fn is_reached(&self, cosigned: &[bool]) -> bool {
-        let mut groups: Vec<bool> = Vec::new();
-        let holds = |groups: &[bool], part: Part| match part {
-            Part::Witness(witness) => cosigned.get(witness).copied().unwrap_or(false),
-            Part::Group(group) => groups.get(group).copied().unwrap_or(false),
+        let times: Vec<_> = cosigned.iter().map(|cosigned| cosigned.then_some(0)).collect();
+        self.quorum.is_none() || self.reached_since(&times).is_some()
+    }
+
+    /// The latest time for which the cosignatures of that time and later ones still reach the quorum, when
+    /// `times[i]` is the time of witness `i`'s cosignature. `None` if all of them do not, or if there is no quorum.
+    pub(crate) fn reached_since(&self, times: &[Option<u64>]) -> Option<u64> {
+        let mut groups: Vec<Option<u64>> = Vec::new();
+        let since = |groups: &[Option<u64>], part: Part| match part {
+            Part::Witness(witness) => times.get(witness).copied().flatten(),
+            Part::Group(group) => groups.get(group).copied().flatten(),
         };
         for group in &self.groups {
-            let have = group.members.iter().filter(|member| holds(&groups, **member)).count();
-            groups.push(have >= group.needed);
+            // As many members as are needed hold at the time of the last of them, latest first.
+            let mut members: Vec<_> = group.members.iter().map(|member| since(&groups, *member)).collect();
+            members.sort_unstable_by(|a, b| b.cmp(a));
+            groups.push(members.get(group.needed.saturating_sub(1)).copied().flatten());
         }
-        self.quorum.is_none_or(|quorum| holds(&groups, quorum))
+        self.quorum.and_then(|quorum| since(&groups, quorum))
     }
 
     /// The quorum in words, as in `3 of builder-a, builder-b, builder-c, builder-d`.

@@ -13,6 +13,16 @@
 //! `witness` line. A witness that the quorum does not include must verify, and counts for nothing. For the same
 //! reason a client that trusts only some builders of a group lists all of them as witnesses, and puts into the
 //! quorum's group only those that it trusts.
+//!
+//! # Freshness
+//!
+//! `vouched_s` is the latest time `t`, in seconds since 1970-01-01 UTC, for which the cosignatures of time `t` and later
+//! still reach the policy's quorum. Unless a whole quorum lies, an honest member of it says that at `t` or later this
+//! was the newest checkpoint it knew. It is not the newest cosignature's time, which a single liar chooses. It is `None`
+//! for `quorum none`: nobody but the log's key has said anything, and that key states no time.
+//!
+//! Nothing here knows what time it is. Who needs fresh evidence compares `vouched_s` with a clock of their own, as in
+//! `vouched_s.is_some_and(|t| t >= now_s - max_age_s)`; a proof that is old proves what it proved.
 
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::cosignature;
@@ -38,6 +48,8 @@ pub struct Verified {
     pub size: u64,
     /// The policy's witnesses that cosigned and that the quorum includes, in the order of the policy.
     pub cosigners: Vec<Cosigner>,
+    /// The time up to which the quorum vouches that this was the log's newest checkpoint: see [freshness](self#freshness).
+    pub vouched_s: Option<u64>,
     /// The artifact that the given file is, if a file was given and the entry is evidence.
     pub file: Option<ArtifactName>,
 }
@@ -58,6 +70,8 @@ pub struct VerifiedCheckpoint {
     pub checkpoint: Checkpoint,
     /// The policy's witnesses that cosigned and that the quorum includes, in the order of the policy.
     pub cosigners: Vec<Cosigner>,
+    /// The time up to which the quorum vouches that this was the log's newest checkpoint: see [freshness](self#freshness).
+    pub vouched_s: Option<u64>,
 }
 
 /// Why a proof is not accepted.
@@ -137,8 +151,8 @@ pub fn verify(proof: &[u8], policy: &Policy, file: Option<&Digest>) -> Result<Ve
         .map_err(Invalid::from)?;
     let cosigned = check_signatures(&proof.checkpoint, log_line, policy)?;
     let entry = Entry::from_bytes(&proof.entry).map_err(Invalid::from)?;
-    let cosigners = count(policy, &cosigned)?;
-    let verified = Verified { entry, index: proof.index, size: checkpoint.size, cosigners, file: None };
+    let (cosigners, vouched_s) = count(policy, &cosigned)?;
+    let verified = Verified { entry, index: proof.index, size: checkpoint.size, cosigners, vouched_s, file: None };
     match file {
         Some(file) if verified.is_evidence() => verified.compare(file),
         _ => Ok(verified),
@@ -150,7 +164,8 @@ pub fn verify(proof: &[u8], policy: &Policy, file: Option<&Digest>) -> Result<Ve
 pub fn verify_checkpoint(note: &SignedNote, policy: &Policy) -> Result<VerifiedCheckpoint, VerifyError> {
     let (checkpoint, log_line) = read_checkpoint(note, policy)?;
     let cosigned = check_signatures(note, log_line, policy)?;
-    Ok(VerifiedCheckpoint { checkpoint, cosigners: count(policy, &cosigned)? })
+    let (cosigners, vouched_s) = count(policy, &cosigned)?;
+    Ok(VerifiedCheckpoint { checkpoint, cosigners, vouched_s })
 }
 
 /// As [`verify_checkpoint`], for a note inside a file of ours: there each line must be of a key that the policy knows,
@@ -179,18 +194,19 @@ impl Verified {
     }
 }
 
-fn only_known_keys(note: &SignedNote, policy: &Policy) -> Result<(), Invalid> {
-    let known = |line: &NoteSignature| {
-        line.is_of(policy.log()) || policy.witnesses().iter().any(|witness| line.is_of(&witness.key))
-    };
-    match note.signatures.iter().find(|line| !known(line)) {
+/// Each line of the note is of a key that the policy names.
+pub(crate) fn only_known_keys(note: &SignedNote, policy: &Policy) -> Result<(), Invalid> {
+    match note.signatures.iter().find(|line| !policy.knows(line)) {
         Some(line) => Err(Invalid::UnknownKey { name: line.name.clone(), key_id: line.key_id }),
         None => Ok(()),
     }
 }
 
 /// The checkpoint, and the line that the policy's log must have signed.
-fn read_checkpoint<'a>(note: &'a SignedNote, policy: &Policy) -> Result<(Checkpoint, &'a NoteSignature), Invalid> {
+pub(crate) fn read_checkpoint<'a>(
+    note: &'a SignedNote,
+    policy: &Policy,
+) -> Result<(Checkpoint, &'a NoteSignature), Invalid> {
     let checkpoint: Checkpoint = note.text.parse()?;
     let log = policy.log();
     if checkpoint.origin != log.name() {
@@ -202,7 +218,11 @@ fn read_checkpoint<'a>(note: &'a SignedNote, policy: &Policy) -> Result<(Checkpo
 
 /// For each witness of the policy the time of its cosignature, if it has one. Each signature of a key that the policy
 /// knows must hold.
-fn check_signatures(note: &SignedNote, log_line: &NoteSignature, policy: &Policy) -> Result<Vec<Option<u64>>, Invalid> {
+pub(crate) fn check_signatures(
+    note: &SignedNote,
+    log_line: &NoteSignature,
+    policy: &Policy,
+) -> Result<Vec<Option<u64>>, Invalid> {
     note::verify(policy.log(), &note.text, log_line)?;
     let mut cosigned = Vec::new();
     for witness in policy.witnesses() {
@@ -212,15 +232,18 @@ fn check_signatures(note: &SignedNote, log_line: &NoteSignature, policy: &Policy
     Ok(cosigned)
 }
 
-/// Those that cosigned and that the quorum includes; an error if they do not reach it.
-fn count(policy: &Policy, cosigned: &[Option<u64>]) -> Result<Vec<Cosigner>, VerifyError> {
+/// Those that cosigned and that the quorum includes, and since when they vouch; an error if they do not reach it.
+fn count(policy: &Policy, cosigned: &[Option<u64>]) -> Result<(Vec<Cosigner>, Option<u64>), VerifyError> {
     let reached = policy.is_reached(&cosigned.iter().map(Option::is_some).collect::<Vec<_>>());
     let witnesses = policy.witnesses().iter().zip(cosigned).enumerate();
     let have = witnesses
         .filter(|(index, _)| policy.counts(*index))
         .filter_map(|(_, (witness, time))| Some(Cosigner { name: witness.key.name().to_owned(), time_s: (*time)? }))
         .collect();
-    if reached { Ok(have) } else { Err(VerifyError::BelowThreshold { have, needed: policy.quorum_in_words() }) }
+    if !reached {
+        return Err(VerifyError::BelowThreshold { have, needed: policy.quorum_in_words() });
+    }
+    Ok((have, policy.reached_since(cosigned)))
 }
 
 fn names(cosigners: &[Cosigner]) -> String {

@@ -6,8 +6,15 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use synchronicity_rebuild::bench::SandboxChoice;
+use synchronicity_rebuild::download::Patience;
 use synchronicity_rebuild::spec::Spec;
 
+use crate::age::Age;
+use crate::bundle::{Bundle, bundle};
+use crate::fsck::{Fsck, fsck};
+use crate::lookup::{Lookup, lookup};
+use crate::source::{NoAddress, Source};
+use crate::trust::{Action, StateFolder, trust};
 use crate::{exit, prove, rebuild, verify};
 
 /// Know whether a binary is what its source says: a group of builders rebuilt it, agreed on its bytes, and logged that
@@ -24,6 +31,18 @@ enum Command {
     Prove(Prove),
     /// Decide offline whether a proof holds, and whether a file is what it proves
     Verify(Verify),
+    /// Ask for all that a log says of a crate or a file, with a proof that it is all
+    Lookup(Lookup),
+    /// Fetch a whole log as one file, to look things up in without asking anybody
+    Bundle(Bundle),
+    /// What was seen of each log before: whatever is served later must agree with it
+    Trust {
+        /// show or forget
+        #[command(subcommand)]
+        action: Action,
+    },
+    /// Hash a whole log again, and name the first bytes that are not what was signed
+    Fsck(Fsck),
     /// Build a crate once on this machine, in a sandbox, and print what came of it
     Rebuild(Rebuild),
     /// Print completions for a shell
@@ -39,14 +58,19 @@ pub(crate) struct Prove {
     #[arg(value_name = "CRATE@VERSION")]
     pub(crate) spec: Spec,
     /// A node of the group, as in http://127.0.0.1:8080
-    #[arg(long, value_name = "URL", env = "SYNCHRONICITY_NODE")]
-    pub(crate) node: String,
+    #[arg(long, value_name = "URL", env = "SYNCHRONICITY_NODE", value_parser = node)]
+    pub(crate) node: Source,
     /// The policy: whose log, which builders, how many of them
     #[arg(long, value_name = "FILE", env = "SYNCHRONICITY_POLICY")]
     pub(crate) policy: PathBuf,
     /// Where to keep the proof [default: NAME-VERSION.tlog-proof]
     #[arg(long, short, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
+    /// Accept only what a quorum vouched for within this time, as in 36h or 7d
+    #[arg(long, value_name = "TIME")]
+    pub(crate) max_age: Option<Age>,
+    #[command(flatten)]
+    pub(crate) state: StateFolder,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -56,7 +80,7 @@ pub(crate) struct Prove {
 #[derive(Debug, Args)]
 #[command(after_help = exit::HELP)]
 pub struct Verify {
-    /// The proof file, NAME-VERSION.tlog-proof
+    /// The proof file, NAME-VERSION.tlog-proof; or a proof that the log has forked, NAME.fork
     pub proof: PathBuf,
     /// A file to compare with what the group built
     pub file: Option<PathBuf>,
@@ -66,6 +90,12 @@ pub struct Verify {
     /// Accept only a proof for this crate
     #[arg(long = "crate", value_name = "CRATE@VERSION")]
     pub spec: Option<Spec>,
+    /// Accept only what a quorum vouched for within this time, as in 36h or 7d
+    #[arg(long, value_name = "TIME")]
+    pub max_age: Option<Age>,
+    /// Where checkpoints that were seen before are remembered
+    #[command(flatten)]
+    pub state: StateFolder,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -105,11 +135,20 @@ pub(crate) struct Rebuild {
     pub(crate) json: bool,
 }
 
+/// The address of a node: a folder has proofs of nobody's asking.
+pub(crate) fn node(text: &str) -> Result<Source, NoAddress> {
+    Source::url(text, Patience::for_logs())
+}
+
 /// Parses the arguments, does what they say, and gives the code to exit with.
 pub fn run() -> ExitCode {
     let (answer, json) = match Cli::parse().command {
         Command::Prove(args) => (prove::prove(&args), args.json),
         Command::Verify(args) => (verify::verify(&args), args.json),
+        Command::Lookup(args) => (lookup(&args), args.json),
+        Command::Bundle(args) => (bundle(&args), args.json),
+        Command::Trust { action } => (trust(&action), action.json()),
+        Command::Fsck(args) => (fsck(&args), args.json),
         Command::Rebuild(args) => (rebuild::rebuild(&args), args.json),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "synchronicity", &mut std::io::stdout());

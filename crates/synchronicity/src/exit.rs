@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use miette::Report;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Done; where evidence was asked for, it is there, and so is the file in it if one was given.
 pub const OK: u8 = 0;
@@ -41,19 +41,31 @@ pub struct Stop {
     pub code: u8,
     /// What went wrong and what to do, for people.
     pub report: Report,
+    /// What programs get beside it: fields of one JSON object.
+    details: Option<Value>,
 }
 
 impl Stop {
     /// A stop with this code, told by `error`.
     pub fn new(code: u8, error: impl Into<Report>) -> Self {
-        Self { code, report: error.into() }
+        Self { code, report: error.into(), details: None }
+    }
+
+    /// The same with more for programs: the fields of this JSON object.
+    #[must_use]
+    pub fn with(self, details: Value) -> Self {
+        Self { details: Some(details), ..self }
     }
 
     /// Tells people on standard error and, if they asked for JSON, programs on standard output.
     pub fn tell(&self, json: bool) -> ExitCode {
         if json {
             let help = self.report.help().map(|help| help.to_string());
-            println!("{}", json!({ "exit": self.code, "error": self.report.to_string(), "help": help }));
+            let mut told = json!({ "exit": self.code, "error": self.report.to_string(), "help": help });
+            if let (Some(told), Some(Value::Object(details))) = (told.as_object_mut(), &self.details) {
+                told.extend(details.clone());
+            }
+            println!("{told}");
         }
         eprintln!("{:?}", self.report);
         ExitCode::from(self.code)

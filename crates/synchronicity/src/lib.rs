@@ -8,10 +8,19 @@
 //! A library only so that the builder's program offers the same `verify`, word for word. To embed the check itself, use
 //! `synchronicity-verify`.
 
+pub mod age;
+mod bundle;
 pub mod cli;
+mod durable;
 pub mod exit;
+mod fork;
+pub mod fsck;
+mod lookup;
+mod progress;
 mod prove;
 mod read;
 mod rebuild;
 mod report;
+pub mod source;
+pub mod trust;
 pub mod verify;

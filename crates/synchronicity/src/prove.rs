@@ -1,17 +1,18 @@
 //! `prove`: fetches a proof from a node, and keeps it only if it holds.
 
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 
 use miette::Diagnostic;
-use synchronicity_rebuild::download::{DownloadError, Downloader};
 use synchronicity_rebuild::spec::Spec;
 use synchronicity_verify::request::{CrateName, CrateVersion};
 
 use crate::cli::Prove;
 use crate::exit::{self, Stop};
+use crate::source::SourceError;
+use crate::trust::Trust;
 use crate::verify::{checked, code};
-use crate::{read, report};
+use crate::{durable, read, report};
 
 /// Why there is no proof to look at.
 #[derive(Debug, thiserror::Error, Diagnostic)]
@@ -26,7 +27,7 @@ enum ProveError {
     Absent { node: String, name: CrateName, version: CrateVersion },
     #[error("the proof cannot be fetched: {0}")]
     #[diagnostic(help("ask another node of the group: every node publishes the same log"))]
-    Download(DownloadError),
+    Fetch(SourceError),
     #[error("the proof holds, and cannot be kept as {}: {error}", path.display())]
     Keep { path: PathBuf, error: io::Error },
 }
@@ -37,19 +38,20 @@ pub(crate) fn prove(args: &Prove) -> Result<u8, Stop> {
     let Spec::Crate { name, version: Some(version) } = &args.spec else {
         return Err(Stop::new(exit::USAGE, ProveError::NoVersion(args.spec.clone())));
     };
-    let node = args.node.trim_end_matches('/');
-    let url = format!("{node}/proof/{name}/{version}");
-    let proof = Downloader::default().get(&url, read::PROOF_BYTES_MAX).map_err(|error| match error {
-        DownloadError::Absent { .. } => {
-            let (node, name, version) = (node.to_owned(), name.clone(), version.clone());
+    let file = format!("proof/{name}/{version}");
+    let proof = args.node.read(&file, read::PROOF_BYTES_MAX).map_err(|error| match error {
+        SourceError::Absent(_) => {
+            let (node, name, version) = (args.node.to_string(), name.clone(), version.clone());
             Stop::new(exit::NO_EVIDENCE, ProveError::Absent { node, name, version })
         }
-        DownloadError::TooLarge { .. } => Stop::new(exit::INVALID, ProveError::Download(error)),
-        error => Stop::new(exit::TRY_LATER, ProveError::Download(error)),
+        error => Stop::new(error.code(), ProveError::Fetch(error)),
     })?;
-    let verified = checked(&proof, &url, &policy, None, Some(&args.spec))?;
+    let (verified, checkpoint) = checked(&proof, &args.node.place(&file), &policy, None, Some(&args.spec))?;
+    args.max_age.map_or(Ok(()), |most| most.check(verified.vouched_s))?;
+    Trust::open(&args.state, &policy)?.accept(&checkpoint, &policy, &args.node)?;
     let path = args.out.clone().unwrap_or_else(|| format!("{name}-{version}.tlog-proof").into());
-    keep(&path, &proof).map_err(|error| Stop::new(exit::INTERNAL, ProveError::Keep { path: path.clone(), error }))?;
+    durable::replace(&path, &proof, 0o644)
+        .map_err(|error| Stop::new(exit::INTERNAL, ProveError::Keep { path: path.clone(), error }))?;
     if args.json {
         let mut told = report::as_json(&verified, &policy, None);
         told["proof"] = path.display().to_string().into();
@@ -59,16 +61,4 @@ pub(crate) fn prove(args: &Prove) -> Result<u8, Stop> {
         println!("  {:<25}{}", "kept as", path.display());
     }
     Ok(code(&verified))
-}
-
-/// Whole at its place or not there: a cut-off proof would look like a forged one.
-fn keep(path: &Path, proof: &[u8]) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(proof)?;
-    file.as_file().sync_all()?;
-    // Temporary files are private; a proof is for everybody.
-    file.as_file().set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(())
 }

@@ -51,7 +51,8 @@ pub(crate) fn digest(path: &Path) -> Result<Digest, ReadError> {
     }
 }
 
-fn bounded(path: &Path, limit: u64, kind: &'static str) -> Result<Vec<u8>, ReadError> {
+/// A file of at most `limit` bytes.
+pub(crate) fn bounded(path: &Path, limit: u64, kind: &'static str) -> Result<Vec<u8>, ReadError> {
     let failed = |error| ReadError::File { path: path.to_owned(), error };
     let mut bytes = Vec::new();
     File::open(path).map_err(failed)?.take(limit + 1).read_to_end(&mut bytes).map_err(failed)?;

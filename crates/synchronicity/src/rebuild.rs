@@ -1,7 +1,7 @@
 //! `rebuild`: one build, here and now. It convinces nobody else, and says so.
 
 use std::fs;
-use std::io::{self, IsTerminal, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use miette::Diagnostic;
@@ -18,6 +18,7 @@ use synchronicity_verify::result::{Artifacts, BuildResult, Failure};
 
 use crate::cli::Rebuild;
 use crate::exit::{self, Stop};
+use crate::progress::Progress;
 use crate::report;
 
 /// Why there is nothing to show.
@@ -181,38 +182,4 @@ fn default_dir() -> Option<PathBuf> {
     let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let cache = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))?;
     Some(cache.join("synchronicity"))
-}
-
-/// What goes on, on standard error: one line that changes on a terminal, a line for each phase elsewhere.
-struct Progress {
-    terminal: bool,
-}
-
-impl Progress {
-    fn new() -> Self {
-        Self { terminal: io::stderr().is_terminal() }
-    }
-
-    fn say(&self, what: &str) {
-        if self.terminal {
-            self.detail(what);
-        } else {
-            eprintln!("{what}");
-        }
-    }
-
-    /// Shown only where it does not fill a file.
-    fn detail(&self, what: &str) {
-        if self.terminal {
-            eprint!("\r\x1b[K{what}");
-            // Nobody looks at a terminal that is gone.
-            let _ = io::stderr().flush();
-        }
-    }
-
-    fn end(&self) {
-        if self.terminal {
-            eprint!("\r\x1b[K");
-        }
-    }
 }

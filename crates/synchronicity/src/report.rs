@@ -11,11 +11,11 @@ use synchronicity_verify::entry::{Entry, MemberRecord, Verdict};
 use synchronicity_verify::policy::Policy;
 use synchronicity_verify::request::{Environment, Features, LockGrade, Source};
 use synchronicity_verify::result::{Artifact, BuildResult, Failure};
-use synchronicity_verify::verify::Verified;
+use synchronicity_verify::verify::{Cosigner, Verified};
 
 /// The artifacts that the builders agreed on; none without agreement.
 pub(crate) fn artifacts(verified: &Verified) -> impl Iterator<Item = &Artifact> {
-    verified.entry.agreed.iter().filter_map(BuildResult::artifacts).flatten()
+    built(&verified.entry)
 }
 
 /// Several lines, the verdict first. `file` is what the artifacts were compared with, if anything was.
@@ -23,19 +23,9 @@ pub(crate) fn in_words(verified: &Verified, policy: &Policy, file: Option<&Path>
     let entry = &verified.entry;
     let origin = policy.log().name();
     let source = &entry.request.source;
-    let mut lines = vec![("source", source_in_words(source)), ("recipe", recipe(entry))];
-    lines.push(("builder against builder", agreement(entry)));
-    if entry.round > 0 {
-        lines.push(("", format!("attempt {}: what was revealed in earlier ones was public by then", entry.round + 1)));
-    }
-    lines.extend(results(entry, origin).map(|result| ("", result)));
-    for artifact in artifacts(verified) {
-        lines.push(("artifact", format!("{}, {} bytes", artifact.name, artifact.size)));
-        lines.push(("", format!("sha256 {}", artifact.sha256)));
-    }
+    let mut lines = entry_lines(entry, origin);
     lines.push(("log", format!("entry {} of {origin}, at size {}", verified.index, verified.size)));
-    let cosigners: Vec<_> = verified.cosigners.iter().map(|cosigner| short(&cosigner.name, origin)).collect();
-    lines.push(("cosigned by", format!("{}; the policy wants {}", cosigners.join(", "), policy.quorum_in_words())));
+    lines.push(("cosigned by", cosigned_by(&verified.cosigners, policy)));
     lines.push(("group against file", against_file(verified, file)));
     let mut text = format!("{}: {} {}\n", entry.verdict.as_str(), source.name(), source.version());
     for (label, line) in lines {
@@ -46,7 +36,39 @@ pub(crate) fn in_words(verified: &Verified, policy: &Policy, file: Option<&Path>
 
 /// One object with everything that the words say.
 pub(crate) fn as_json(verified: &Verified, policy: &Policy, file: Option<(&Path, &Digest)>) -> Value {
-    let entry = &verified.entry;
+    let mut told = entry_json(&verified.entry);
+    told["exit"] = crate::verify::code(verified).into();
+    told["evidence"] = verified.is_evidence().into();
+    told["log"] = json!({ "origin": policy.log().name(), "index": verified.index, "size": verified.size });
+    told["vouched"] = verified.vouched_s.into();
+    told["cosigners"] = cosigners_json(&verified.cosigners);
+    told["file"] = file.map_or(Value::Null, |(path, digest)| {
+        json!({
+            "path": path.display().to_string(),
+            "sha256": digest.to_string(),
+            "artifact": verified.file.as_ref().map(|name| name.as_str()),
+        })
+    });
+    told
+}
+
+/// What an entry says by itself: a label and a line each. `origin` is that of the log, which names need not repeat.
+pub(crate) fn entry_lines(entry: &Entry, origin: &str) -> Vec<(&'static str, String)> {
+    let mut lines = vec![("source", source_in_words(&entry.request.source)), ("recipe", recipe(entry))];
+    lines.push(("builder against builder", agreement(entry)));
+    if entry.round > 0 {
+        lines.push(("", format!("attempt {}: what was revealed in earlier ones was public by then", entry.round + 1)));
+    }
+    lines.extend(results(entry, origin).map(|result| ("", result)));
+    for artifact in built(entry) {
+        lines.push(("artifact", format!("{}, {} bytes", artifact.name, artifact.size)));
+        lines.push(("", format!("sha256 {}", artifact.sha256)));
+    }
+    lines
+}
+
+/// The same for programs.
+pub(crate) fn entry_json(entry: &Entry) -> Value {
     let request = &entry.request;
     let member = |member: &MemberRecord| {
         json!({
@@ -56,9 +78,7 @@ pub(crate) fn as_json(verified: &Verified, policy: &Policy, file: Option<(&Path,
         })
     };
     json!({
-        "exit": crate::verify::code(verified),
         "verdict": entry.verdict.as_str(),
-        "evidence": verified.is_evidence(),
         "purl": request.source.purl(),
         "source_sha256": request.source.checksum().to_string(),
         "request": request.id().to_string(),
@@ -70,21 +90,29 @@ pub(crate) fn as_json(verified: &Verified, policy: &Policy, file: Option<(&Path,
         "agreeing": entry.agreeing().map(member).collect::<Vec<_>>(),
         "dissenting": entry.dissenting().map(member).collect::<Vec<_>>(),
         "silent": entry.silent().map(member).collect::<Vec<_>>(),
-        "artifacts": artifacts(verified).map(artifact_json).collect::<Vec<_>>(),
+        "artifacts": built(entry).map(artifact_json).collect::<Vec<_>>(),
         "failure": failure(entry).map(|failure| failure.as_str()),
-        "log": { "origin": policy.log().name(), "index": verified.index, "size": verified.size },
-        "cosigners": verified.cosigners.iter().map(|c| json!({ "name": c.name, "time": c.time_s })).collect::<Vec<_>>(),
-        "file": file.map(|(path, digest)| json!({
-            "path": path.display().to_string(),
-            "sha256": digest.to_string(),
-            "artifact": verified.file.as_ref().map(|name| name.as_str()),
-        })),
     })
+}
+
+fn built(entry: &Entry) -> impl Iterator<Item = &Artifact> {
+    entry.agreed.iter().filter_map(BuildResult::artifacts).flatten()
 }
 
 /// One artifact: name, size in bytes, SHA-256.
 pub(crate) fn artifact_json(artifact: &Artifact) -> Value {
     json!({ "name": artifact.name.as_str(), "size": artifact.size, "sha256": artifact.sha256.to_string() })
+}
+
+/// Who cosigned, and how many of whom the policy wants.
+pub(crate) fn cosigned_by(cosigners: &[Cosigner], policy: &Policy) -> String {
+    let names: Vec<_> = cosigners.iter().map(|cosigner| short(&cosigner.name, policy.log().name())).collect();
+    format!("{}; the policy wants {}", names.join(", "), policy.quorum_in_words())
+}
+
+/// Who cosigned, and when: seconds since 1970.
+pub(crate) fn cosigners_json(cosigners: &[Cosigner]) -> Value {
+    cosigners.iter().map(|cosigner| json!({ "name": cosigner.name, "time": cosigner.time_s })).collect()
 }
 
 fn source_in_words(source: &Source) -> String {
@@ -167,6 +195,6 @@ fn against_file(verified: &Verified, file: Option<&Path>) -> String {
 }
 
 /// Keys of a group's members are mostly named after its log.
-fn short<'a>(name: &'a str, origin: &str) -> &'a str {
+pub(crate) fn short<'a>(name: &'a str, origin: &str) -> &'a str {
     name.strip_prefix(origin).and_then(|rest| rest.strip_prefix('/')).unwrap_or(name)
 }

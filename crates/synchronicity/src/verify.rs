@@ -5,13 +5,17 @@ use std::path::{Path, PathBuf};
 use miette::Diagnostic;
 use synchronicity_rebuild::spec::Spec;
 use synchronicity_verify::digest::Digest;
+use synchronicity_verify::fork::{ForkError, verify as decide_fork};
+use synchronicity_verify::note::SignedNote;
 use synchronicity_verify::policy::Policy;
+use synchronicity_verify::proof::Proof;
 use synchronicity_verify::request::Source;
-use synchronicity_verify::verify::{Verified, VerifyError, verify as decide};
+use synchronicity_verify::verify::{Invalid, Verified, VerifyError, verify as decide};
 
 use crate::cli::Verify;
 use crate::exit::{self, Stop};
-use crate::{read, report};
+use crate::trust::Trust;
+use crate::{fork, read, report};
 
 /// Why a proof does not show what was asked for.
 #[derive(Debug, thiserror::Error, Diagnostic)]
@@ -35,6 +39,14 @@ pub(crate) enum Refused {
     #[error("{from} is about {found}, not about {wanted}")]
     #[diagnostic(help("a proof holds for the one crate and version that it names; ask for the one you mean"))]
     OtherCrate { from: String, wanted: Spec, found: String },
+    #[error("this log has forked: {0}")]
+    #[diagnostic(help(
+        "the proof holds: rely on this log no more before its members explain, and show the proof to everybody who does"
+    ))]
+    Forked(String),
+    #[error("{from}: {error}")]
+    #[diagnostic(help("it shows nothing against the log that the policy names; ask whoever made it"))]
+    NoFork { from: String, error: ForkError },
 }
 
 /// Verifies the proof, prints what it shows, and gives the exit code.
@@ -45,9 +57,15 @@ pub fn verify(args: &Verify) -> Result<u8, Stop> {
     let usage = |error| Stop::new(exit::USAGE, error);
     let policy = read::policy(&args.policy).map_err(usage)?;
     let proof = read::proof(&args.proof).map_err(usage)?;
+    if proof.starts_with(fork::FIRST_LINE) {
+        return Err(forked(&proof, &args.proof, &policy));
+    }
     let digest = args.file.as_deref().map(read::digest).transpose().map_err(usage)?;
     let file = args.file.as_deref().zip(digest.as_ref());
-    let verified = checked(&proof, &args.proof.display().to_string(), &policy, file, args.spec.as_ref())?;
+    let from = args.proof.display().to_string();
+    let (verified, checkpoint) = checked(&proof, &from, &policy, file, args.spec.as_ref())?;
+    Trust::open_offline(&args.state, &policy)?.map_or(Ok(()), |trust| trust.compare(&checkpoint, &policy))?;
+    args.max_age.map_or(Ok(()), |most| most.check(verified.vouched_s))?;
     if args.json {
         println!("{}", report::as_json(&verified, &policy, file));
     } else {
@@ -56,22 +74,35 @@ pub fn verify(args: &Verify) -> Result<u8, Stop> {
     Ok(code(&verified))
 }
 
+/// What a fork proof comes to: never to success.
+fn forked(proof: &[u8], path: &Path, policy: &Policy) -> Stop {
+    match decide_fork(proof, policy) {
+        Ok(fork) => {
+            let told = fork::in_words(&fork, policy);
+            Stop::new(exit::INVALID, Refused::Forked(told)).with(fork::as_json(&fork))
+        }
+        Err(error) => Stop::new(exit::INVALID, Refused::NoFork { from: path.display().to_string(), error }),
+    }
+}
+
 /// The exit code for a proof that holds.
 pub(crate) fn code(verified: &Verified) -> u8 {
     if verified.is_evidence() { exit::OK } else { exit::NO_EVIDENCE }
 }
 
-/// The proof (which came `from` somewhere), if it holds under `policy`, is of `file`, and is about `spec`.
+/// The proof (which came `from` somewhere), if it holds under `policy`, is of `file`, and is about `spec`; with the
+/// checkpoint that it holds for.
 pub(crate) fn checked(
     proof: &[u8],
     from: &str,
     policy: &Policy,
     file: Option<(&Path, &Digest)>,
     spec: Option<&Spec>,
-) -> Result<Verified, Stop> {
+) -> Result<(Verified, SignedNote), Stop> {
     let from = from.to_owned();
+    let invalid = |error| Stop::new(exit::INVALID, Refused::Invalid { from: from.clone(), error });
     let verified = decide(proof, policy, file.map(|(_, digest)| digest)).map_err(|error| match error {
-        VerifyError::Invalid(_) => Stop::new(exit::INVALID, Refused::Invalid { from: from.clone(), error }),
+        VerifyError::Invalid(_) => invalid(error),
         VerifyError::BelowThreshold { .. } => {
             Stop::new(exit::BELOW_THRESHOLD, Refused::BelowThreshold { from: from.clone(), error })
         }
@@ -86,7 +117,10 @@ pub(crate) fn checked(
             let (wanted, found) = (spec.clone(), verified.entry.request.source.purl());
             Err(Stop::new(exit::INVALID, Refused::OtherCrate { from, wanted, found }))
         }
-        _ => Ok(verified),
+        _ => {
+            let proof = Proof::parse(proof).map_err(|error| invalid(Invalid::from(error).into()))?;
+            Ok((verified, proof.checkpoint))
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use std::io;
 use std::path::Path;
 
 use serde_json::{Value, json};
+use synchronicity::fsck::Fsck;
 use synchronicity_verify::checkpoint::Checkpoint;
 use synchronicity_verify::entry::{Entry, MemberRecord};
 use synchronicity_verify::note::SignedNote;
@@ -23,8 +24,10 @@ use crate::view;
 const LISTED: u64 = 20;
 
 pub(super) fn log(args: &Log) -> Result<u8, Stop> {
-    if let Some(LogAction::Export(args)) = &args.action {
-        return export::export(args);
+    match &args.action {
+        Some(LogAction::Export(args)) => return export::export(args),
+        Some(LogAction::Fsck(args)) => return fsck(args),
+        None => {}
     }
     let folder = Folder::of_node(args.path.as_deref().unwrap_or(Path::new("."))).or_usage()?;
     let (note, checkpoint) = published(&folder.log().join("checkpoint"))?;
@@ -36,6 +39,17 @@ pub(super) fn log(args: &Log) -> Result<u8, Stop> {
         None => list(&folder, &note, &checkpoint, args.json)?,
     }
     Ok(exit::OK)
+}
+
+/// The client's, word for word.
+fn fsck(args: &Fsck) -> Result<u8, Stop> {
+    synchronicity::fsck::fsck(args).or_else(|stop| {
+        if !args.json {
+            return Err(stop);
+        }
+        stop.tell(true);
+        Ok(stop.code)
+    })
 }
 
 fn published(path: &Path) -> Result<(SignedNote, Checkpoint), Stop> {

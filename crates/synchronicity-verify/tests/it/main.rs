@@ -8,6 +8,8 @@ mod catalogue;
 mod edge;
 mod entry;
 mod floor;
+mod fork;
+mod freshness;
 mod interop;
 mod lookup;
 mod map;

@@ -6,6 +6,7 @@ use std::{fs, str};
 
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::entry::Entry;
+use synchronicity_verify::fork;
 use synchronicity_verify::note::{SignedNote, VerifierKey};
 use synchronicity_verify::policy::Policy;
 use synchronicity_verify::request::BuildRequest;
@@ -91,6 +92,10 @@ fn judge(kind: &str, policy: &[u8], subject: &[u8], file: Option<&Digest>) -> (S
         "proof" => return judge_proof(verify(subject, &policy(), file).map(|verified| verified.is_evidence())),
         "checkpoint" => match SignedNote::parse(subject) {
             Ok(note) => return judge_proof(verify_checkpoint(&note, &policy()).map(|_| true)),
+            Err(error) => return ("invalid".to_owned(), error.to_string()),
+        },
+        "fork" => match fork::verify(subject, &policy()) {
+            Ok(_) => return ("verified".to_owned(), String::new()),
             Err(error) => return ("invalid".to_owned(), error.to_string()),
         },
         "policy" => Policy::parse(subject).map(drop).map_err(|error| error.to_string()),

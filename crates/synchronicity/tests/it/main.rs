@@ -2,13 +2,31 @@
 
 use libtest_mimic::{Arguments, run};
 
+mod fsck;
+mod logs;
+mod lookup;
 mod program;
 mod prove;
 mod rebuild;
+#[path = "../../../synchronicity-verify/tests/it/sample.rs"]
+#[allow(dead_code, clippy::unwrap_used, reason = "shared with the verifier's tests, which use all of it")]
+mod sample;
+mod server;
+mod source;
+mod trust;
 mod verify;
 
 fn main() {
     let arguments = Arguments::from_args();
-    let trials = [verify::trials(), prove::trials(), rebuild::trials()].into_iter().flatten().collect();
+    let trials = [
+        source::trials(),
+        fsck::trials(),
+        lookup::trials(),
+        trust::trials(),
+        verify::trials(),
+        prove::trials(),
+        rebuild::trials(),
+    ];
+    let trials = trials.into_iter().flatten().collect();
     run(&arguments, trials).exit();
 }

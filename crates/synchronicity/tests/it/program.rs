@@ -32,6 +32,7 @@ pub(crate) fn run<A: AsRef<OsStr>>(dir: &Path, arguments: impl IntoIterator<Item
         .env_remove("SYNCHRONICITY_POLICY")
         .env_remove("SYNCHRONICITY_NODE")
         .env("NO_COLOR", "1")
+        .env("SYNCHRONICITY_STATE", dir.join(".state"))
         .output()
         .expect("the program starts");
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("the program prints UTF-8");

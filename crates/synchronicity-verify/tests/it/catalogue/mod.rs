@@ -1,5 +1,6 @@
 //! What the vectors are made of: a good subject, and one flaw.
 
+mod forks;
 mod formats;
 mod notes;
 mod policies;
@@ -9,7 +10,7 @@ use crate::sample;
 use crate::vectors::Vector;
 
 pub(crate) fn all() -> Vec<Vector> {
-    [proofs::all(), notes::all(), policies::all(), formats::all()].into_iter().flatten().collect()
+    [proofs::all(), notes::all(), forks::all(), policies::all(), formats::all()].into_iter().flatten().collect()
 }
 
 /// A vector without file, of `kind`, under the policy "any three of four" where the kind needs one.
@@ -20,7 +21,7 @@ fn vector(
     flaw: &'static str,
     subject: impl Into<Vec<u8>>,
 ) -> Vector {
-    let policy = matches!(kind, "proof" | "checkpoint").then(|| sample::policy(3).to_string());
+    let policy = matches!(kind, "proof" | "checkpoint" | "fork").then(|| sample::policy(3).to_string());
     Vector { name, flaw, kind, expect, policy, file: None, subject: subject.into() }
 }
 

@@ -1,0 +1,211 @@
+//! `bundle`: a whole log as one file, checked while it comes, for lookups that nobody hears of.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+use miette::Diagnostic;
+use serde_json::json;
+use synchronicity_verify::bundle::{BundleError, BundleReader, VerifiedBundle, head};
+use synchronicity_verify::checkpoint::Checkpoint;
+use synchronicity_verify::digest::Digest;
+use synchronicity_verify::entry::Entry;
+use synchronicity_verify::merkle::leaf_hash;
+use synchronicity_verify::note::SignedNote;
+use synchronicity_verify::policy::Policy;
+use synchronicity_verify::tile::{TILE_WIDTH, TileLevel, TilePath};
+use synchronicity_verify::verify::VerifyError;
+
+use crate::age::{self, Age};
+use crate::exit::{self, Stop};
+use crate::progress::Progress;
+use crate::source::{Source, SourceError};
+use crate::trust::{StateFolder, Trust};
+use crate::{durable, read as files, report};
+
+/// The largest bundle, in bytes. What it really has is bounded by the size that its quorum signed.
+const BYTES_MAX: u64 = 1 << 38;
+
+/// The longest that a bundle may take from a server.
+const WITHIN: Duration = Duration::from_secs(6 * 3600);
+
+/// `bundle --node URL --policy FILE --out FILE`
+#[derive(Debug, Args)]
+#[command(after_help = exit::HELP)]
+pub(crate) struct Bundle {
+    /// A node of the group, as in http://127.0.0.1:8080; or a copy of its log, at an address or in a folder
+    #[arg(long, value_name = "URL", env = "SYNCHRONICITY_NODE")]
+    node: Source,
+    /// The policy: whose log, which builders, how many of them
+    #[arg(long, value_name = "FILE", env = "SYNCHRONICITY_POLICY")]
+    policy: PathBuf,
+    /// Where to keep the log
+    #[arg(long, short, value_name = "FILE")]
+    out: PathBuf,
+    /// Accept only what a quorum vouched for within this time, as in 36h or 7d
+    #[arg(long, value_name = "TIME")]
+    max_age: Option<Age>,
+    #[command(flatten)]
+    state: StateFolder,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// A bundle that holds, with the hashes of its entries.
+pub(crate) struct Whole {
+    pub(crate) verified: VerifiedBundle,
+    pub(crate) leaves: Vec<Digest>,
+}
+
+/// Why there is no log to look things up in.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+enum BundleTrouble {
+    #[error("{from}: {error}")]
+    #[diagnostic(help("fetch it again, from another node; if it stays so, whoever served it served something false"))]
+    Invalid { from: String, error: BundleError },
+    #[error("the log cannot be fetched: {0}")]
+    #[diagnostic(help("ask another node of the group: every node publishes the same log"))]
+    Fetch(SourceError),
+    #[error("{}: {error}", path.display())]
+    File { path: PathBuf, error: io::Error },
+}
+
+/// Fetches, verifies, keeps, tells.
+pub(crate) fn bundle(args: &Bundle) -> Result<u8, Stop> {
+    let policy = files::policy(&args.policy).map_err(|error| Stop::new(exit::USAGE, error))?;
+    let failed = |error| file_trouble(&args.out, error);
+    let mut file = tempfile::NamedTempFile::new_in(durable::folder_of(&args.out)).map_err(failed)?;
+    let progress = Progress::new();
+    let mut reader = Reader { inner: BundleReader::new(&policy), leaves: Vec::new(), from: args.node.place("bundle") };
+    let mut take = |piece: &[u8]| {
+        reader.feed(piece, |index, _| {
+            if index % 1000 == 0 {
+                progress.detail(&format!("{index} entries hold"));
+            }
+        })?;
+        file.write_all(piece).map_err(failed)
+    };
+    let fetched = match args.node.open("bundle", BYTES_MAX, WITHIN) {
+        Ok(mut stream) => pieces(|piece| stream.next(piece).map_err(fetch_trouble), &mut take),
+        // A copy has only the log's files, and they are the same bytes.
+        Err(SourceError::Absent(_)) => from_tiles(&args.node, &mut take),
+        Err(error) => Err(fetch_trouble(error)),
+    };
+    progress.end();
+    fetched?;
+    let Whole { verified, leaves } = reader.finish()?;
+    args.max_age.map_or(Ok(()), |most| most.check(verified.checkpoint.vouched_s))?;
+    Trust::open(&args.state, &policy)?.accept_whole(&verified.note, &policy, &leaves)?;
+    durable::keep(file, &args.out, 0o644).map_err(failed)?;
+    tell(args, &verified, &policy);
+    Ok(exit::OK)
+}
+
+/// Reads a bundle from a file, and tells `each` every entry, with its index. They are to be believed only when it
+/// returns.
+pub(crate) fn read(path: &Path, policy: &Policy, mut each: impl FnMut(u64, Entry)) -> Result<Whole, Stop> {
+    let usage = |error| Stop::new(exit::USAGE, BundleTrouble::File { path: path.to_owned(), error });
+    let mut file = File::open(path).map_err(usage)?;
+    let mut reader = Reader { inner: BundleReader::new(policy), leaves: Vec::new(), from: path.display().to_string() };
+    pieces(|piece| file.read(piece).map_err(usage), &mut |piece| reader.feed(piece, &mut each))?;
+    reader.finish()
+}
+
+/// A reader that keeps the hashes of the entries, and knows where they come from.
+struct Reader<'a> {
+    inner: BundleReader<'a>,
+    leaves: Vec<Digest>,
+    from: String,
+}
+
+impl Reader<'_> {
+    fn feed(&mut self, piece: &[u8], mut each: impl FnMut(u64, Entry)) -> Result<(), Stop> {
+        let leaves = &mut self.leaves;
+        let fed = self.inner.feed(piece, |index, entry| {
+            leaves.push(leaf_hash(&entry.to_bytes()));
+            each(index, entry);
+        });
+        fed.map_err(|error| invalid(&self.from, error))
+    }
+
+    fn finish(self) -> Result<Whole, Stop> {
+        let verified = self.inner.finish().map_err(|error| invalid(&self.from, error))?;
+        Ok(Whole { verified, leaves: self.leaves })
+    }
+}
+
+/// Hands everything that `next` gives to `take`.
+fn pieces(
+    mut next: impl FnMut(&mut [u8]) -> Result<usize, Stop>,
+    take: &mut dyn FnMut(&[u8]) -> Result<(), Stop>,
+) -> Result<(), Stop> {
+    let mut piece = vec![0; 64 << 10];
+    loop {
+        match next(&mut piece)? {
+            0 => return Ok(()),
+            count => take(&piece[..count])?,
+        }
+    }
+}
+
+/// The same bytes, made of the log's own files.
+fn from_tiles(source: &Source, take: &mut dyn FnMut(&[u8]) -> Result<(), Stop>) -> Result<(), Stop> {
+    let bytes = source.checkpoint().map_err(fetch_trouble)?;
+    let note = SignedNote::parse(&bytes).map_err(|error| invalid(&source.place("checkpoint"), error.into()))?;
+    take(&head(&note))?;
+    // The reader has read it already, and accepted it.
+    let size = note.text.parse::<Checkpoint>().map_or(0, |checkpoint| checkpoint.size);
+    for n in 0..size.div_ceil(u64::from(TILE_WIDTH)) {
+        let rest = size - n * u64::from(TILE_WIDTH);
+        let width = u16::try_from(rest).map_or(TILE_WIDTH, |rest| rest.min(TILE_WIDTH));
+        take(&source.tile(TilePath { level: TileLevel::Entries, n, width }).map_err(fetch_trouble)?)?;
+    }
+    Ok(())
+}
+
+fn tell(args: &Bundle, verified: &VerifiedBundle, policy: &Policy) {
+    let checkpoint = &verified.checkpoint.checkpoint;
+    let (size, keys) = (checkpoint.size, verified.replay.map().keys());
+    if args.json {
+        let told = json!({
+            "exit": exit::OK,
+            "log": { "origin": checkpoint.origin, "size": size, "root": checkpoint.root.to_string() },
+            "keys": keys,
+            "vouched": verified.checkpoint.vouched_s,
+            "cosigners": report::cosigners_json(&verified.checkpoint.cosigners),
+            "bundle": args.out.display().to_string(),
+        });
+        println!("{told}");
+        return;
+    }
+    println!("whole: every entry of {}, by the rules", checkpoint.origin);
+    for (label, line) in [
+        ("log", format!("at size {size}, root {}", checkpoint.root)),
+        ("", age::how_fresh(verified.checkpoint.vouched_s)),
+        ("entries speak of", format!("{keys} crates and artifacts")),
+        ("cosigned by", report::cosigned_by(&verified.checkpoint.cosigners, policy)),
+        ("kept as", args.out.display().to_string()),
+    ] {
+        println!("  {label:<25}{line}");
+    }
+}
+
+fn invalid(from: &str, error: BundleError) -> Stop {
+    let code = match error {
+        BundleError::Verify(VerifyError::BelowThreshold { .. }) => exit::BELOW_THRESHOLD,
+        _ => exit::INVALID,
+    };
+    Stop::new(code, BundleTrouble::Invalid { from: from.to_owned(), error })
+}
+
+fn fetch_trouble(error: SourceError) -> Stop {
+    let code = if error.is_absent() { exit::TRY_LATER } else { error.code() };
+    Stop::new(code, BundleTrouble::Fetch(error))
+}
+
+fn file_trouble(path: &Path, error: io::Error) -> Stop {
+    Stop::new(exit::INTERNAL, BundleTrouble::File { path: path.to_owned(), error })
+}

@@ -1,0 +1,36 @@
+//! What goes on, on standard error: one line that changes on a terminal, a line for each phase elsewhere.
+
+use std::io::{self, IsTerminal, Write};
+
+pub(crate) struct Progress {
+    terminal: bool,
+}
+
+impl Progress {
+    pub(crate) fn new() -> Self {
+        Self { terminal: io::stderr().is_terminal() }
+    }
+
+    pub(crate) fn say(&self, what: &str) {
+        if self.terminal {
+            self.detail(what);
+        } else {
+            eprintln!("{what}");
+        }
+    }
+
+    /// Shown only where it does not fill a file.
+    pub(crate) fn detail(&self, what: &str) {
+        if self.terminal {
+            eprint!("\r\x1b[K{what}");
+            // Nobody looks at a terminal that is gone.
+            let _ = io::stderr().flush();
+        }
+    }
+
+    pub(crate) fn end(&self) {
+        if self.terminal {
+            eprint!("\r\x1b[K");
+        }
+    }
+}
