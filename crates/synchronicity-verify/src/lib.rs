@@ -61,6 +61,7 @@
 //!
 //! Consensus, networks, sandboxes, clocks. A verdict of the past stays a verdict: cosignature times are returned, and
 //! whether they are too old is the caller's to say.
+#![no_std]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
