@@ -6,6 +6,7 @@ mod bundle;
 mod canonical;
 mod catalogue;
 mod edge;
+mod elsewhere;
 mod entry;
 mod floor;
 mod fork;
