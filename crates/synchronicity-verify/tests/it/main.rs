@@ -11,6 +11,7 @@ mod entry;
 mod floor;
 mod fork;
 mod freshness;
+mod fuzz;
 mod interop;
 mod lookup;
 mod map;

@@ -17,7 +17,7 @@ use synchronicity_verify::result::BuildResult;
 use synchronicity_verify::tile::{TilePath, parse_bundle};
 use synchronicity_verify::verify::{VerifyError, verify, verify_checkpoint};
 
-use crate::{catalogue, sample};
+use crate::{catalogue, fuzz, sample};
 
 /// One vector: what is to be judged, and how it must be judged.
 pub(crate) struct Vector {
@@ -86,6 +86,10 @@ fn publish_the_vectors() {
     }
     for (path, text) in examples() {
         fs::write(path, text).unwrap();
+    }
+    for (path, bytes) in fuzz::seeds() {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
     }
 }
 
@@ -185,7 +189,7 @@ fn read(bytes: &[u8]) -> (BTreeMap<String, String>, &[u8], &[u8]) {
     (fields, policy, subject)
 }
 
-fn unhex(text: &[u8]) -> Vec<u8> {
+pub(crate) fn unhex(text: &[u8]) -> Vec<u8> {
     let digits = str::from_utf8(text).unwrap().trim_end();
     (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap()).collect()
 }
