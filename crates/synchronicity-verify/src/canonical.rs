@@ -3,6 +3,10 @@
 //! The decoder of minicbor is lenient: it takes indefinite lengths, long integers and unknown keys. Encoding the
 //! decoded value again and comparing refuses all of these at once, and whatever else would be a second spelling.
 
+use alloc::string::String;
+use alloc::string::ToString;
+use alloc::vec::Vec;
+
 use minicbor::{Decode, Encode};
 
 /// Bytes that are not the canonical encoding of a value.
@@ -46,7 +50,9 @@ where
 /// For `#[cbor(with = "...")]`: a map from text to text in the order of RFC 8949 §4.2.1, which sorts the *encoded*
 /// keys. A shorter key's header is smaller, so that is by length first and bytewise second, unlike `BTreeMap`.
 pub(crate) mod text_map {
-    use std::collections::BTreeMap;
+    use alloc::collections::BTreeMap;
+    use alloc::string::String;
+    use alloc::vec::Vec;
 
     use minicbor::decode::Error as DecodeError;
     use minicbor::encode::{Error, Write};
@@ -88,17 +94,17 @@ macro_rules! text_newtype {
             }
         }
 
-        impl std::fmt::Display for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        impl core::fmt::Display for $name {
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
                 f.write_str(&self.0)
             }
         }
 
-        impl std::str::FromStr for $name {
+        impl core::str::FromStr for $name {
             type Err = $error;
 
             fn from_str(text: &str) -> Result<Self, $error> {
-                Self::try_from(text.to_owned())
+                Self::try_from(alloc::string::String::from(text))
             }
         }
 
@@ -114,7 +120,7 @@ macro_rules! text_newtype {
 
         impl<'b, C> minicbor::Decode<'b, C> for $name {
             fn decode(d: &mut minicbor::Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
-                Self::try_from(d.str()?.to_owned()).map_err(minicbor::decode::Error::message)
+                Self::try_from(alloc::string::String::from(d.str()?)).map_err(minicbor::decode::Error::message)
             }
         }
     };

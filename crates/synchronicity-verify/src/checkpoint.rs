@@ -8,8 +8,11 @@
 //!
 //! Extension lines are refused: builders would sign what they did not compute.
 
-use std::fmt;
-use std::str::FromStr;
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::string::ToString;
+use core::fmt;
+use core::str::FromStr;
 
 use base64ct::{Base64, Encoding};
 

@@ -9,6 +9,9 @@
 
 use crate::key::{KeyKind, Signer, VerifierKey};
 use crate::note::{BadSignature, NoteSignature, WrongKind};
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::vec::Vec;
 
 /// The largest time that a cosignature can state.
 pub const TIME_MAX_SECONDS: u64 = i64::MAX as u64;

@@ -1,7 +1,7 @@
 //! SHA-256, plain and with a domain: the one hash of the project.
 
-use std::fmt;
-use std::str::FromStr;
+use core::fmt;
+use core::str::FromStr;
 
 use minicbor::{Decode, Encode};
 use sha2::{Digest as _, Sha256};

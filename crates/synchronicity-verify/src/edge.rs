@@ -1,6 +1,8 @@
 //! The right edge of a growing tiled log: what is needed to append to it, to write its tiles and to state its root, at
 //! most 255 hashes for each level, however many entries it has.
 
+use alloc::vec::Vec;
+
 use crate::digest::Digest;
 use crate::merkle::Frontier;
 use crate::tile::{TILE_WIDTH, TileLevel, TilePath};

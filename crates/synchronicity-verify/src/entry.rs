@@ -3,6 +3,9 @@
 //! Its canonical bytes are deterministic CBOR (maps with integer keys) of at most [`ENTRY_BYTES_MAX`]; they are the
 //! leaf of the Merkle tree.
 
+use alloc::string::String;
+use alloc::vec::Vec;
+
 use minicbor::{Decode, Encode};
 
 use crate::canonical::{self, CborError};

@@ -20,7 +20,11 @@
 //! it. Where both sides reach the quorum, clients were shown, or could be, two logs that each of them must believe.
 //! Where one side does not, its signers are those to ask; no client of this policy believed it.
 
-use std::fmt;
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::string::ToString;
+use alloc::vec::Vec;
+use core::fmt;
 
 use base64ct::{Base64, Encoding};
 
@@ -130,7 +134,7 @@ impl Fork {
         if bytes.len() > FORK_BYTES_MAX {
             return Err(ForkError::TooLong(bytes.len()));
         }
-        let text = std::str::from_utf8(bytes).map_err(|_| ForkError::Kind)?;
+        let text = core::str::from_utf8(bytes).map_err(|_| ForkError::Kind)?;
         let mut lines = text.strip_suffix('\n').ok_or(ForkError::Truncated)?.split('\n');
         if lines.next() != Some(FIRST_LINE) {
             return Err(ForkError::Kind);

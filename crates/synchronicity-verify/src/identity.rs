@@ -1,7 +1,7 @@
 //! Who built, and what was asked for: the two names everything else refers to.
 
-use std::fmt;
-use std::str::FromStr;
+use core::fmt;
+use core::str::FromStr;
 
 use minicbor::{Decode, Encode};
 

@@ -5,8 +5,10 @@
 //! key text = name "+" 8 hex digits of the key id "+" base64(type ‖ public key)
 //! ```
 
-use std::fmt;
-use std::str::FromStr;
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use core::fmt;
+use core::str::FromStr;
 
 use base64ct::{Base64, Encoding};
 use ed25519_dalek::{Signature, Signer as _, SigningKey, Verifier as _, VerifyingKey};

@@ -23,6 +23,11 @@
 //! assert_eq!(verified.file.unwrap().as_str(), "hexyl");
 //! assert_eq!(verified.cosigners.len(), 4);
 //!
+//! // How old is it? A quorum vouches that this was the newest checkpoint at `vouched_s` or later. The clock is yours.
+//! let now_s = 1_790_000_600;
+//! let max_age_s = 3600;
+//! assert!(verified.vouched_s.is_some_and(|vouched_s| vouched_s >= now_s - max_age_s));
+//!
 //! // Other bytes are told from bad evidence.
 //! let other = verify(&proof, &policy, Some(&Digest::of(b"another binary")));
 //! assert!(matches!(other, Err(VerifyError::Mismatch { .. })));
@@ -31,8 +36,13 @@
 //! let mut damaged = proof;
 //! damaged[200] ^= 1;
 //! assert!(matches!(verify(&damaged, &policy, None), Err(VerifyError::Invalid(_))));
+//!
+//! // Two checkpoints that contradict each other make a fork proof; a proof file is none.
+//! assert!(synchronicity_verify::fork::verify(&std::fs::read("examples/sample.tlog-proof")?, &policy).is_err());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! Needs `alloc` and no standard library. `docs/embedding.md` of the repository shows how to build it into a program.
 //!
 //! # Layout
 //!
@@ -53,6 +63,7 @@
 //! | [`lookup`], [`bundle`] | everything that a log says of something, and everything that it says |
 //! | [`replay`] | a log from its first entry on, against the rules of the protocol |
 //! | [`mod@verify`] | the decision |
+//! | [`mod@fork`] | one log's two views that contradict each other, as a file |
 //!
 //! The byte formats stand in `docs/formats.md` of the repository, and `vectors/` of this crate has an input for each
 //! flaw that must be noticed.
@@ -61,6 +72,7 @@
 //!
 //! Consensus, networks, sandboxes, clocks. A verdict of the past stays a verdict: cosignature times are returned, and
 //! whether they are too old is the caller's to say.
+#![no_std]
 #![forbid(unsafe_code)]
 
 extern crate alloc;

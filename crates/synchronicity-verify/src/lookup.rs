@@ -16,6 +16,7 @@
 //! space, numbers are decimal, and every value has one spelling.
 
 use alloc::string::String;
+use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::fmt;
 

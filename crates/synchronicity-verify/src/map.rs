@@ -17,6 +17,7 @@
 //! set of leaves, not from the order in which they came.
 
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 use crate::digest::Digest;
 use crate::entry::Entry;

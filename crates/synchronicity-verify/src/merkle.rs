@@ -2,6 +2,8 @@
 //!
 //! Sizes and indices are 64-bit; nothing here overflows or panics, whatever it is given.
 
+use alloc::vec::Vec;
+
 use sha2::{Digest as _, Sha256};
 
 use crate::digest::Digest;

@@ -7,7 +7,11 @@
 //! A note is UTF-8 without control characters but newline; the text ends at the *last* blank line. A note with a
 //! second spelling of anything, or with two lines of one (name, key id), is refused.
 
-use std::fmt;
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
 
 use base64ct::{Base64, Encoding};
 
@@ -166,6 +170,6 @@ pub fn verify(key: &VerifierKey, text: &str, line: &NoteSignature) -> Result<(),
 
 /// UTF-8 with no ASCII control character but newline.
 pub(crate) fn plain_text(bytes: &[u8]) -> Option<&str> {
-    let text = std::str::from_utf8(bytes).ok()?;
+    let text = core::str::from_utf8(bytes).ok()?;
     text.bytes().all(|byte| byte >= 0x20 || byte == b'\n').then_some(text)
 }

@@ -11,7 +11,13 @@
 //! Items are separated by spaces and tabs; each line ends in a newline. Stricter than the specification: one log, of
 //! type `01`; witnesses of type `04`; UTF-8; and no public key twice, not even as log and witness.
 
-use std::fmt;
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::string::String;
+use alloc::string::ToString;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::fmt;
 
 use crate::key::VerifierKey;
 use crate::note::NoteSignature;

@@ -1,6 +1,9 @@
 //! Reads the text of a policy file, one line at a time.
 
-use std::collections::{BTreeMap, BTreeSet};
+use alloc::borrow::ToOwned;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::string::String;
+use alloc::vec::Vec;
 
 use crate::checkpoint::parse_decimal;
 use crate::key::{KeyError, KeyKind, VerifierKey};
@@ -95,7 +98,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Policy, PolicyError> {
     if bytes.len() > POLICY_BYTES_MAX {
         return Err(PolicyError::TooLong(bytes.len()));
     }
-    let text = std::str::from_utf8(bytes).map_err(|_| PolicyError::NotText)?;
+    let text = core::str::from_utf8(bytes).map_err(|_| PolicyError::NotText)?;
     if text.bytes().any(|byte| (byte < 0x20 && byte != b'\n' && byte != b'\t') || byte == 0x7f) {
         return Err(PolicyError::NotText);
     }

@@ -13,7 +13,9 @@
 //! The specification leaves `extra` to the application and does not authenticate it. Here it carries the entry, so
 //! that one file suffices; it is trusted only because its leaf hash leads to the signed root.
 
-use std::fmt::{self, Write as _};
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt::{self, Write as _};
 
 use base64ct::{Base64, Encoding};
 
@@ -78,7 +80,7 @@ impl Proof {
         if bytes.len() > PROOF_BYTES_MAX {
             return Err(ProofError::TooLong(bytes.len()));
         }
-        let text = std::str::from_utf8(bytes).map_err(|_| ProofError::Kind)?;
+        let text = core::str::from_utf8(bytes).map_err(|_| ProofError::Kind)?;
         let (head, note) = text.split_once("\n\n").ok_or(ProofError::Truncated)?;
         let mut lines = head.split('\n');
         if lines.next() != Some(FIRST_LINE) {

@@ -4,7 +4,10 @@
 //! linker. So nobody may. A request spells the recipe out, and with it its identity pins it; a group admits no other
 //! (`may_submit` in synchronicity-core), and no builder builds another.
 
-use std::collections::BTreeMap;
+use alloc::borrow::ToOwned;
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
 
 use crate::request::BuildRequest;
 
@@ -58,6 +61,9 @@ pub fn is_standard(request: &BuildRequest) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use alloc::format;
+    use alloc::string::ToString;
+
     use super::*;
 
     #[test]

@@ -4,7 +4,11 @@
 //! What an entry shows by itself (openings that open, a verdict that its openings earn) its strict reader has checked;
 //! here is what only its place in the log shows.
 
+use alloc::borrow::ToOwned;
 use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
 
 use crate::digest::Digest;
 use crate::entry::{Entry, EntryError};

@@ -3,7 +3,9 @@
 //! Its canonical bytes are deterministic CBOR (maps with integer keys) of at most [`REQUEST_BYTES_MAX`]; their
 //! tagged digest is the request's identity. Two requests with one identity are the same request.
 
-use std::collections::BTreeMap;
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
 
 use minicbor::{Decode, Encode};
 

@@ -1,7 +1,9 @@
 //! What one build came to: a list of artifacts, or a named failure. Both are results that builders can agree on.
 
-use std::fmt;
-use std::str::FromStr;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use core::str::FromStr;
 
 use minicbor::{Decode, Encode};
 
@@ -152,7 +154,7 @@ impl Artifacts {
     }
 
     /// The artifacts, sorted by name.
-    pub fn iter(&self) -> std::slice::Iter<'_, Artifact> {
+    pub fn iter(&self) -> core::slice::Iter<'_, Artifact> {
         self.0.iter()
     }
 
@@ -164,7 +166,7 @@ impl Artifacts {
 
 impl<'a> IntoIterator for &'a Artifacts {
     type Item = &'a Artifact;
-    type IntoIter = std::slice::Iter<'a, Artifact>;
+    type IntoIter = core::slice::Iter<'a, Artifact>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.0.iter()

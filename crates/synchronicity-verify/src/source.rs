@@ -1,5 +1,9 @@
 //! Which source is built: a crate's name, its version, and the checksum of its archive.
 
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
 use minicbor::{Decode, Encode};
 
 use crate::canonical::text_newtype;

@@ -4,6 +4,8 @@
 //! the log has these leaves. Every root and proof of every size is made of such roots, of as many as the size has
 //! bits and a few more. Whoever asks hands over a function that finds them.
 
+use alloc::vec::Vec;
+
 use crate::digest::Digest;
 use crate::merkle::{EMPTY_ROOT, NoSuchProof, node_hash};
 

@@ -1,8 +1,8 @@
 //! The tally: from what builders revealed to a verdict. The one rule for the state machine and for everybody who
 //! recounts an entry.
 
-use std::collections::BTreeMap;
-use std::fmt;
+use alloc::collections::BTreeMap;
+use core::fmt;
 
 use minicbor::{Decode, Encode};
 

@@ -9,8 +9,12 @@
 //! Hash `i` of tile `n` at level `l` is the root of the 256^l leaves from leaf `(256 n + i) 256^l` on. A tile with
 //! fewer than 256 hashes is partial and names its width.
 
-use std::fmt;
-use std::str::FromStr;
+use alloc::string::String;
+use alloc::string::ToString;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::fmt;
+use core::str::FromStr;
 
 use crate::checkpoint::parse_decimal;
 use crate::digest::Digest;

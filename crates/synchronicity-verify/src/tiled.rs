@@ -17,6 +17,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+use alloc::vec::Vec;
+
 use crate::digest::Digest;
 use crate::merkle::{NoSuchProof, node_hash};
 use crate::subtree::{self, Subtree};

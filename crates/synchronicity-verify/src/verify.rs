@@ -33,6 +33,10 @@ use crate::note::{self, BadSignature, NoteSignature, SignedNote};
 use crate::policy::Policy;
 use crate::proof::{Proof, ProofError};
 use crate::result::ArtifactName;
+use alloc::borrow::ToOwned;
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
 
 /// What a proof has shown.
 ///

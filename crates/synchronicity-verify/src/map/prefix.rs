@@ -1,7 +1,9 @@
 //! The beginning of a key: what a client reveals of what it wants to know.
 
-use std::fmt;
-use std::str::FromStr;
+use alloc::format;
+use alloc::string::ToString;
+use core::fmt;
+use core::str::FromStr;
 
 use super::MapKey;
 use crate::digest::Digest;

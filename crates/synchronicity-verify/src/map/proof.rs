@@ -1,5 +1,7 @@
 //! Proof of everything that a map has under a prefix: enough leaves and hashes to compute its root.
 
+use alloc::vec::Vec;
+
 use super::prefix::Prefix;
 use super::{MapKey, empty_root, leaf_root, node_root};
 use crate::digest::Digest;

@@ -2,18 +2,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::{fs, str};
+use std::str::FromStr;
+use std::{fmt, fs, str};
 
+use base64ct::{Base64, Encoding};
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::entry::Entry;
 use synchronicity_verify::fork;
+use synchronicity_verify::merkle::{ProofMismatch, verify_consistency, verify_inclusion};
 use synchronicity_verify::note::{SignedNote, VerifierKey};
 use synchronicity_verify::policy::Policy;
 use synchronicity_verify::request::BuildRequest;
 use synchronicity_verify::result::BuildResult;
+use synchronicity_verify::tile::{TilePath, parse_bundle};
 use synchronicity_verify::verify::{VerifyError, verify, verify_checkpoint};
 
-use crate::{catalogue, sample};
+use crate::{catalogue, fuzz, sample};
 
 /// One vector: what is to be judged, and how it must be judged.
 pub(crate) struct Vector {
@@ -56,6 +60,17 @@ fn the_published_vectors_are_what_the_catalogue_makes() {
 }
 
 #[test]
+fn the_table_of_what_verifiers_differ_on_names_vectors_that_exist() {
+    let text = fs::read_to_string(folder().join("README.md")).unwrap();
+    let (_, table) = text.split_once("## Where verifiers were seen to differ").unwrap();
+    let names: Vec<_> = table.split('`').skip(1).step_by(2).filter(|name| name.contains('_')).collect();
+    for name in &names {
+        assert!(folder().join(name).is_file(), "{name}");
+    }
+    assert!(names.len() > 50);
+}
+
+#[test]
 fn the_example_of_the_front_page_is_the_sample() {
     for (path, text) in examples() {
         assert_eq!(fs::read_to_string(path).unwrap(), text);
@@ -71,6 +86,10 @@ fn publish_the_vectors() {
     }
     for (path, text) in examples() {
         fs::write(path, text).unwrap();
+    }
+    for (path, bytes) in fuzz::seeds() {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
     }
 }
 
@@ -99,7 +118,14 @@ fn judge(kind: &str, policy: &[u8], subject: &[u8], file: Option<&Digest>) -> (S
             Err(error) => return ("invalid".to_owned(), error.to_string()),
         },
         "policy" => Policy::parse(subject).map(drop).map_err(|error| error.to_string()),
-        "key" => str::from_utf8(subject).unwrap().parse::<VerifierKey>().map(drop).map_err(|error| error.to_string()),
+        "key" => parse_text::<VerifierKey>(subject),
+        "tile-path" => parse_text::<TilePath>(subject),
+        "bundle" => {
+            let (count, hex) = subject.split_at(subject.iter().position(|byte| *byte == b' ').unwrap());
+            let count = str::from_utf8(count).unwrap().parse().unwrap();
+            parse_bundle(&unhex(&hex[1..]), count).map(drop).map_err(|error| error.to_string())
+        }
+        "inclusion" | "consistency" => judge_tree(kind, subject).map_err(|error| error.to_string()),
         "request" => BuildRequest::from_bytes(&unhex(subject)).map(drop).map_err(|error| error.to_string()),
         "result" => BuildResult::from_bytes(&unhex(subject)).map(drop).map_err(|error| error.to_string()),
         "entry" => Entry::from_bytes(&unhex(subject)).map(drop).map_err(|error| error.to_string()),
@@ -108,6 +134,27 @@ fn judge(kind: &str, policy: &[u8], subject: &[u8], file: Option<&Digest>) -> (S
     match decision {
         Ok(()) => ("accepted".to_owned(), String::new()),
         Err(reason) => ("refused".to_owned(), reason),
+    }
+}
+
+fn parse_text<T: FromStr<Err: fmt::Display>>(subject: &[u8]) -> Result<(), String> {
+    str::from_utf8(subject).unwrap().parse::<T>().map(drop).map_err(|error| error.to_string())
+}
+
+/// Lines with names, in their order, and then the path.
+fn judge_tree(kind: &str, subject: &[u8]) -> Result<(), ProofMismatch> {
+    let mut lines = str::from_utf8(subject).unwrap().lines();
+    let hash = |text: &str| Digest(Base64::decode_vec(text).unwrap().try_into().unwrap());
+    let mut value = |name: &str| lines.next().unwrap().strip_prefix(name).unwrap().trim().to_owned();
+    let number = |text: String| text.parse().unwrap();
+    if kind == "inclusion" {
+        let (leaf, index, size) = (hash(&value("leaf")), number(value("index")), number(value("size")));
+        let root = hash(&value("root"));
+        verify_inclusion(&leaf, index, size, &lines.map(hash).collect::<Vec<_>>(), &root)
+    } else {
+        let (old, new) = (number(value("old")), number(value("new")));
+        let (old_root, new_root) = (hash(&value("old-root")), hash(&value("new-root")));
+        verify_consistency(old, new, &lines.map(hash).collect::<Vec<_>>(), &old_root, &new_root)
     }
 }
 
@@ -142,7 +189,7 @@ fn read(bytes: &[u8]) -> (BTreeMap<String, String>, &[u8], &[u8]) {
     (fields, policy, subject)
 }
 
-fn unhex(text: &[u8]) -> Vec<u8> {
+pub(crate) fn unhex(text: &[u8]) -> Vec<u8> {
     let digits = str::from_utf8(text).unwrap().trim_end();
     (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap()).collect()
 }

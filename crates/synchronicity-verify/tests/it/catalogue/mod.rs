@@ -5,12 +5,16 @@ mod formats;
 mod notes;
 mod policies;
 mod proofs;
+mod strict;
+mod tiles;
+mod trees;
 
 use crate::sample;
 use crate::vectors::Vector;
 
 pub(crate) fn all() -> Vec<Vector> {
-    [proofs::all(), notes::all(), forks::all(), policies::all(), formats::all()].into_iter().flatten().collect()
+    let of_evidence = [proofs::all(), notes::all(), strict::all(), forks::all(), policies::all(), formats::all()];
+    of_evidence.into_iter().chain([tiles::all(), trees::all()]).flatten().collect()
 }
 
 /// A vector without file, of `kind`, under the policy "any three of four" where the kind needs one.

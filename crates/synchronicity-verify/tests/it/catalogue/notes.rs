@@ -18,7 +18,7 @@ fn vector(name: &'static str, expect: &'static str, flaw: &'static str, subject:
     super::vector("checkpoint", name, expect, flaw, subject.to_string())
 }
 
-fn good() -> SignedNote {
+pub(crate) fn good() -> SignedNote {
     sample::good_proof().checkpoint
 }
 
@@ -71,7 +71,13 @@ fn notes() -> Vec<Vector> {
     let mut unreduced = good();
     add_order(&mut unreduced.signatures[1].signature[40..]);
     let mut small_order = good();
-    small_order.signatures[0].signature = with_small_order_nonce(&Digest::of(b"log").0, &small_order.text);
+    let mut identity = [0; 32];
+    identity[0] = 1;
+    small_order.signatures[0].signature = with_small_order_nonce(&Digest::of(b"log").0, &small_order.text, identity);
+    let key = sample::log_signer().verifier_key().public_bytes().to_owned();
+    let loose = ed25519_dalek::Signature::from_slice(&small_order.signatures[0].signature).unwrap();
+    let key = ed25519_dalek::VerifyingKey::from_bytes(&key).unwrap();
+    ed25519_dalek::Verifier::verify(&key, small_order.text.as_bytes(), &loose).unwrap();
     let many = (0..SIGNATURES_MAX).fold(good(), |mut note, number| {
         note.signatures.push(NoteSignature { name: format!("name-{number}"), key_id: 1, signature: vec![0; 64] });
         note
@@ -95,21 +101,17 @@ fn notes() -> Vec<Vector> {
     ]
 }
 
-/// A signature whose point R is the identity: `[s]B = R + [k]A` holds, so that only a strict verifier refuses it.
-fn with_small_order_nonce(seed: &[u8; 32], text: &str) -> Vec<u8> {
+/// A signature whose point R is the identity, spelled as given: `[s]B = R + [k]A` holds, so that only a strict verifier
+/// refuses it.
+pub(crate) fn with_small_order_nonce(seed: &[u8; 32], text: &str, identity: [u8; 32]) -> Vec<u8> {
     let key = SigningKey::from_bytes(seed);
-    let mut identity = [0; 32];
-    identity[0] = 1;
     let mut hash = Sha512::new();
     hash.update(identity);
     hash.update(key.verifying_key().as_bytes());
     hash.update(text);
     let k = Scalar::from_bytes_mod_order_wide(&hash.finalize().into());
     let s = k * key.to_scalar();
-    let signature = [identity, s.to_bytes()].concat();
-    let loose = ed25519_dalek::Signature::from_slice(&signature).unwrap();
-    ed25519_dalek::Verifier::verify(&key.verifying_key(), text.as_bytes(), &loose).unwrap();
-    signature
+    [identity, s.to_bytes()].concat()
 }
 
 /// Adds the order of the group of Ed25519 to a scalar: verifiers that do not insist on reduced scalars see no change.

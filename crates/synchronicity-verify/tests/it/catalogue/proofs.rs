@@ -61,6 +61,13 @@ fn only_entry() -> Proof {
     Proof { entry, index: 0, path: vec![], checkpoint: sample::signed(&checkpoint.to_string(), &[0, 1, 2, 3]) }
 }
 
+/// The good proof with a checkpoint of another size, signed by all.
+fn of_size(size: &str) -> Proof {
+    let good = good_proof();
+    let text = changed(&good.checkpoint.text, "\n7\n", &format!("\n{size}\n"));
+    Proof { checkpoint: sample::signed(&text, &[0, 1, 2, 3]), ..good }
+}
+
 fn positions() -> Vec<Vector> {
     let change = |change: fn(&mut Proof)| {
         let mut proof = good_proof();
@@ -96,6 +103,22 @@ fn positions() -> Vec<Vector> {
         vector("proof_path_long", "invalid", "one hash too many", change(|proof| proof.path.push(EMPTY_ROOT))),
         vector("proof_path_swapped", "invalid", "two hashes in the other order", change(|proof| proof.path.swap(0, 1))),
         vector("proof_path_in_log_of_one", "invalid", "a log of one entry has no path", path_in_one),
+        vector("proof_path_empty", "invalid", "no path", change(|proof| proof.path.clear())),
+        vector(
+            "proof_path_of_64_hashes",
+            "invalid",
+            "deeper than any log",
+            change(|proof| {
+                proof.path.resize(64, EMPTY_ROOT);
+            }),
+        ),
+        vector("proof_index_in_log_of_one", "invalid", "no entry has this index", Proof { index: 1, ..only_entry() }),
+        vector(
+            "proof_size_near_2_63",
+            "invalid",
+            "the path is that of a smaller log",
+            of_size(&(i64::MAX).to_string()),
+        ),
         vector("proof_of_empty_log", "invalid", "a log of size 0 holds no entry", of_empty),
     ]
 }
@@ -110,11 +133,16 @@ fn spellings() -> Vec<Vector> {
     let trailing =
         format!("{}{}{}", &unpadded[..unpadded.len() - 1], (last as u8 + 1) as char, &extra[unpadded.len()..]);
     assert!(padded, "the entry's length must leave trailing bits");
+    let hash = good.lines().nth(3).unwrap();
+    let hash_bits = format!("{}{}=", &hash[..42], (hash.as_bytes()[42] + 1) as char);
     let text = |name, flaw, text: String| vector(name, "invalid", flaw, text);
     vec![
         text("proof_extra_missing", "no entry in it", changed(&good, &format!("{extra}\n"), "")),
         text("proof_extra_trailing_bits", "trailing bits that are not zero", changed(&good, extra, &trailing)),
         text("proof_extra_unpadded", "base64 without padding", changed(&good, extra, unpadded)),
+        text("proof_path_trailing_bits", "trailing bits that are not zero", changed(&good, hash, &hash_bits)),
+        text("proof_path_unpadded", "base64 without padding", changed(&good, hash, hash.trim_end_matches('='))),
+        text("proof_tab_after_index", "a tab where a space belongs", changed(&good, "index 4", "index\t4")),
         text("proof_final_newline_missing", "the last line is cut off", good.trim_end().to_owned()),
         text("proof_crlf", "carriage returns", good.replace('\n', "\r\n")),
         text("proof_line_after_the_end", "an empty line more", format!("{good}\n")),

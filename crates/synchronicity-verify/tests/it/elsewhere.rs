@@ -1,0 +1,63 @@
+//! Vectors for the Merkle arithmetic that another project publishes, run where there is a copy of them.
+
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use base64ct::{Base64, Encoding};
+use serde_json::Value;
+use synchronicity_verify::digest::Digest;
+use synchronicity_verify::merkle::{verify_consistency, verify_inclusion};
+
+#[test]
+#[ignore = "needs a copy of transparency-dev/merkle's testdata: see vectors/README.md"]
+fn the_merkle_vectors_published_elsewhere_are_judged_as_they_say() {
+    let folder = PathBuf::from(env::var("MERKLE_TESTDATA").expect("the folder testdata of transparency-dev/merkle"));
+    let inclusion = run(&folder.join("inclusion"), &|it| {
+        let leaf = hash(&it["leafHash"]);
+        let (index, size) = (it["leafIdx"].as_u64(), it["treeSize"].as_u64());
+        let judged = hash(&it["root"]).zip(leaf).zip(path(it));
+        judged.is_some_and(|((root, leaf), path)| {
+            verify_inclusion(&leaf, index.unwrap(), size.unwrap(), &path, &root).is_ok()
+        })
+    });
+    let consistency = run(&folder.join("consistency"), &|it| {
+        let (old, new) = (it["size1"].as_u64().unwrap(), it["size2"].as_u64().unwrap());
+        // RFC 6962 defines no proof from the empty log, and so they refuse all. Ours says that there is nothing to show.
+        if old == 0 {
+            return false;
+        }
+        let judged = hash(&it["root1"]).zip(hash(&it["root2"])).zip(path(it));
+        judged.is_some_and(|((old_root, new_root), path)| {
+            verify_consistency(old, new, &path, &old_root, &new_root).is_ok()
+        })
+    });
+    println!("{inclusion} inclusion proofs and {consistency} consistency proofs");
+    assert!(inclusion > 90 && consistency > 90);
+}
+
+fn run(folder: &Path, accepts: &dyn Fn(&Value) -> bool) -> usize {
+    let mut count = 0;
+    for file in fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        if path.is_dir() {
+            count += run(&path, accepts);
+        } else {
+            let vector: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+            let wanted = !vector["wantErr"].as_bool().unwrap();
+            assert_eq!(accepts(&vector), wanted, "{}: {}", path.display(), vector["desc"]);
+            count += 1;
+        }
+    }
+    count
+}
+
+/// Some vectors have a few words where a hash belongs: any hash stands in, the same one for the same words, so that the
+/// arithmetic must judge them. `None` where there is nothing at all.
+fn hash(value: &Value) -> Option<Digest> {
+    let bytes = Base64::decode_vec(value.as_str()?).ok().filter(|bytes| !bytes.is_empty())?;
+    Some(bytes.as_slice().try_into().map_or_else(|_| Digest::of(&bytes), Digest))
+}
+
+fn path(vector: &Value) -> Option<Vec<Digest>> {
+    vector["proof"].as_array().map_or(Some(vec![]), |hashes| hashes.iter().map(hash).collect())
+}
