@@ -71,7 +71,7 @@ fn main() -> ExitCode {
     nginx.wait().unwrap();
 
     let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
-    println!("a log of {SIZE} entries, 64 connections from one address, {} s each", RUN.as_secs());
+    println!("a log of {SIZE} entries, 60 connections from one address, {} s each", RUN.as_secs());
     println!("proofs, this node:      {proofs:9.0} a second (at least {RATE_MIN})");
     println!("hash tiles, this node:  {own_tiles:9.0} a second");
     println!("hash tiles, nginx:      {tiles:9.0} a second");
@@ -139,7 +139,7 @@ fn nginx(folder: &Path) -> (Child, String, tempfile::TempDir) {
 fn wrk(address: &str, script: &str, time: Duration) -> f64 {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches").join(script);
     let output = Command::new("wrk")
-        .args(["-t2", "-c64", &format!("-d{}s", time.as_secs()), "-s"])
+        .args(["-t2", "-c60", &format!("-d{}s", time.as_secs()), "-s"])
         .arg(script)
         .arg(format!("http://{address}"))
         .args(["--", &SIZE.to_string()])
