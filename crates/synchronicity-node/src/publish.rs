@@ -158,6 +158,11 @@ impl<D: Disk> PublishedLog<D> {
         &self.tip
     }
 
+    /// The disk, for whoever watches it while the log goes on.
+    pub fn disk_mut(&mut self) -> &mut D {
+        &mut self.disk
+    }
+
     /// The disk, for whoever counts writes.
     pub fn into_disk(self) -> D {
         self.disk

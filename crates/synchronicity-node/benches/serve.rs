@@ -1,0 +1,153 @@
+//! Proofs per second over HTTP: `cargo bench -p synchronicity-node --bench serve`.
+//!
+//! Debian's `wrk` asks this node's own server and router, in a process of their own, for proofs of random entries of a log
+//! of 2^20 entries, and in the same run Debian's `nginx` for random tiles of the same folder. The log is made once under
+//! `target/`. Ends with status 1 below 10,000 proofs a second, below a third of nginx's rate, or if memory grows.
+
+#![allow(clippy::unwrap_used, reason = "a benchmark that cannot go on has failed")]
+
+mod made;
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use synchronicity_node::http::log::{self, LogSite};
+use synchronicity_node::http::{Served, public, serve};
+use synchronicity_node::log_reader::LogReader;
+use synchronicity_verify::digest::Digest;
+use synchronicity_verify::note::SignedNote;
+use tokio::sync::watch;
+
+const SIZE: u64 = 1 << 20;
+const RATE_MIN: f64 = 10_000.0;
+const RATIO_MIN: f64 = 1.0 / 3.0;
+/// What a second run like the first may add to memory.
+const GROWTH_MAX: u64 = 8 << 20;
+const WARM: Duration = Duration::from_secs(10);
+const RUN: Duration = Duration::from_secs(20);
+
+fn main() -> ExitCode {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../target/bench-log-2-20");
+    // In its own process, so that its memory is its own.
+    if std::env::args().any(|arg| arg == "--serve") {
+        answer(&folder);
+        return ExitCode::SUCCESS;
+    }
+    let found = |program: &str| Command::new(program).arg("-v").output().is_ok();
+    if !found("wrk") || !found("nginx") {
+        eprintln!("this benchmark needs wrk and nginx: apt-get install wrk nginx-light");
+        return ExitCode::FAILURE;
+    }
+    made::log(&folder, SIZE, entry);
+    let folder = folder.canonicalize().unwrap();
+
+    let mut node = Command::new(std::env::current_exe().unwrap())
+        .arg("--serve")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut address = String::new();
+    BufReader::new(node.stdout.take().unwrap()).read_line(&mut address).unwrap();
+    let address = address.trim();
+    let idle = made::resident(node.id());
+    wrk(address, "proofs.lua", WARM);
+    let warm = made::resident(node.id());
+    let proofs = wrk(address, "proofs.lua", RUN);
+    let after = made::resident(node.id());
+    let own_tiles = wrk(address, "tiles.lua", RUN);
+    drop(node.stdin.take());
+    node.wait().unwrap();
+
+    let (mut nginx, address, _dir) = nginx(&folder);
+    wrk(&address, "tiles.lua", WARM);
+    let tiles = wrk(&address, "tiles.lua", RUN);
+    nginx.kill().unwrap();
+    nginx.wait().unwrap();
+
+    let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+    println!("a log of {SIZE} entries, 60 connections from one address, {} s each", RUN.as_secs());
+    println!("proofs, this node:      {proofs:9.0} a second (at least {RATE_MIN})");
+    println!("hash tiles, this node:  {own_tiles:9.0} a second");
+    println!("hash tiles, nginx:      {tiles:9.0} a second");
+    println!("proofs to nginx:        {:9.2} (at least {RATIO_MIN:.2})", proofs / tiles);
+    println!("resident memory: {:.1} MiB idle, {:.1} MiB warm, {:.1} MiB after", mib(idle), mib(warm), mib(after));
+    let good = proofs >= RATE_MIN && proofs / tiles >= RATIO_MIN && after <= warm + GROWTH_MAX;
+    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// About as long as the entry of four builders, and about as compressible.
+fn entry(index: u64) -> Vec<u8> {
+    let digests = (0..14_u8).flat_map(|part| Digest::tagged("bench", &[&index.to_be_bytes(), &[part]]).0);
+    digests.chain(b"x86_64-unknown-linux-gnu CARGO_INCREMENTAL SOURCE_DATE_EPOCH ".repeat(9)).collect()
+}
+
+/// Serves until standard input ends.
+fn answer(folder: &Path) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let note = SignedNote::parse(&fs::read(folder.join("checkpoint")).unwrap()).unwrap();
+        let (_note, published) = watch::channel(Some(Arc::new(note)));
+        let site = LogSite::new(LogReader::new(folder), published, Arc::new(|_, _, _| None));
+        let served = Served::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        println!("{}", served.address);
+        let ended = tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new()));
+        serve(served, public(log::router(site)), async {
+            let _ = ended.await;
+        })
+        .await;
+    });
+}
+
+fn nginx(folder: &Path) -> (Child, String, tempfile::TempDir) {
+    let dir = tempfile::tempdir().unwrap();
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let user = if rustix::process::getuid().is_root() { "user root;\n" } else { "" };
+    let (root, temp) = (folder.display(), dir.path().display());
+    let text = format!(
+        "{user}worker_processes 2;\npid {temp}/pid;\nerror_log {temp}/error;\nevents {{ worker_connections 512; }}\nhttp {{\n\
+         access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000;\n\
+         open_file_cache max=8192; default_type application/octet-stream;\n\
+         client_body_temp_path {temp}/body; proxy_temp_path {temp}/proxy; fastcgi_temp_path {temp}/fastcgi;\n\
+         uwsgi_temp_path {temp}/uwsgi; scgi_temp_path {temp}/scgi;\n\
+         server {{ listen {address} backlog=511; root {root}; }}\n}}\n"
+    );
+    let conf = dir.path().join("nginx.conf");
+    fs::write(&conf, text).unwrap();
+    let child = Command::new("nginx")
+        .args(["-e", "stderr", "-p"])
+        .arg(dir.path())
+        .arg("-c")
+        .arg(&conf)
+        .args(["-g", "daemon off; master_process on;"])
+        .spawn()
+        .unwrap();
+    let up = (0..100).any(|_| {
+        std::thread::sleep(Duration::from_millis(50));
+        std::net::TcpStream::connect(&address).is_ok()
+    });
+    assert!(up, "nginx did not start");
+    (child, address, dir)
+}
+
+/// Requests answered per second.
+fn wrk(address: &str, script: &str, time: Duration) -> f64 {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches").join(script);
+    let output = Command::new("wrk")
+        .args(["-t2", "-c60", &format!("-d{}s", time.as_secs()), "-s"])
+        .arg(script)
+        .arg(format!("http://{address}"))
+        .args(["--", &SIZE.to_string()])
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    // Refused connections would flatter whoever refuses.
+    assert!(!text.contains("Non-2xx") && !text.contains("Socket errors"), "{text}");
+    let rate = text.lines().find_map(|line| line.strip_prefix("Requests/sec:"));
+    rate.unwrap_or_else(|| panic!("{text}")).trim().parse().unwrap()
+}
