@@ -15,7 +15,10 @@ use synchronicity_node::status::{RoundStatus, Status};
 use synchronicity_rebuild::bench::Bench;
 use synchronicity_rebuild::host_cargo::HostCargo;
 use synchronicity_rebuild::scripted::Script;
+use synchronicity_verify::bundle::BundleReader;
 use synchronicity_verify::digest::Digest;
+use synchronicity_verify::lookup;
+use synchronicity_verify::map::{MapKey, Prefix};
 use synchronicity_verify::policy::Policy;
 use synchronicity_verify::proof::Proof;
 use synchronicity_verify::verify::verify;
@@ -211,6 +214,7 @@ async fn what_http_serves(nodes: &Nodes, submitted: &Submitted) {
         let verified = verify(&proof, &policy, None).unwrap();
         assert_eq!((verified.index, verified.entry.verdict.as_str()), (0, "reproduced"));
     }
+    what_lookups_say(nodes, &policy).await;
     let file = nodes.folder(2).proofs().join("fixture-plain-binary-0.1.0.tlog-proof");
     Proof::parse(&fs::read(file).unwrap()).unwrap();
     let artifact = nodes.status(0).await.rounds[0].members[0].result.clone();
@@ -243,6 +247,39 @@ async fn what_http_serves(nodes: &Nodes, submitted: &Submitted) {
     assert_eq!(post.0, 405);
     let long = format!("GET /{} HTTP/1.1\r\nHost: node\r\nConnection: close\r\n\r\n", "x".repeat(64 * 1024));
     assert!(raw(nodes.http[0], &long).0 >= 400);
+}
+
+/// Every lookup is answered with all that the log says, or with nothing and a proof of that; so is the whole log.
+async fn what_lookups_say(nodes: &Nodes, policy: &Policy) {
+    let (built, absent) = (
+        MapKey::of_purl("pkg:generic/synchronicity-fixture/plain-binary@0.1.0"),
+        MapKey::of_purl("pkg:cargo/plain-binary@0.1.0"),
+    );
+    let artifact = MapKey::of_artifact(&Digest::of(b"the same bytes everywhere"));
+    for (key, digits, found) in [(built, 64, 1), (built, 0, 1), (artifact, 3, 1), (absent, 64, 0), (absent, 1, 0)] {
+        let (code, _, answer) = nodes.get(1, &format!("/lookup/{}", Prefix::of(&key, digits))).await;
+        assert_eq!(code, 200, "{}", String::from_utf8_lossy(&answer));
+        let answer = lookup::verify(&answer, policy, &key).unwrap();
+        assert_eq!((answer.entries.len(), answer.checkpoint.checkpoint.size), (found, 1));
+    }
+    assert_eq!(nodes.get(1, "/lookup/ABC").await.0, 400);
+    let (code, _, bytes) = nodes.get(2, "/bundle").await;
+    let mut reader = BundleReader::new(policy);
+    let mut verdicts = Vec::new();
+    reader.feed(&dechunked(&bytes), |_, entry| verdicts.push(entry.verdict.as_str())).unwrap();
+    let whole = reader.finish().unwrap();
+    assert_eq!((code, verdicts, whole.replay.map().indices(&built)), (200, vec!["reproduced"], &[0_u64][..]));
+}
+
+/// The content of an answer whose length was not known when it began (RFC 9112 §7.1).
+fn dechunked(mut body: &[u8]) -> Vec<u8> {
+    let mut content = Vec::new();
+    while let Some(end) = body.windows(2).position(|pair| pair == b"\r\n") {
+        let length = usize::from_str_radix(std::str::from_utf8(&body[..end]).unwrap(), 16).unwrap();
+        content.extend_from_slice(&body[end + 2..end + 2 + length]);
+        body = &body[end + 4 + length..];
+    }
+    content
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
