@@ -237,7 +237,9 @@ impl From<DownloadError> for SourceError {
 fn check_name(name: &str) -> Result<(), SourceError> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._+-".contains(&byte);
     let good = |part: &str| !part.is_empty() && part != "." && part != ".." && part.bytes().all(plain);
-    if name.split('/').all(good) { Ok(()) } else { Err(SourceError::Name(name.to_owned())) }
+    // A lookup of no digits at all ends in a slash.
+    let parts = name.strip_suffix('/').unwrap_or(name);
+    if parts.split('/').all(good) { Ok(()) } else { Err(SourceError::Name(name.to_owned())) }
 }
 
 fn read_file(path: &Path, limit: u64) -> Result<Vec<u8>, SourceError> {

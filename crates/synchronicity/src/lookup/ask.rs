@@ -40,8 +40,7 @@ pub(super) fn ask(node: &Source, policy: &Policy, key: &MapKey, reveal: Option<u
         None => digits_for(size(node, policy)?),
     };
     let prefix = Prefix::of(key, digits).to_string();
-    // No digits at all are a name, too.
-    let name = if prefix.is_empty() { "lookup".to_owned() } else { format!("lookup/{prefix}") };
+    let name = format!("lookup/{prefix}");
     let bytes = node.read(&name, LOOKUP_BYTES_MAX as u64).map_err(|error| match error {
         SourceError::Absent(_) => Stop::new(exit::TRY_LATER, AskError::NoLookups(node.to_string())),
         SourceError::Server(DownloadError::Refused { status: 413 | 422, .. }) => {

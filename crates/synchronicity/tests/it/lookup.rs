@@ -35,8 +35,8 @@ fn node(log: &Log) -> Server {
     let whole = whole(log);
     let log = Log::of(log.entries.clone(), &[0, 1, 2, 3]);
     assert_eq!(log.entries.len(), size);
-    Server::start(move |path| match path.strip_prefix("/lookup") {
-        Some(prefix) => Answer::Whole(log.answer(prefix.trim_start_matches('/'))),
+    Server::start(move |path| match path.strip_prefix("/lookup/") {
+        Some(prefix) => Answer::Whole(log.answer(prefix)),
         None if path == "/bundle" => Answer::Whole(whole.clone()),
         None => file_at(&folder, path),
     })
@@ -61,7 +61,7 @@ fn asked() -> Outcome {
     let asked: Vec<_> = node.asked().into_iter().filter(|path| path.starts_with("/lookup")).collect();
     assert_eq!(asked.iter().map(|path| path.len()).collect::<Vec<_>>(), ["/lookup/f".len()], "{asked:?}");
     lookup(&log, &["crate-7@0.17.0", "--node", &node.address, "--reveal", "0"]).expect(0);
-    assert_eq!(node.asked().last().unwrap(), "/lookup");
+    assert_eq!(node.asked().last().unwrap(), "/lookup/");
     lookup(&log, &["crate-7@0.17.0", "--node", &node.address, "--reveal", "64"]).expect(0);
     assert_eq!(node.asked().last().unwrap().len(), "/lookup/".len() + 64);
     lookup(&log, &["crate-7@0.17.0", "--node", &node.address, "--reveal", "65"]).expect(2);
@@ -158,7 +158,7 @@ fn false_answers() -> Outcome {
     log.publish(6, &[0, 1]);
     write(&log.answer(""));
     check().expect(43);
-    let node = Server::start(|path| if path == "/lookup" { Answer::Status(404) } else { Answer::Status(500) });
+    let node = Server::start(|path| if path == "/lookup/" { Answer::Status(404) } else { Answer::Status(500) });
     lookup(&log, &["crate-2@0.17.0", "--node", &node.address, "--reveal", "0"]).expect(75);
     let node = Server::start(|_| Answer::Status(413));
     let ran = lookup(&log, &["crate-2@0.17.0", "--node", &node.address, "--reveal", "0"]).expect(2);
