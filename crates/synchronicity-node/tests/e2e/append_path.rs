@@ -15,6 +15,7 @@ use nix::sys::signal::{Signal, raise};
 use synchronicity_core::block::OrderedBlock;
 use synchronicity_core::duties::{self, Duty};
 use synchronicity_core::group::Group;
+use synchronicity_node::catalogue::Catalogue;
 use synchronicity_node::cosign::{Cosignatures, Statement};
 use synchronicity_node::durable::{Disk, Synced};
 use synchronicity_node::folder::Folder;
@@ -24,8 +25,9 @@ use synchronicity_node::keys::MemberKeys;
 use synchronicity_node::publish::PublishedLog;
 use synchronicity_node::publisher;
 use synchronicity_node::state::State;
-use synchronicity_node::store::{Position, Store};
+use synchronicity_node::store::{OpenError, Position, Store};
 use synchronicity_verify::cosignature;
+use synchronicity_verify::entry::Entry;
 use synchronicity_verify::note::{self, SignedNote};
 
 /// The first argument of a process that is to live such a life.
@@ -131,13 +133,23 @@ impl<'a, W: Write> Node<'a, W> {
             publisher::check_begun(&folder.log()).map_err(text)?;
         }
         let store = Arc::new(Store::open(&folder.state(), &group).map_err(text)?);
-        let machine = store.machine(&group).map_err(text)?;
-        let journal = PersistedJournal::load(store.clone(), &machine).map_err(text)?;
-        let state = State::new(machine).map_err(text)?;
-        journal.agrees(&state).map_err(text)?;
-        let (_, cosignatures) = publisher::adopt(&folder.log(), &state).map_err(text)?;
+        let (_, cosignatures) = publisher::adopt(&folder.log(), &group).map_err(text)?;
         let disk = Order { checkpoint_first: flaw == Some(Flaw::CheckpointFirst), held: Vec::new() };
-        let log = PublishedLog::open(&folder.log(), disk).map_err(text)?;
+        let mut log = PublishedLog::open(&folder.log(), disk).map_err(text)?;
+        let (mut catalogue, mut entries) = (Catalogue::default(), Vec::new());
+        let folded = store.fold::<OpenError>(&group, |logged| {
+            catalogue.add(&Entry::from_bytes(&logged.entry).unwrap());
+            entries.push(logged.entry);
+            Ok(())
+        });
+        let machine = folded.map_err(text)?;
+        log.append(0, &entries).map_err(text)?;
+        let journal = PersistedJournal::load(store.clone(), &machine).map_err(text)?;
+        let state = State::new(machine, catalogue, log.tip().clone());
+        journal.agrees(&state).map_err(text)?;
+        if let Some((size, root)) = log.statement() {
+            assert_eq!(state.root_at(size).map_err(text)?, Some(root), "the state folds to another log");
+        }
         Ok(Node { keys, store, state, journal, log, cosignatures, told: None, flaw, out })
     }
 
@@ -146,16 +158,20 @@ impl<'a, W: Write> Node<'a, W> {
         if block.height <= self.state.persisted().height {
             return Ok(());
         }
-        let (changed, executed) = {
+        let (applied, executed) = {
             let mut folded = self.state.lock();
             let applied = folded.machine.apply(block).map_err(text)?;
-            (applied.changed, folded.machine.executed())
+            (applied, folded.machine.executed())
         };
         if self.flaw == Some(Flaw::SignsBeforeTheState) {
             self.sign((executed.log_size, executed.log_root));
         }
         let position = Position { height: executed.height, time_ms: executed.time_ms };
-        again(|| self.store.append(position, changed.then_some(block)))?;
+        again(|| self.store.append(position, applied.changed.then_some(block)))?;
+        let entries: Vec<&[u8]> = applied.logged.iter().map(|logged| logged.entry.as_slice()).collect();
+        if let Some(first) = applied.logged.first() {
+            again(|| self.log.append(first.index, &entries))?;
+        }
         self.state.set_persisted(executed);
         Ok(())
     }
@@ -202,14 +218,10 @@ impl<'a, W: Write> Node<'a, W> {
         let (published, executed) = (self.log.size(), self.state.persisted());
         let quorums = self.cosignatures.quorums(published + 1, executed.log_size);
         let Some((statement, lines)) = quorums.into_iter().next_back() else { return Ok(()) };
-        let entries: Vec<Vec<u8>> = {
-            let folded = self.state.lock();
-            (published..statement.0).map(|index| folded.machine.log().entry(index).unwrap().to_vec()).collect()
-        };
         let text_signed = self.cosignatures.text(&statement);
         let log_line = note::sign(&self.keys.log, &text_signed).unwrap();
         let signatures = std::iter::once(log_line).chain(lines).collect();
-        self.log.publish(&entries, SignedNote { text: text_signed, signatures }).map_err(text)?;
+        self.log.publish(SignedNote { text: text_signed, signatures }).map_err(text)?;
         tell(self.out, &format!("published {} {}", statement.0, statement.1));
         Ok(())
     }

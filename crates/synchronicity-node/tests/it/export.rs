@@ -33,8 +33,9 @@ impl Growing<'_> {
         let checkpoint = Checkpoint { origin: self.world.group.origin().to_owned(), size, root: frontier.root() };
         let text = checkpoint.to_string();
         let line = note::sign(&self.world.log_signer(), &text).unwrap();
-        let new: Vec<Vec<u8>> = (log.size()..size).map(entry).collect();
-        log.publish(&new, SignedNote { text, signatures: vec![line] }).unwrap();
+        let first = log.size();
+        log.append(first, &(first..size).map(entry).collect::<Vec<_>>()).unwrap();
+        log.publish(SignedNote { text, signatures: vec![line] }).unwrap();
     }
 }
 
