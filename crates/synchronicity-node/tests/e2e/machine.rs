@@ -24,6 +24,8 @@ pub(crate) enum Need {
     Faketime,
     /// The right to trace a process of one's own.
     Tracing,
+    /// A server of the S3 protocol.
+    S3,
 }
 
 impl Need {
@@ -49,6 +51,7 @@ impl Machine {
             (Need::Mounts, mounts()),
             (Need::Tracing, tracing()),
             (Need::Faketime, faketime().map(drop).ok_or("there is no libfaketime: install `faketime`".to_owned())),
+            (Need::S3, s3()),
         ];
         Self(found.into_iter().filter_map(|(need, why)| Some((need, why.err()?))).collect())
     }
@@ -82,6 +85,12 @@ fn tracing() -> Result<(), String> {
         Command::new(std::env::current_exe().unwrap()).arg(crate::append_path::PROBE).stdin(Stdio::null()).status();
     let allowed = done.is_ok_and(|status| status.success());
     if allowed { Ok(()) } else { Err("no process may be traced here (ptrace, as in some containers)".to_owned()) }
+}
+
+fn s3() -> Result<(), String> {
+    let program = crate::s3::moto();
+    let missing = || format!("there is no {}: run scripts/s3-tools.sh", program.display());
+    program.is_file().then_some(()).ok_or_else(missing)
 }
 
 /// A small file system in memory, gone with the test.

@@ -18,6 +18,7 @@ mod machine_trouble;
 mod node;
 mod quartet;
 mod real;
+mod s3;
 mod stop;
 mod tracer;
 mod verdict;
@@ -41,7 +42,7 @@ fn main() -> std::process::ExitCode {
     let trials = [verdict::tests(), crash::tests(), stop::tests(), node::tests(), machine_trouble::tests()];
     let trials = trials
         .into_iter()
-        .chain([killed::tests(), every_call::tests(), idle::tests(), real::tests()])
+        .chain([killed::tests(), every_call::tests(), idle::tests(), real::tests(), s3::tests()])
         .flatten()
         .map(|test| test.on(&machine))
         .collect();
