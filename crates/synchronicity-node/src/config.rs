@@ -7,7 +7,10 @@
 //! sandbox = "auto"               # or docker, embedded
 //! # public-url = "https://alder.example/log"   # what the policy names as the place of the log
 //! # clock-skew-ms-max = 5000     # how far a block's time may be from this node's clock before it refuses to vote
+//! # recosign-seconds = 3600      # how often an unchanged log is signed again; 0 for never
 //! ```
+//!
+//! What it may say of witnesses is in [`crate::witness::choices`].
 
 use std::fs;
 use std::io;
@@ -20,6 +23,8 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::durable::{Disk, Synced};
+use crate::recosign::{RECOSIGN_SECONDS, Schedule};
+use crate::witness::choices::{OutsideWitness, WitnessedLog};
 
 /// The operator's choices.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +45,18 @@ pub struct Config {
     /// Largest difference between a block's time and this node's clock, in milliseconds.
     #[serde(default = "clock_skew_ms_max")]
     pub clock_skew_ms_max: u64,
+    /// How often an unchanged log is signed again, in seconds; 0 for never.
+    #[serde(default = "recosign_seconds")]
+    pub recosign_seconds: u64,
+    /// Name of this node's witness key, if not `NAME/witness`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub witness_name: Option<String>,
+    /// Logs of others that this node witnesses.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub witnessed_log: Vec<WitnessedLog>,
+    /// Witnesses that this node asks to cosign the group's log.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outside_witness: Vec<OutsideWitness>,
 }
 
 /// Which sandbox builds use.
@@ -68,7 +85,10 @@ pub enum ConfigError {
     },
     /// Not the TOML that this module documents.
     #[error("{} is not a node's configuration: {problem}", path.display())]
-    #[diagnostic(help("the fields are name, listen, http, sandbox, public-url and clock-skew-ms-max"))]
+    #[diagnostic(help(
+        "the fields are name, listen, http, sandbox, public-url, clock-skew-ms-max, recosign-seconds and witness-name, \
+         the tables [[witnessed-log]] and [[outside-witness]]"
+    ))]
     Toml {
         /// The file.
         path: PathBuf,
@@ -111,6 +131,11 @@ impl Config {
     pub fn log_url(&self) -> String {
         self.public_url.clone().unwrap_or_else(|| format!("http://{}", self.http))
     }
+
+    /// When this node signs an unchanged log again, and which times of others it believes.
+    pub fn schedule(&self) -> Schedule {
+        Schedule { period_s: self.recosign_seconds, skew_ms_max: self.clock_skew_ms_max }
+    }
 }
 
 /// The first address of `host:port`; looks the host up where it is a name.
@@ -143,4 +168,8 @@ pub const CLOCK_SKEW_MS_MAX: u64 = 5_000;
 
 fn clock_skew_ms_max() -> u64 {
     CLOCK_SKEW_MS_MAX
+}
+
+fn recosign_seconds() -> u64 {
+    RECOSIGN_SECONDS
 }

@@ -2,7 +2,9 @@
 //!
 //! They need no order, so they travel beside the chain. A message is one byte, `?` from a node that still misses
 //! some or `.` from one that does not, and then a signed note: the text of a checkpoint with every cosignature of it
-//! that the sender holds. A `?` is answered, a `.` never is, so that no two nodes keep each other talking.
+//! that the sender holds. A `?` is answered by who holds more, a `.` never is, so that no two nodes keep each other
+//! talking. Of two cosignatures of one member the one with the later time counts: members sign an unchanged log again
+//! from time to time (see [`crate::recosign`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -13,6 +15,8 @@ use synchronicity_verify::cosignature;
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::note::{BadSignature, NoteError, NoteSignature, SignedNote};
 use thiserror::Error;
+
+use crate::recosign;
 
 /// How many sizes are remembered for one member: what a member signs beyond that replaces its smallest.
 const SIZES_PER_MEMBER: usize = 16;
@@ -33,8 +37,10 @@ pub struct Cosignatures {
 pub struct Received {
     /// The statement that it is about.
     pub statement: Statement,
-    /// Whether it had a cosignature that was not at hand.
+    /// Whether it had a cosignature that was not at hand, or one with a later time.
     pub news: bool,
+    /// Whether it lacked one that is at hand, or had one with an earlier time.
+    pub lacks: bool,
     /// Whether its sender asks for ours.
     pub asks: bool,
 }
@@ -70,24 +76,29 @@ impl Cosignatures {
         Checkpoint { origin: self.group.origin().to_owned(), size: statement.0, root: statement.1 }.to_string()
     }
 
-    /// Takes a message from anyone. Lines of keys that are no member's are ignored.
+    /// Takes a message from anyone. Lines of keys that are no member's are ignored, and so are those that state a time
+    /// after `latest_s`: who takes such a time could not take the member's true ones until then.
     ///
     /// # Errors
     /// [`MessageError`]; nothing of the message is kept then.
-    pub fn receive(&mut self, message: &[u8]) -> Result<Received, MessageError> {
+    pub fn receive(&mut self, message: &[u8], latest_s: u64) -> Result<Received, MessageError> {
         let (asks, note) = match message.split_first() {
             Some((b'?', note)) => (true, note),
             Some((b'.', note)) => (false, note),
             _ => return Err(MessageError::Kind),
         };
         let note = SignedNote::parse(note)?;
-        let (checkpoint, lines) = self.verify(&note)?;
+        let (checkpoint, mut lines) = self.verify(&note)?;
+        lines.retain(|_, line| recosign::time_s(line) <= latest_s);
         let statement = (checkpoint.size, checkpoint.root);
+        let told: BTreeMap<usize, u64> = lines.iter().map(|(member, line)| (*member, recosign::time_s(line))).collect();
         let mut news = false;
         for (member, line) in lines {
             news |= self.add(statement, member, line);
         }
-        Ok(Received { statement, news, asks })
+        let mut held = self.lines.get(&statement).into_iter().flatten();
+        let lacks = held.any(|(member, line)| told.get(member).is_none_or(|time_s| *time_s < recosign::time_s(line)));
+        Ok(Received { statement, news, lacks, asks })
     }
 
     /// Takes this builder's own line.
@@ -95,19 +106,20 @@ impl Cosignatures {
         self.add(statement, member, line);
     }
 
-    /// A message with everything at hand about a statement; `None` without a cosignature.
-    pub fn message(&self, statement: &Statement) -> Option<Vec<u8>> {
-        let lines = self.lines.get(statement)?;
-        let mark = if lines.len() < self.group.members().len() { '?' } else { '.' };
-        let note = SignedNote { text: self.text(statement), signatures: lines.values().cloned().collect() };
-        Some(format!("{mark}{note}").into_bytes())
+    /// A message with everything at hand about a statement, which asks for more; `None` without a cosignature.
+    pub fn question(&self, statement: &Statement) -> Option<Vec<u8>> {
+        self.message(statement, '?')
     }
 
-    /// The answer to a `?`: as [`Cosignatures::message`], but itself no question.
+    /// The same as an answer to a `?`, or as news: nobody answers to it.
     pub fn answer(&self, statement: &Statement) -> Option<Vec<u8>> {
-        let mut message = self.message(statement)?;
-        message[0] = b'.';
-        Some(message)
+        self.message(statement, '.')
+    }
+
+    fn message(&self, statement: &Statement, mark: char) -> Option<Vec<u8>> {
+        let lines = self.lines.get(statement)?;
+        let note = SignedNote { text: self.text(statement), signatures: lines.values().cloned().collect() };
+        Some(format!("{mark}{note}").into_bytes())
     }
 
     /// Every statement with a quorum, of a size from `least` to `most`, smallest first, with its cosignatures in the
@@ -121,9 +133,14 @@ impl Cosignatures {
             .collect()
     }
 
-    /// Whether this member's line is at hand.
-    pub fn has(&self, statement: &Statement, member: usize) -> bool {
-        self.lines.get(statement).is_some_and(|lines| lines.contains_key(&member))
+    /// When this member signed, in seconds; `None` if its line is not at hand.
+    pub fn signed_s(&self, statement: &Statement, member: usize) -> Option<u64> {
+        self.lines.get(statement)?.get(&member).map(recosign::time_s)
+    }
+
+    /// When each member whose line is at hand signed, in seconds.
+    pub fn times(&self, statement: &Statement) -> Vec<u64> {
+        self.lines.get(statement).into_iter().flat_map(BTreeMap::values).map(recosign::time_s).collect()
     }
 
     /// Whether every member's line is at hand.
@@ -157,9 +174,11 @@ impl Cosignatures {
 
     fn add(&mut self, statement: Statement, member: usize, line: NoteSignature) -> bool {
         let lines = self.lines.entry(statement).or_default();
-        // The first line stays: a second one differs in its time only.
-        let news = !lines.contains_key(&member);
-        lines.entry(member).or_insert(line);
+        // Lines of one member over one statement differ in their times only, and time does not run backwards.
+        let news = lines.get(&member).is_none_or(|held| recosign::time_s(held) < recosign::time_s(&line));
+        if news {
+            lines.insert(member, line);
+        }
         let signed: BTreeSet<Statement> = self.statements_of(member).collect();
         if signed.len() > SIZES_PER_MEMBER
             && let Some(smallest) = signed.first()

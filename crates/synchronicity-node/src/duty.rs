@@ -4,7 +4,7 @@
 //! it leaves this task. Nothing is remembered here that the next start would miss.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use synchronicity_consensus::Handle;
 use synchronicity_core::command::{Action, Command, CommandKey};
@@ -25,6 +25,7 @@ use crate::journal::{Disagreement, PersistedJournal};
 use crate::keys::Seed;
 use crate::misbehave::{self, Misbehaviour};
 use crate::outbox::{Errand, Outbox};
+use crate::recosign::{self, Schedule};
 use crate::state::State;
 
 /// How often duties are recomputed without any change: retries and clocks need it.
@@ -52,8 +53,10 @@ pub struct Attendant {
     pub health: Health,
     /// How this node misbehaves on purpose.
     pub misbehaviour: Option<Misbehaviour>,
-    /// The statement whose cosignature this process handed on last.
-    pub told: Option<Statement>,
+    /// When an unchanged log is signed again.
+    pub schedule: Schedule,
+    /// The statement whose cosignature this process handed on last, and the time in that, in seconds.
+    pub told: Option<(Statement, u64)>,
     /// The cosigned statement that was compared with the state last. Logs only grow, so once is enough.
     pub compared: Option<Statement>,
 }
@@ -223,26 +226,36 @@ impl Attendant {
         }
     }
 
-    /// Hands on the cosignature that the journal allows, once in the life of this process: after a restart the
-    /// publisher has it no more.
+    /// Hands on the cosignature that the journal allows: once at first, because after a restart the publisher has it no
+    /// more, and then by the schedule. The statement is the persisted one each time: there is nothing new to persist.
     fn cosign_again(&mut self) {
-        let Some(statement) = self.journal.get().cosigned().filter(|statement| self.told != Some(*statement)) else {
-            return;
+        let Some(statement) = self.journal.get().cosigned() else { return };
+        let now_s = recosign::now().as_secs();
+        let is_due = match self.told {
+            Some((told, signed_s)) if told == statement => {
+                self.schedule.is_due(signed_s, now_s) && !self.is_clock_off()
+            }
+            _ => true,
         };
         let executed = self.state.persisted();
-        if (executed.log_size, executed.log_root) != statement {
+        if !is_due || (executed.log_size, executed.log_root) != statement {
             return;
         }
         let text = Checkpoint { origin: self.state.group().origin().to_owned(), size: statement.0, root: statement.1 };
-        let now_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         match cosignature::cosign(&self.cosigner, &text.to_string(), now_s) {
             Ok(line) => {
                 // A full channel is emptied soon; the next tick tries again.
                 if self.cosigned.try_send((statement, line)).is_ok() {
-                    self.told = Some(statement);
+                    self.told = Some((statement, now_s));
                 }
             }
             Err(error) => self.health.complain(Topic::Engine, format!("cannot cosign: {error}")),
         }
+    }
+
+    /// Whether this clock is one whose times the other members would refuse.
+    fn is_clock_off(&self) -> bool {
+        let skew_ms = self.chain.status().clock_skew_ms;
+        skew_ms.is_some_and(|skew_ms| skew_ms.unsigned_abs() > self.schedule.skew_ms_max)
     }
 }

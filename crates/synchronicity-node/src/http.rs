@@ -1,4 +1,5 @@
-//! What everybody may read: the log as static files, proofs, and how the node is. Nothing here changes anything.
+//! What everybody may read: the log as static files, proofs, and how the node is. Nothing here changes anything; what
+//! outside logs may post to a witness is in [`crate::witness::serve`].
 //!
 //! | path | content |
 //! | --- | --- |

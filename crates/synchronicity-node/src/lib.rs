@@ -15,6 +15,9 @@
 //! | proof | [`proofs`], on disk and over [`http`]; [`export`] takes the log elsewhere |
 //! | verify | [`verify_command`], offline |
 //!
+//! Beside the route, [`recosign`] keeps the times of an unchanged log fresh, and [`witness`] cosigns other groups' logs
+//! and asks outside witnesses to cosign this one's.
+//!
 //! [`node`] puts the parts together; [`commands`] is what a person types; [`devnet`] runs a whole group.
 
 pub mod builds;
@@ -48,6 +51,7 @@ pub mod progress;
 pub mod proofs;
 pub mod publish;
 pub mod publisher;
+pub mod recosign;
 pub mod request_view;
 pub mod state;
 pub mod status;
@@ -55,6 +59,7 @@ pub mod store;
 pub mod submit;
 pub mod verify_command;
 pub mod view;
+pub mod witness;
 pub mod workbench;
 
 use std::process::ExitCode;

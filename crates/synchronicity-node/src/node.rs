@@ -31,6 +31,8 @@ use crate::keys::MemberKeys;
 use crate::misbehave::Misbehaviour;
 use crate::monitor::Unresolved;
 use crate::operator;
+use crate::witness::choices::{self, Outsider};
+use crate::witness::decide::Witnessed;
 use crate::workbench::Opener;
 
 /// How long the engine gets to end. It is made to be killed, so nothing is lost if it does not make it.
@@ -117,6 +119,8 @@ struct Prepared {
     socket: UnixListener,
     peers: Vec<Peer>,
     unresolved: Vec<Unresolved>,
+    witnessed: Witnessed,
+    outsiders: Vec<Outsider>,
 }
 
 /// How a run came to its end.
@@ -174,6 +178,8 @@ async fn prepare(dir: &Path) -> Result<Prepared, Stop> {
     let config = Config::read(&folder.config()).or_usage()?;
     let group = Arc::new(group_file::read(&folder.group()).or_usage()?);
     let keys = MemberKeys::read(&folder.keys(), &group).or_usage()?;
+    let outsiders = choices::outsiders(&config, &group).or_usage()?;
+    let witnessed = choices::logs(&config).or_usage()?;
     let (peers, unresolved) = peers(&group, keys.command.id());
     let lock = folder.lock().or_later()?;
     if disk_room::is_short(folder.root()) {
@@ -185,7 +191,7 @@ async fn prepare(dir: &Path) -> Result<Prepared, Stop> {
     let http = http.map_err(|error| RunError::Http { address: config.http.clone(), error }).or_later()?;
     let path = folder.socket();
     let socket = operator::bind(&path).map_err(|error| RunError::Socket { path, error }).or_usage()?;
-    Ok(Prepared { folder, lock, config, group, keys, http, socket, peers, unresolved })
+    Ok(Prepared { folder, lock, config, group, keys, http, socket, peers, unresolved, witnessed, outsiders })
 }
 
 /// Whether this node can listen for the members. The engine asks too, but after the database is made.

@@ -20,12 +20,16 @@ use crate::health::{Health, Topic};
 use crate::log_reader::LogReader;
 use crate::proofs;
 use crate::publish::{self, LoadError, PublishError, PublishedLog, SharedLog};
+use crate::recosign::{self, Schedule};
 use crate::state::State;
 
 /// How soon a node that misses cosignatures asks again; doubles each time, up to [`ASK_AGAIN_MAX`]. Short at first: a
 /// busy machine loses messages, and each one lost keeps somebody from a proof.
 const ASK_AGAIN: Duration = Duration::from_millis(200);
 const ASK_AGAIN_MAX: Duration = Duration::from_secs(60);
+
+/// The same for a node that misses newer times only: a dozen questions an hour.
+const ASK_FOR_TIMES_MAX: Duration = Duration::from_secs(86_400);
 
 /// How often one node answers questions about cosignatures at most.
 const ANSWER_PAUSE: Duration = Duration::from_millis(250);
@@ -43,6 +47,8 @@ pub struct Publisher {
     pub reader: LogReader,
     /// Every good cosignature at hand.
     pub cosignatures: Cosignatures,
+    /// When newer times are worth another write, and which of them to believe.
+    pub schedule: Schedule,
     /// The log's own key.
     pub log_key: Signer,
     /// This member's position in the group.
@@ -162,9 +168,9 @@ impl Publisher {
     }
 
     fn hear(&mut self, member: usize, bytes: &[u8], asking: &mut Asking) {
-        match self.cosignatures.receive(bytes) {
+        match self.cosignatures.receive(bytes, self.schedule.latest_s(recosign::now())) {
             Ok(received) => {
-                if received.asks && asking.may_answer() {
+                if received.asks && received.lacks && asking.may_answer() {
                     let answer = self.cosignatures.answer(&received.statement);
                     answer.into_iter().for_each(|answer| self.broadcast(answer));
                 }
@@ -173,15 +179,33 @@ impl Publisher {
         }
     }
 
-    /// Asks for what is missing, with growing pauses, and falls silent when nothing is.
+    /// Tells of a new cosignature of its own, asks for what is missing, with growing pauses, and falls silent when
+    /// nothing is.
     fn tell(&mut self, asking: &mut Asking) {
         let executed = self.state.persisted();
         let statement = (executed.log_size, executed.log_root);
-        if !self.cosignatures.has(&statement, self.me) || self.cosignatures.complete(&statement) {
+        let Some(signed_s) = self.cosignatures.signed_s(&statement, self.me) else { return asking.rest() };
+        let group = self.state.group();
+        let times = self.cosignatures.times(&statement);
+        let pause_max = if times.len() < group.members().len() {
+            Some(ASK_AGAIN_MAX)
+        } else if !self.schedule.is_joined(&times, signed_s, group.quorum()) {
+            // Nobody misses an entry for want of a newer time, and others may sign more seldom.
+            Some(ASK_FOR_TIMES_MAX)
+        } else {
+            None
+        };
+        let message = match pause_max {
+            Some(pause_max) if asking.due(pause_max) => self.cosignatures.question(&statement),
+            None if asking.has_news() => self.cosignatures.answer(&statement),
+            _ => None,
+        };
+        if pause_max.is_none() {
             asking.rest();
-        } else if asking.due() {
-            let message = self.cosignatures.message(&statement);
-            message.into_iter().for_each(|message| self.broadcast(message));
+        }
+        if let Some(message) = message {
+            asking.told();
+            self.broadcast(message);
         }
     }
 
@@ -201,16 +225,22 @@ impl Publisher {
     }
 
     /// The largest statement that can be published: signed by a quorum, within the persisted state, and either larger
-    /// than the published one or the same with more cosignatures.
+    /// than the published one, or the same with more cosignatures or, by the schedule, with newer ones.
     fn publishable(&self) -> Option<(Statement, Vec<NoteSignature>)> {
         let executed = self.state.persisted();
+        let quorum = self.state.group().quorum();
         let (published, signed) = {
             let log = self.log();
-            (log.size(), log.note().map_or(0, |note| note.signatures.len().saturating_sub(1)))
+            // After the log's own line.
+            let lines = log.note().into_iter().flat_map(|note| note.signatures.iter().skip(1));
+            (log.size(), lines.map(recosign::time_s).collect::<Vec<u64>>())
         };
         let candidates = self.cosignatures.quorums(published, executed.log_size);
         candidates.into_iter().rev().find(|(statement, lines)| {
-            let more = statement.0 > published || lines.len() > signed;
+            let times = || lines.iter().map(recosign::time_s).collect::<Vec<u64>>();
+            let more = statement.0 > published
+                || lines.len() > signed.len()
+                || self.schedule.is_fresher(&times(), &signed, quorum);
             // If the log cannot be read, whoever tries to publish it says so.
             more && self.state.root_at(statement.0).map_or(true, |root| root == Some(statement.1))
         })
@@ -287,28 +317,38 @@ struct Asking {
     next: Instant,
     pause: Duration,
     answered: Option<Instant>,
+    /// Whether this builder has signed since it told anything.
+    news: bool,
 }
 
 impl Asking {
     fn new() -> Asking {
-        Asking { next: Instant::now(), pause: ASK_AGAIN, answered: None }
+        Asking { next: Instant::now(), pause: ASK_AGAIN, answered: None, news: false }
     }
 
     fn restart(&mut self) {
-        (self.next, self.pause) = (Instant::now(), ASK_AGAIN);
+        (self.next, self.pause, self.news) = (Instant::now(), ASK_AGAIN, true);
     }
 
     fn rest(&mut self) {
         self.next = Instant::now() + ASK_AGAIN_MAX;
     }
 
-    fn due(&mut self) -> bool {
+    fn due(&mut self, pause_max: Duration) -> bool {
         let due = Instant::now() >= self.next;
         if due {
             self.next = Instant::now() + self.pause;
-            self.pause = (self.pause * 2).min(ASK_AGAIN_MAX);
+            self.pause = self.pause.saturating_mul(2).min(pause_max);
         }
         due
+    }
+
+    fn has_news(&self) -> bool {
+        self.news
+    }
+
+    fn told(&mut self) {
+        self.news = false;
     }
 
     fn may_answer(&mut self) -> bool {

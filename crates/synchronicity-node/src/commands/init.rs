@@ -10,6 +10,8 @@ use crate::exit::{self, Stop, StopWith};
 use crate::folder::Folder;
 use crate::group_file;
 use crate::keys::Keys;
+use crate::recosign::RECOSIGN_SECONDS;
+use crate::witness;
 
 pub(super) fn init(args: &Init) -> Result<u8, Stop> {
     let folder = Folder::at(&args.dir.path);
@@ -20,6 +22,10 @@ pub(super) fn init(args: &Init) -> Result<u8, Stop> {
         sandbox: Sandbox::default(),
         public_url: None,
         clock_skew_ms_max: config::CLOCK_SKEW_MS_MAX,
+        recosign_seconds: RECOSIGN_SECONDS,
+        witness_name: None,
+        witnessed_log: Vec::new(),
+        outside_witness: Vec::new(),
     };
     // Everything is checked before the first file is written.
     if folder.config().exists() {
@@ -32,6 +38,7 @@ pub(super) fn init(args: &Init) -> Result<u8, Stop> {
     group_file::check_name(&args.name).or_usage()?;
 
     let keys = Keys::create(&folder.keys()).or_usage()?;
+    witness::choices::seed(&folder.keys()).or_usage()?;
     let member: Member = keys.member(&args.name, &args.listen).or_usage()?;
     let text = group_file::member_text(&member);
     let path = folder.member();

@@ -18,6 +18,7 @@ use tokio::sync::watch;
 use super::answer::{BYTES, Keep, TEXT, compressible, known_by, missing, text, whole};
 use super::{files, lookup};
 use crate::log_reader::{LogReader, Patience, ReadError};
+use crate::witness::client::Outside;
 
 /// Finds the latest entry below a size in which a crate of this name and version was reproduced.
 pub type Find = Arc<dyn Fn(&str, &str, u64) -> Option<u64> + Send + Sync>;
@@ -32,6 +33,7 @@ pub struct LogSite {
     published: watch::Receiver<Option<Arc<SignedNote>>>,
     find: Find,
     map_at: MapAt,
+    outside: Outside,
     shown: Arc<Mutex<Option<Shown>>>,
 }
 
@@ -51,7 +53,13 @@ impl LogSite {
         find: Find,
         map_at: MapAt,
     ) -> LogSite {
-        LogSite { reader, published, find, map_at, shown: Arc::default() }
+        LogSite { reader, published, find, map_at, outside: Outside::default(), shown: Arc::default() }
+    }
+
+    /// The same site, which shows the lines of outside witnesses too, on the checkpoint and on nothing else: a proof with
+    /// a line that the policy does not name is refused.
+    pub fn with_outside(self, outside: Outside) -> LogSite {
+        LogSite { outside, ..self }
     }
 
     pub(super) fn reader(&self) -> &LogReader {
@@ -92,9 +100,14 @@ pub fn router(site: LogSite) -> Router {
 }
 
 async fn checkpoint(Shared(site): Shared<LogSite>) -> Response<Body> {
-    match site.shown() {
-        Some(shown) => known_by(text(shown.note.to_string()), &shown.tag, Keep::Shortly),
-        None => missing("nothing is published yet"),
+    let Some(shown) = site.shown() else { return missing("nothing is published yet") };
+    match site.outside.add_to(&shown.note) {
+        None => known_by(text(shown.note.to_string()), &shown.tag, Keep::Shortly),
+        Some(note) => {
+            let note = note.to_string();
+            let digest = Digest::of(note.as_bytes()).to_string();
+            known_by(text(note), &digest[..32], Keep::Shortly)
+        }
     }
 }
 

@@ -21,6 +21,7 @@ use tower::ServiceExt;
 
 use super::answer::{TEXT, set, whole};
 use super::revalidate::preflight;
+use crate::witness;
 
 /// Connections at one time.
 const CONNECTIONS: usize = 256;
@@ -144,6 +145,9 @@ async fn connection(stream: TcpStream, router: Router) {
 }
 
 async fn answer(router: Router, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+    if witness::serve::takes(&request) {
+        return router.oneshot(request.map(Body::new)).await;
+    }
     if request.method() == Method::OPTIONS {
         return Ok(preflight());
     }

@@ -1,6 +1,6 @@
 //! The parts of a node, put together: from the disk upwards, then outwards.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use synchronicity_consensus::{EngineConfig, Handle, StartError};
@@ -25,8 +25,10 @@ use crate::operator::{self, Desk};
 use crate::outbox::Outbox;
 use crate::progress::Progress;
 use crate::publisher::{Owed, Published, Publisher};
+use crate::store::Store;
 use crate::submit::Submissions;
 use crate::view::{Parts, View};
+use crate::witness::{self, Witness, choices, client};
 use crate::workbench::{self, Opener};
 
 /// How long a leader waits for commands before it orders an empty block. The same in every node of every group.
@@ -60,9 +62,11 @@ pub(super) fn start(choices: Choices, prepared: Prepared) -> Result<Running, Sto
     let health = Health::default();
     let Recovered { store, state, journal, log, cosignatures } = recovery::recover(&prepared.folder, &prepared.group)?;
     let reader = LogReader::new(&prepared.folder.log());
+    let witness = witness(&prepared, &store)?;
     let (fold, fold_thread) = Fold::start(state.clone(), store, log.clone(), health.clone());
     let chain = start_engine(&prepared, fold)?;
-    let Prepared { folder, lock, config, group, keys, http, socket, peers: _, unresolved } = prepared;
+    let Prepared { folder, lock, config, group, keys, http, socket, peers: _, unresolved, witnessed: _, outsiders } =
+        prepared;
     let (stop, stopping) = watch::channel(false);
     let (rest, resting) = watch::channel(false);
     let me = keys.command.id();
@@ -75,6 +79,7 @@ pub(super) fn start(choices: Choices, prepared: Prepared) -> Result<Running, Sto
         log,
         reader: reader.clone(),
         cosignatures,
+        schedule: config.schedule(),
         log_key: keys.log,
         me: place.expect("keys were checked against the group"),
         proofs: folder.proofs(),
@@ -96,8 +101,11 @@ pub(super) fn start(choices: Choices, prepared: Prepared) -> Result<Running, Sto
         health: health.clone(),
         misbehaves: choices.misbehaviour.map(announce),
     });
-    let site = site(&folder, &view, (&group, &config), log_site(reader, published, &view))?;
-    tokio::spawn(http::serve(http, http::router(site), told(stopping.clone())));
+    let outside = client::follow_all(outsiders, (state.group(), &reader), config.schedule(), &published, &stopping);
+    let log = log_site(reader, published, &view).with_outside(outside);
+    let site = site(&folder, &view, (&group, &config), log)?;
+    let routes = http::router(site).merge(witness::serve::router(witness, resting.clone()));
+    tokio::spawn(http::serve(http, routes, told(stopping.clone())));
 
     let workbench = workbench::prepare(opener(choices.bench, &folder, &config), health.clone());
     let (outbox, submitted) = mpsc::channel(QUEUE);
@@ -118,11 +126,22 @@ pub(super) fn start(choices: Choices, prepared: Prepared) -> Result<Running, Sto
         cosigned,
         health: health.clone(),
         misbehaviour: choices.misbehaviour,
+        schedule: config.schedule(),
         told: None,
         compared: None,
     };
     let duties = tokio::spawn(attendant.run(finished, submitted, resting));
     Ok(Running { chain, fold: fold_thread, folder, health, stop, rest, duties, _lock: lock })
+}
+
+/// The witness of other people's logs, where the operator named any.
+fn witness(prepared: &Prepared, store: &Arc<Store>) -> Result<Option<Witness<Weak<Store>>>, Stop> {
+    if prepared.witnessed.is_empty() {
+        return Ok(None);
+    }
+    let signer = choices::signer(&prepared.config, &prepared.folder.keys()).or_usage()?;
+    tracing::info!(key = %signer.verifier_key(), logs = prepared.witnessed.len(), "witnessing");
+    Witness::open(signer, prepared.witnessed.clone(), store).map(Some).or_internal()
 }
 
 fn site(folder: &Folder, view: &View, about: (&Group, &Config), log: LogSite) -> Result<Site, Stop> {

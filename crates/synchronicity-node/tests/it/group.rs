@@ -7,6 +7,7 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use synchronicity_node::config::Config;
 use synchronicity_node::folder::Folder;
 use synchronicity_node::misbehave::Misbehaviour;
 use synchronicity_node::node::{self, BenchChoice, Choices};
@@ -28,31 +29,44 @@ use tokio::task::JoinHandle;
 use crate::world::{World, free_port};
 
 /// Far longer than anything takes on a loaded machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 const FIXTURE: &str = "plain-binary";
 
 /// A group whose nodes live in folders of one temporary folder.
-struct Nodes {
+pub(crate) struct Nodes {
     dir: tempfile::TempDir,
-    http: Vec<u16>,
+    pub(crate) world: World,
+    pub(crate) http: Vec<u16>,
     addresses: Vec<String>,
     running: Vec<Option<(oneshot::Sender<()>, JoinHandle<()>)>>,
 }
 
 impl Nodes {
-    fn found(members: usize) -> Nodes {
-        let world = World::of(members);
+    pub(crate) fn found(members: usize) -> Nodes {
+        Nodes::of(World::of(members))
+    }
+
+    pub(crate) fn of(world: World) -> Nodes {
+        let members = world.keys.len();
         let dir = tempfile::tempdir().unwrap();
         let http: Vec<u16> = (0..members).map(|_| free_port()).collect();
         for (member, port) in http.iter().enumerate() {
             world.settle(member, &dir.path().join(member.to_string()), *port);
         }
         let addresses = world.group.members().iter().map(|member| member.address.clone()).collect();
-        Nodes { dir, http, addresses, running: (0..members).map(|_| None).collect() }
+        Nodes { dir, world, http, addresses, running: (0..members).map(|_| None).collect() }
     }
 
-    fn folder(&self, member: usize) -> Folder {
+    /// Changes what the operator of a member chose.
+    pub(crate) fn configure(&self, member: usize, change: impl FnOnce(&mut Config)) {
+        let path = self.folder(member).config();
+        let mut config = Config::read(&path).unwrap();
+        change(&mut config);
+        config.write(&path).unwrap();
+    }
+
+    pub(crate) fn folder(&self, member: usize) -> Folder {
         Folder::at(self.dir.path().join(member.to_string()))
     }
 
@@ -64,7 +78,7 @@ impl Nodes {
         fs::write(path, text.replace(address, "nobody.invalid:4800")).unwrap();
     }
 
-    fn start(&mut self, member: usize, misbehaviour: Option<Misbehaviour>) {
+    pub(crate) fn start(&mut self, member: usize, misbehaviour: Option<Misbehaviour>) {
         let folder = self.folder(member);
         let builds = folder.builds();
         let open = move || Bench::scripted(&builds, script());
@@ -82,14 +96,14 @@ impl Nodes {
         self.running[member] = Some((stop, tokio::spawn(run)));
     }
 
-    async fn stop(&mut self, member: usize) {
+    pub(crate) async fn stop(&mut self, member: usize) {
         if let Some((stop, node)) = self.running[member].take() {
             let _ = stop.send(());
             node.await.unwrap();
         }
     }
 
-    async fn stop_all(&mut self) {
+    pub(crate) async fn stop_all(&mut self) {
         for member in 0..self.running.len() {
             self.stop(member).await;
         }
@@ -112,7 +126,7 @@ impl Nodes {
         }
     }
 
-    async fn submit(&self, member: usize) -> Submitted {
+    pub(crate) async fn submit(&self, member: usize) -> Submitted {
         let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../synchronicity-rebuild/fixtures").join(FIXTURE);
         let spec = fixture.canonicalize().unwrap().to_str().unwrap().to_owned();
         match self.ask(member, Request::Submit { spec }).await {
@@ -121,7 +135,7 @@ impl Nodes {
         }
     }
 
-    async fn status(&self, member: usize) -> Status {
+    pub(crate) async fn status(&self, member: usize) -> Status {
         match self.ask(member, Request::Status).await {
             Answer::Status(status) => *status,
             other => panic!("no status: {other:?}"),
@@ -141,11 +155,11 @@ impl Nodes {
         }
     }
 
-    async fn published(&self, member: usize, size: u64) -> Status {
+    pub(crate) async fn published(&self, member: usize, size: u64) -> Status {
         self.until(member, "a published log", |status| status.log.published_size >= size).await
     }
 
-    async fn get(&self, member: usize, path: &str) -> (u16, String, Vec<u8>) {
+    pub(crate) async fn get(&self, member: usize, path: &str) -> (u16, String, Vec<u8>) {
         let (port, path) = (self.http[member], path.to_owned());
         tokio::task::spawn_blocking(move || get(port, &path)).await.unwrap()
     }
@@ -159,11 +173,11 @@ fn script() -> Script {
 }
 
 /// Status code, head and body of a plain HTTP/1.1 request.
-fn get(port: u16, path: &str) -> (u16, String, Vec<u8>) {
+pub(crate) fn get(port: u16, path: &str) -> (u16, String, Vec<u8>) {
     raw(port, &format!("GET {path} HTTP/1.1\r\nHost: node\r\nConnection: close\r\n\r\n"))
 }
 
-fn raw(port: u16, request: &str) -> (u16, String, Vec<u8>) {
+pub(crate) fn raw(port: u16, request: &str) -> (u16, String, Vec<u8>) {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
     stream.write_all(request.as_bytes()).unwrap();
     let mut answer = Vec::new();

@@ -27,14 +27,18 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn of(members: usize) -> World {
+        World::named("example.org/test", members)
+    }
+
+    pub(crate) fn named(origin: &str, members: usize) -> World {
         let log_key = Seed::generate().unwrap();
-        let log = Signer::from_seed("example.org/test", KeyKind::Log, log_key.expose()).unwrap();
+        let log = Signer::from_seed(origin, KeyKind::Log, log_key.expose()).unwrap();
         let keys: Vec<Keys> = (0..members).map(|_| keys()).collect();
         let member = |(index, keys): (usize, &Keys)| {
             keys.member(&format!("builder-{index:02}"), &format!("127.0.0.1:{}", free_port())).unwrap()
         };
         let charter = Charter {
-            origin: "example.org/test".to_owned(),
+            origin: origin.to_owned(),
             epoch: 0,
             log_key: log.verifier_key().clone(),
             threshold: u16::try_from(members / 2 + 1).unwrap(),
@@ -61,6 +65,10 @@ impl World {
             sandbox: Sandbox::Auto,
             public_url: None,
             clock_skew_ms_max: 5_000,
+            recosign_seconds: 3_600,
+            witness_name: None,
+            witnessed_log: Vec::new(),
+            outside_witness: Vec::new(),
         };
         config.write(&folder.config()).unwrap();
         (folder, config)
