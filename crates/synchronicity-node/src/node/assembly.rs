@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::recovery::{self, Recovered};
 use super::{BenchChoice, Choices, Prepared, RunError, Running};
+use crate::attestations::Attester;
 use crate::builds::Builds;
 use crate::config::{self, Config};
 use crate::duty::Attendant;
@@ -96,7 +97,9 @@ pub(super) fn start(choices: Choices, prepared: Prepared) -> Result<Running, Sto
         health: health.clone(),
         misbehaves: choices.misbehaviour.map(announce),
     });
-    let site = site(&folder, &view, (&group, &config), log_site(reader, published, &view))?;
+    let attester = Attester::new(keys.attestation, me, state.group().clone());
+    let log = log_site(reader, published, &view);
+    let site = site(&folder, &view, (&group, &config), log, attester)?;
     tokio::spawn(http::serve(http, http::router(site), told(stopping.clone())));
 
     let workbench = workbench::prepare(opener(choices.bench, &folder, &config), health.clone());
@@ -125,10 +128,11 @@ pub(super) fn start(choices: Choices, prepared: Prepared) -> Result<Running, Sto
     Ok(Running { chain, fold: fold_thread, folder, health, stop, rest, duties, _lock: lock })
 }
 
-fn site(folder: &Folder, view: &View, about: (&Group, &Config), log: LogSite) -> Result<Site, Stop> {
+fn site(folder: &Folder, view: &View, about: (&Group, &Config), log: LogSite, attester: Attester) -> Result<Site, Stop> {
     let (group, config) = about;
     let policy = group.policy_text(Some(&config.log_url())).map_err(RunError::from).or_usage()?;
-    Ok(Site { folder: folder.clone(), view: view.clone(), log, policy: policy.into(), group: group.to_text().into() })
+    let (policy, group) = (policy.into(), group.to_text().into());
+    Ok(Site { folder: folder.clone(), view: view.clone(), log, policy, group, attester })
 }
 
 fn log_site(reader: LogReader, published: Published, view: &View) -> LogSite {
