@@ -13,6 +13,7 @@ use crate::cli::{Attest, Format};
 use crate::collect::{self, Collected};
 use crate::exit::{self, Stop};
 use crate::{durable, read};
+use crate::trust::Trust;
 use crate::verify::checked;
 
 /// Why nothing was fetched, or nothing kept.
@@ -40,7 +41,8 @@ pub fn attest(args: &Attest) -> Result<u8, Stop> {
     let usage = |error| Stop::new(exit::USAGE, error);
     let policy = read::policy(&args.policy).map_err(usage)?;
     let proof = read::proof(&args.proof).map_err(usage)?;
-    let (verified, _) = checked(&proof, &args.proof.display().to_string(), &policy, None, None)?;
+    let (verified, checkpoint) = checked(&proof, &args.proof.display().to_string(), &policy, None, None)?;
+    Trust::open_offline(&args.state, &policy)?.map_or(Ok(()), |trust| trust.compare(&checkpoint, &policy))?;
     let group = collect::group(&args.nodes, &verified.entry).map_err(|trouble| Stop::new(trouble.code(), trouble))?;
     let evidence = Evidence::new(&verified.entry, &group)
         .map_err(|nothing| Stop::new(exit::NO_EVIDENCE, AttestError::Nothing(nothing)))?;

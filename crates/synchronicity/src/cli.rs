@@ -121,6 +121,9 @@ pub struct Attest {
     /// Fetch only this; may be given more than once [default: all three]
     #[arg(long = "format", value_name = "FORMAT")]
     pub formats: Vec<Format>,
+    /// Where checkpoints that were seen before are remembered
+    #[command(flatten)]
+    pub state: StateFolder,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
