@@ -20,3 +20,6 @@ pub mod link;
 pub mod provenance;
 mod statement;
 pub mod summary;
+
+#[cfg(test)]
+mod tests;
