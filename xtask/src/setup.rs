@@ -27,6 +27,7 @@ impl Readiness {
 /// Runs the set-up scripts. Docker needs both of its own; what only tests need is installed as far as it can be.
 pub(crate) fn run(root: &Path) -> Readiness {
     for name in ["scripts/test-tools.sh", "scripts/interop-tools.sh", "scripts/s3-tools.sh"] {
+    for name in ["scripts/test-tools.sh", "scripts/interop-tools.sh", "scripts/attest-tools.sh"] {
         if let Err(why) = script(root, name) {
             eprintln!("set-up: {why}; the tests that need more tools will be SKIPPED and counted as skipped");
         }

@@ -63,6 +63,8 @@ pub struct Member {
     pub command: BuilderId,
     /// Key that cosigns checkpoints (type `04`).
     pub cosigner: VerifierKey,
+    /// Ed25519 public key that signs attestations: statements for the tools of others.
+    pub attestation: [u8; 32],
     /// Where its node listens, `host:port`. Not part of the group's identity.
     pub address: String,
 }
@@ -124,7 +126,7 @@ pub enum GroupError {
     Key {
         /// Whose key.
         member: String,
-        /// `consensus`, `command`, `cosigner` or `log`.
+        /// `consensus`, `command`, `cosigner`, `attestation` or `log`.
         which: &'static str,
     },
     /// One key in two places: two votes for one holder, or two kinds of statement under one key.
@@ -324,12 +326,13 @@ fn check_keys(charter: &Charter) -> Result<(), GroupError> {
         claim(&member.name, "consensus", &member.consensus)?;
         claim(&member.name, "command", &member.command.0)?;
         claim(&member.name, "cosigner", member.cosigner.public_bytes())?;
+        claim(&member.name, "attestation", &member.attestation)?;
     }
     Ok(())
 }
 
 /// `tagged("synchronicity/group/v1", CBOR)` with
-/// `[origin, epoch, log vkey, threshold, commit ms, reveal ms, [[name, consensus, command, cosigner vkey]…]]`.
+/// `[origin, epoch, log vkey, threshold, commit ms, reveal ms, [[name, consensus, command, cosigner vkey, attestation]…]]`.
 fn charter_id(charter: &Charter) -> Digest {
     let mut bytes = Vec::new();
     let mut cbor = Encoder::new(&mut bytes);
@@ -343,11 +346,12 @@ fn charter_id(charter: &Charter) -> Digest {
             .u64(charter.reveal_window_ms)?
             .array(charter.members.len() as u64)?;
         for member in &charter.members {
-            cbor.array(4)?
+            cbor.array(5)?
                 .str(&member.name)?
                 .bytes(&member.consensus)?
                 .bytes(&member.command.0)?
-                .str(&member.cosigner.to_string())?;
+                .str(&member.cosigner.to_string())?
+                .bytes(&member.attestation)?;
         }
         Ok::<(), minicbor::encode::Error<core::convert::Infallible>>(())
     })();

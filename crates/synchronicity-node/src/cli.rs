@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::config::Sandbox;
-use crate::{devnet, verify_command};
+use crate::{attest_command, devnet, verify_command};
 
 /// The program of a builder: rebuilds crates with a group of others and logs what they agree on
 #[derive(Debug, Parser)]
@@ -43,6 +43,8 @@ pub enum Command {
     Log(Log),
     /// Verify a proof offline, as the client's program does
     Verify(verify_command::Args),
+    /// Fetch what builders sign for other tools, as the client's program does
+    Attest(attest_command::Args),
     /// Say what this machine can do, and what is missing
     Doctor(Doctor),
     /// Print completions for a shell

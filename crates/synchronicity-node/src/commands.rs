@@ -17,7 +17,7 @@ use crate::cli::{Command, Group};
 use crate::exit::{self, Stop};
 use crate::folder::Folder;
 use crate::operator::{self, Answer, Request};
-use crate::{devnet, verify_command};
+use crate::{attest_command, devnet, verify_command};
 
 /// Runs a command and gives its exit code.
 ///
@@ -27,6 +27,7 @@ pub fn execute(command: &Command) -> Result<u8, Stop> {
     match command {
         Command::Devnet(args) => devnet::main(args),
         Command::Verify(args) => verify_command::main(args),
+        Command::Attest(args) => attest_command::main(args),
         Command::Init(args) => init::init(args),
         Command::Group(Group::New(args)) => group::new(args),
         Command::Group(Group::Show { file, json }) => group::show(file, *json),

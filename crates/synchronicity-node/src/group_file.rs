@@ -77,11 +77,12 @@ pub fn read(path: &Path) -> Result<Group, GroupFileError> {
 pub fn member_text(member: &Member) -> String {
     let quoted = |text: &str| toml::Value::from(text).to_string();
     format!(
-        "[[member]]\nname = {}\nconsensus = {}\ncommand = {}\ncosigner = {}\naddress = {}\n",
+        "[[member]]\nname = {}\nconsensus = {}\ncommand = {}\ncosigner = {}\nattestation = {}\naddress = {}\n",
         quoted(&member.name),
         quoted(&Digest(member.consensus).to_string()),
         quoted(&member.command.to_string()),
         quoted(&member.cosigner.to_string()),
+        quoted(&Digest(member.attestation).to_string()),
         quoted(&member.address),
     )
 }

@@ -8,12 +8,14 @@
 //! | `/lookup/PREFIX` | everything that the log has under keys that begin so, and that it is all |
 //! | `/bundle` | the whole log in one file |
 //! | `/proof/index/I` | proof of entry `I`, whatever its verdict |
+//! | `/attestation/index/I/provenance`, `…/summary`, `…/link` | what this builder signs for other tools, of entries in which it agreed |
 //! | `/policy`, `/group` | what a client needs to verify, and who the members are |
 //! | `/status`, `/health` | JSON, and `ok` or a reason with status 503 |
 //! | `/request/ID` | what a request pins, as JSON |
 //! | `/transcript/ID`, `/artifact/SHA256` | of this node's own builds, once their round is concluded |
 
 mod answer;
+mod attestation;
 mod files;
 pub mod log;
 mod lookup;
@@ -32,6 +34,7 @@ use synchronicity_verify::identity::RequestId;
 
 use self::answer::{BYTES, JSON, Keep, TEXT, compressible, known_by, missing, text, whole};
 use self::log::LogSite;
+use crate::attestations::Attester;
 use crate::folder::Folder;
 use crate::request_view;
 use crate::view::View;
@@ -51,12 +54,15 @@ pub struct Site {
     pub policy: Arc<str>,
     /// The group file.
     pub group: Arc<str>,
+    /// Signs statements for other tools.
+    pub attester: Attester,
 }
 
 /// The routes over a site.
 pub fn router(site: Site) -> Router {
     let log = log::router(site.log.clone());
     let node = Router::new()
+        .route("/attestation/index/{index}/{kind}", get(attestation::attestation))
         .route("/policy", get(|Shared(site): Shared<Site>| async move { document(&site.policy) }))
         .route("/group", get(|Shared(site): Shared<Site>| async move { document(&site.group) }))
         .route("/status", get(status))

@@ -1,4 +1,4 @@
-//! The secret keys of a node: four files, one for each kind of statement, that only their owner can read.
+//! The secret keys of a node: five files, one for each kind of statement, that only their owner can read.
 //!
 //! Each file is 64 lower-case hex digits and a newline: the 32-byte seed of an Ed25519 key (RFC 8032). The log key is
 //! the same for every member, because all of them write the same log; the group's founder makes it.
@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use ed25519_dalek::SigningKey;
 use miette::Diagnostic;
+use synchronicity::attest::key::AttestationKey;
 use synchronicity_core::command::CommandKey;
 use synchronicity_core::group::{Group, Member};
 use synchronicity_verify::digest::Digest;
@@ -32,6 +33,8 @@ pub struct Keys {
     pub command: Seed,
     /// Cosigns checkpoints.
     pub cosigner: Seed,
+    /// Signs attestations.
+    pub attestation: Seed,
 }
 
 /// The keys of a node that is a member of a group, each ready for the one kind of statement it signs.
@@ -42,6 +45,8 @@ pub struct MemberKeys {
     pub command: CommandKey,
     /// Cosigns checkpoints.
     pub cosigner: Signer,
+    /// Signs attestations.
+    pub attestation: AttestationKey,
     /// The log's own key.
     pub log: Signer,
 }
@@ -98,7 +103,7 @@ pub enum KeysError {
     #[error("the {which} key in {} is not the one that the group file lists for {member}", path.display())]
     #[diagnostic(help("either the key file or the group file belongs to another node or another group"))]
     Foreign {
-        /// `consensus`, `cosigner` or `log`.
+        /// `consensus`, `cosigner`, `attestation` or `log`.
         which: &'static str,
         /// The file.
         path: PathBuf,
@@ -172,10 +177,16 @@ impl Keys {
         if Role::ALL.iter().any(|role| role.path(folder).exists()) {
             return Err(KeysError::Exist { path: folder.to_owned() });
         }
-        let keys = Keys { consensus: Seed::generate()?, command: Seed::generate()?, cosigner: Seed::generate()? };
+        let keys = Keys {
+            consensus: Seed::generate()?,
+            command: Seed::generate()?,
+            cosigner: Seed::generate()?,
+            attestation: Seed::generate()?,
+        };
         keys.consensus.write(&Role::Consensus.path(folder))?;
         keys.command.write(&Role::Command.path(folder))?;
         keys.cosigner.write(&Role::Cosigner.path(folder))?;
+        keys.attestation.write(&Role::Attestation.path(folder))?;
         Ok(keys)
     }
 
@@ -190,6 +201,7 @@ impl Keys {
             consensus: self.consensus.public(),
             command: CommandKey::from_seed(*self.command.expose()).id(),
             cosigner: cosigner.verifier_key().clone(),
+            attestation: self.attestation.public(),
             address: address.to_owned(),
         })
     }
@@ -219,12 +231,17 @@ impl MemberKeys {
         if *cosigner.verifier_key() != member.cosigner {
             return Err(foreign(Role::Cosigner, &member.name));
         }
+        let attestation = Seed::read(&Role::Attestation.path(folder))?;
+        if attestation.public() != member.attestation {
+            return Err(foreign(Role::Attestation, &member.name));
+        }
+        let attestation = AttestationKey::from_seed(attestation.expose());
         let log = Seed::read(&Role::Log.path(folder))?;
         let log = Signer::from_seed(group.origin(), KeyKind::Log, log.expose())?;
         if log.verifier_key() != group.log_key() {
             return Err(foreign(Role::Log, group.origin()));
         }
-        Ok(MemberKeys { consensus, command, cosigner, log })
+        Ok(MemberKeys { consensus, command, cosigner, attestation, log })
     }
 }
 
@@ -237,13 +254,15 @@ pub enum Role {
     Command,
     /// Cosignatures.
     Cosigner,
+    /// Attestations.
+    Attestation,
     /// The log itself; shared by the group.
     Log,
 }
 
 impl Role {
     /// The keys that a member makes for itself.
-    const ALL: [Role; 3] = [Role::Consensus, Role::Command, Role::Cosigner];
+    const ALL: [Role; 4] = [Role::Consensus, Role::Command, Role::Cosigner, Role::Attestation];
 
     /// Its file in the folder of keys.
     pub fn path(self, folder: &Path) -> PathBuf {
@@ -255,6 +274,7 @@ impl Role {
             Role::Consensus => "consensus",
             Role::Command => "command",
             Role::Cosigner => "cosigner",
+            Role::Attestation => "attestation",
             Role::Log => "log",
         }
     }

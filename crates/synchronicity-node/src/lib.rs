@@ -14,12 +14,16 @@
 //! | proof | [`log_reader`] makes it from the files; [`proofs`] on disk, [`http`] for everybody |
 //! | proof | [`proofs`], on disk and over [`http`]; [`export`] takes the log elsewhere |
 //! | verify | [`verify_command`], offline |
+//! | proof | [`proofs`], on disk and over [`http`] |
+//! | verify | [`verify_command`], offline; [`attestations`] for the verifiers of others, fetched by [`attest_command`] |
 //!
 //! Beside the route, [`recosign`] keeps the times of an unchanged log fresh, and [`witness`] cosigns other groups' logs
 //! and asks outside witnesses to cosign this one's.
 //!
 //! [`node`] puts the parts together; [`commands`] is what a person types; [`devnet`] runs a whole group.
 
+pub mod attest_command;
+pub mod attestations;
 pub mod builds;
 pub mod catalogue;
 pub mod cli;

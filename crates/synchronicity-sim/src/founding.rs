@@ -52,6 +52,8 @@ impl Founding {
                 consensus: CommandKey::from_seed(vote).id().0,
                 command: command.id(),
                 cosigner: cosigner.verifier_key().clone(),
+                // Nobody attests in a simulation: only the public half is needed.
+                attestation: CommandKey::from_seed(dice.bytes()).id().0,
                 address: format!("192.0.2.{index}:4800"),
                 name,
             });

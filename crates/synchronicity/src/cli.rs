@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use synchronicity_rebuild::bench::SandboxChoice;
 use synchronicity_rebuild::download::Patience;
@@ -15,7 +15,7 @@ use crate::fsck::{Fsck, fsck};
 use crate::lookup::{Lookup, lookup};
 use crate::source::{NoAddress, Source};
 use crate::trust::{Action, StateFolder, trust};
-use crate::{exit, prove, rebuild, verify};
+use crate::{attest_command, exit, prove, rebuild, verify};
 
 /// Know whether a binary is what its source says: a group of builders rebuilt it, agreed on its bytes, and logged that
 #[derive(Debug, Parser)]
@@ -43,6 +43,8 @@ enum Command {
     },
     /// Hash a whole log again, and name the first bytes that are not what was signed
     Fsck(Fsck),
+    /// Fetch what builders sign for other tools: SLSA provenance, verification summary, in-toto links
+    Attest(Attest),
     /// Build a crate once on this machine, in a sandbox, and print what came of it
     Rebuild(Rebuild),
     /// Print completions for a shell
@@ -101,6 +103,43 @@ pub struct Verify {
     pub json: bool,
 }
 
+/// `attest PROOF --policy FILE --node URL... --out DIR`
+#[derive(Debug, Args)]
+#[command(after_help = exit::HELP)]
+pub struct Attest {
+    /// The proof file, NAME-VERSION.tlog-proof
+    pub proof: PathBuf,
+    /// The policy: whose log, which builders, how many of them
+    #[arg(long, value_name = "FILE", env = "SYNCHRONICITY_POLICY")]
+    pub policy: PathBuf,
+    /// Nodes of the group, each of which signs for its own builder
+    #[arg(long = "node", value_name = "URL", num_args = 1.., required = true)]
+    pub nodes: Vec<String>,
+    /// Folder for what they sign, and for their public keys
+    #[arg(long, short, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Fetch only this; may be given more than once [default: all three]
+    #[arg(long = "format", value_name = "FORMAT")]
+    pub formats: Vec<Format>,
+    /// Where checkpoints that were seen before are remembered
+    #[command(flatten)]
+    pub state: StateFolder,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A format of other tools.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// One builder's SLSA provenance, in DSSE
+    Provenance,
+    /// The group's SLSA verification summary, in DSSE
+    Summary,
+    /// One builder's in-toto link
+    Link,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Rebuild {
     /// The crate, as NAME@VERSION; NAME alone takes the newest version
@@ -149,6 +188,7 @@ pub fn run() -> ExitCode {
         Command::Bundle(args) => (bundle(&args), args.json),
         Command::Trust { action } => (trust(&action), action.json()),
         Command::Fsck(args) => (fsck(&args), args.json),
+        Command::Attest(args) => (attest_command::attest(&args), args.json),
         Command::Rebuild(args) => (rebuild::rebuild(&args), args.json),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "synchronicity", &mut std::io::stdout());

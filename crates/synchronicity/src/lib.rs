@@ -2,15 +2,21 @@
 //!
 //! Three comparisons exist, and its words keep them apart: builder against builder (the only one that makes evidence,
 //! [`prove`] fetches it), the group against a file somebody offers ([`verify`]), and this machine's own build, which
-//! proves something to its owner alone ([`rebuild`]). [`cli`] is the command line, [`exit`] its exit codes, and
+//! proves something to its owner alone ([`rebuild`]). [`attest_command`] fetches what builders sign for the tools of others,
+//! whose formats are in [`attest`]. [`cli`] is the command line, [`exit`] its exit codes, and
 //! [`report`] the words for what a proof shows.
 //!
-//! A library only so that the builder's program offers the same `verify`, word for word. To embed the check itself, use
+//! A library only so that the builder's program offers the same `verify` and `attest`, word for word, and signs
+//! what the latter checks. To embed the check itself, use
 //! `synchronicity-verify`.
 
 pub mod age;
+pub mod attest;
+pub mod attest_command;
 mod bundle;
 pub mod cli;
+pub mod cli;
+mod collect;
 mod durable;
 pub mod exit;
 mod fork;

@@ -33,6 +33,7 @@ impl Company {
                 consensus: CommandKey::from_seed(secret("consensus", index)).id().0,
                 command: CommandKey::from_seed(secret("command", index)).id(),
                 cosigner: cosigner.unwrap().verifier_key().clone(),
+                attestation: CommandKey::from_seed(secret("attestation", index)).id().0,
                 address: format!("127.0.0.1:{port}"),
                 name,
             }

@@ -13,6 +13,7 @@
 //! consensus = "64 hex digits"
 //! command = "64 hex digits"
 //! cosigner = "synchronicity.example/devnet-1a2b/alder+5a6b7c8d+BA…"
+//! attestation = "64 hex digits"
 //! address = "192.0.2.7:4800"
 //! ```
 
@@ -33,7 +34,7 @@ pub enum GroupTextError {
     /// A key that cannot be decoded.
     #[error("{field} of {whose}: {problem}")]
     Key {
-        /// `log-key`, `consensus`, `command` or `cosigner`.
+        /// `log-key`, `consensus`, `command`, `cosigner` or `attestation`.
         field: &'static str,
         /// The member's name, or `the log`.
         whose: String,
@@ -64,6 +65,7 @@ struct MemberText {
     consensus: String,
     command: String,
     cosigner: String,
+    attestation: String,
     address: String,
 }
 
@@ -95,6 +97,7 @@ impl Group {
             consensus: Digest(member.consensus).to_string(),
             command: member.command.to_string(),
             cosigner: member.cosigner.to_string(),
+            attestation: Digest(member.attestation).to_string(),
             address: member.address.clone(),
         });
         let text = GroupText {
@@ -116,7 +119,15 @@ fn read_member(written: MemberText) -> Result<Member, GroupTextError> {
     let consensus: Digest = key("consensus", whose, &written.consensus)?;
     let command: BuilderId = key("command", whose, &written.command)?;
     let cosigner: VerifierKey = key("cosigner", whose, &written.cosigner)?;
-    Ok(Member { consensus: consensus.0, command, cosigner, name: written.name, address: written.address })
+    let attestation: Digest = key("attestation", whose, &written.attestation)?;
+    Ok(Member {
+        consensus: consensus.0,
+        command,
+        cosigner,
+        attestation: attestation.0,
+        name: written.name,
+        address: written.address,
+    })
 }
 
 fn key<K>(field: &'static str, whose: &str, text: &str) -> Result<K, GroupTextError>

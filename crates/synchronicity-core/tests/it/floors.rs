@@ -69,10 +69,8 @@ fn the_core_leans_on_the_verifier_and_has_neither_clock_nor_runtime() {
 fn the_client_has_neither_engine_nor_database_in_its_tree() {
     let tree = tree(&metadata(), "synchronicity");
     assert!(tree.contains("synchronicity-verify"), "the tree was not read: {tree:?}");
-    let unwanted = |name: &&String| {
-        name.starts_with("commonware")
-            || ["redb", "synchronicity-core", "synchronicity-consensus"].contains(&name.as_str())
-    };
+    let unwanted =
+        |name: &&String| name.starts_with("commonware") || ["redb", "synchronicity-consensus"].contains(&name.as_str());
     let found: Vec<&String> = tree.iter().filter(unwanted).collect();
     assert!(found.is_empty(), "the client pulls in {found:?}");
 }

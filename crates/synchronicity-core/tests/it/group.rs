@@ -1,5 +1,6 @@
 //! What is a group, and what its file says.
 
+use synchronicity_core::command::CommandKey;
 use synchronicity_core::group::{Charter, EPOCH_MAX, Group, GroupError, GroupTextError, WINDOW_MS_MAX};
 use synchronicity_verify::note::{KeyKind, Signer};
 use synchronicity_verify::policy::Policy;
@@ -36,6 +37,7 @@ fn the_identity_covers_everything_but_addresses_and_order() {
     assert_ne!(id, with(&|charter| charter.reveal_window_ms += 1));
     assert_ne!(id, with(&|charter| charter.members[0].name = "zebra".into()));
     assert_ne!(id, with(&|charter| charter.members.truncate(3)));
+    assert_ne!(id, with(&|charter| charter.members[0].attestation = CommandKey::from_seed([9; 32]).id().0));
 }
 
 #[test]
@@ -70,6 +72,8 @@ fn one_key_signs_one_kind_of_statement_for_one_member() {
     assert!(matches!(twice, GroupError::SharedKey { which: "command", .. }), "{twice}");
     let both = refused(|charter| charter.members[0].consensus = charter.members[0].command.0);
     assert!(matches!(both, GroupError::SharedKey { which: "command", .. }), "{both}");
+    let attests = refused(|charter| charter.members[2].attestation = charter.members[2].command.0);
+    assert!(matches!(attests, GroupError::SharedKey { which: "attestation", .. }), "{attests}");
     let weak = refused(|charter| charter.members[0].consensus = [0; 32]);
     assert!(matches!(weak, GroupError::Key { which: "consensus", .. }), "{weak}");
 }

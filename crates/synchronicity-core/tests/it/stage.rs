@@ -145,6 +145,7 @@ pub(crate) fn charter(members: u8, threshold: u16) -> Charter {
             consensus: CommandKey::from_seed(seed(b"consensus", index)).id().0,
             command: CommandKey::from_seed(seed(b"command", index)).id(),
             cosigner: cosigner(&name, index),
+            attestation: CommandKey::from_seed(seed(b"attestation", index)).id().0,
             address: format!("127.0.0.1:{}", 4000 + u16::from(index)),
             name,
         }

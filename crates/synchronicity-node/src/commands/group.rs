@@ -77,6 +77,7 @@ fn as_json(group: &Group) -> serde_json::Value {
             "name": member.name,
             "builder": member.command.to_string(),
             "cosigner": member.cosigner.to_string(),
+            "attestation": synchronicity_verify::digest::Digest(member.attestation).to_string(),
             "address": member.address,
         })
     };

@@ -14,7 +14,9 @@ fn members(count: usize) -> Members {
     let log_key = Seed::generate().unwrap();
     let log = Signer::from_seed("example.org/test", KeyKind::Log, log_key.expose()).unwrap();
     let seed = || Seed::generate().unwrap();
-    let keys: Vec<Keys> = (0..count).map(|_| Keys { consensus: seed(), command: seed(), cosigner: seed() }).collect();
+    let keys: Vec<Keys> = (0..count)
+        .map(|_| Keys { consensus: seed(), command: seed(), cosigner: seed(), attestation: seed() })
+        .collect();
     let name = |index: usize| format!("builder-{index}");
     let member = |(index, keys): (usize, &Keys)| keys.member(&name(index), "192.0.2.7:4800").unwrap();
     let charter = Charter {

@@ -10,6 +10,7 @@ fn group(members: u8) -> Group {
         consensus: ed25519_dalek::SigningKey::from_bytes(&[number; 32]).verifying_key().to_bytes(),
         command: synchronicity_core::command::CommandKey::from_seed([100 + number; 32]).id(),
         cosigner: signer(&format!("builder-{number}"), KeyKind::Cosigner, 200 + number).verifier_key().clone(),
+        attestation: synchronicity_core::command::CommandKey::from_seed([150 + number; 32]).id().0,
         address: format!("builder-{number}.invalid:4800"),
     };
     Group::new(Charter {

@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::recovery::{self, Recovered};
 use super::{BenchChoice, Choices, Prepared, RunError, Running};
+use crate::attestations::Attester;
 use crate::builds::Builds;
 use crate::config::{self, Config};
 use crate::duty::Attendant;
@@ -102,8 +103,9 @@ pub(super) fn start(choices: Choices, prepared: Prepared) -> Result<Running, Sto
         misbehaves: choices.misbehaviour.map(announce),
     });
     let outside = client::follow_all(outsiders, (state.group(), &reader), config.schedule(), &published, &stopping);
+    let attester = Attester::new(keys.attestation, me, state.group().clone());
     let log = log_site(reader, published, &view).with_outside(outside);
-    let site = site(&folder, &view, (&group, &config), log)?;
+    let site = site(&folder, &view, (&group, &config), log, attester)?;
     let routes = http::router(site).merge(witness::serve::router(witness, resting.clone()));
     tokio::spawn(http::serve(http, routes, told(stopping.clone())));
 
@@ -144,10 +146,17 @@ fn witness(prepared: &Prepared, store: &Arc<Store>) -> Result<Option<Witness<Wea
     Witness::open(signer, prepared.witnessed.clone(), store).map(Some).or_internal()
 }
 
-fn site(folder: &Folder, view: &View, about: (&Group, &Config), log: LogSite) -> Result<Site, Stop> {
+fn site(
+    folder: &Folder,
+    view: &View,
+    about: (&Group, &Config),
+    log: LogSite,
+    attester: Attester,
+) -> Result<Site, Stop> {
     let (group, config) = about;
     let policy = group.policy_text(Some(&config.log_url())).map_err(RunError::from).or_usage()?;
-    Ok(Site { folder: folder.clone(), view: view.clone(), log, policy: policy.into(), group: group.to_text().into() })
+    let (policy, group) = (policy.into(), group.to_text().into());
+    Ok(Site { folder: folder.clone(), view: view.clone(), log, policy, group, attester })
 }
 
 fn log_site(reader: LogReader, published: Published, view: &View) -> LogSite {

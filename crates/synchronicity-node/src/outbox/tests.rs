@@ -10,7 +10,7 @@ const REQUEST: RequestId = RequestId(Digest([1; 32]));
 
 fn command() -> Command {
     let seed = || Seed::generate().unwrap();
-    let (log_key, keys) = (seed(), Keys { consensus: seed(), command: seed(), cosigner: seed() });
+    let (log_key, keys) = (seed(), Keys { consensus: seed(), command: seed(), cosigner: seed(), attestation: seed() });
     let log = Signer::from_seed("example.org/test", KeyKind::Log, log_key.expose()).unwrap();
     let group = Group::new(Charter {
         origin: "example.org/test".to_owned(),

@@ -26,6 +26,10 @@ pub(crate) enum Need {
     Tracing,
     /// A server of the S3 protocol.
     S3,
+    /// in-toto and securesystemslib, as `scripts/attest-tools.sh` installs them.
+    AttestTools,
+    /// The program cosign.
+    CosignTool,
 }
 
 impl Need {
@@ -52,6 +56,8 @@ impl Machine {
             (Need::Tracing, tracing()),
             (Need::Faketime, faketime().map(drop).ok_or("there is no libfaketime: install `faketime`".to_owned())),
             (Need::S3, s3()),
+            (Need::AttestTools, attest_tools()),
+            (Need::CosignTool, cosign_tool()),
         ];
         Self(found.into_iter().filter_map(|(need, why)| Some((need, why.err()?))).collect())
     }
@@ -66,6 +72,16 @@ fn good(doctor: &Value, what: &str) -> Result<(), String> {
     let finding = doctor["findings"].as_array().unwrap().iter().find(|finding| finding["what"] == what);
     let finding = finding.unwrap_or_else(|| panic!("the doctor no longer looks at {what}: {doctor}"));
     if finding["state"] == "good" { Ok(()) } else { Err(format!("{what}: {}", finding["text"])) }
+}
+
+fn attest_tools() -> Result<(), String> {
+    let there = crate::attest::tools().join("in-toto-verify").is_file();
+    there.then_some(()).ok_or("there is no in-toto: run scripts/attest-tools.sh".to_owned())
+}
+
+fn cosign_tool() -> Result<(), String> {
+    let there = Command::new("cosign").arg("version").output().is_ok_and(|output| output.status.success());
+    there.then_some(()).ok_or("there is no cosign: `verify-blob-attestation` is not shown here".to_owned())
 }
 
 fn registry() -> Result<(), String> {

@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod append_path;
+mod attest;
 mod crash;
 mod devnet;
 mod every_call;
@@ -43,6 +44,8 @@ fn main() -> std::process::ExitCode {
     let trials = trials
         .into_iter()
         .chain([killed::tests(), every_call::tests(), idle::tests(), real::tests(), s3::tests()])
+        .chain([killed::tests(), every_call::tests(), idle::tests(), real::tests()])
+        .chain([idle::tests(), real::tests(), attest::tests()])
         .flatten()
         .map(|test| test.on(&machine))
         .collect();

@@ -136,6 +136,11 @@ impl Quartet {
         Some(serde_json::from_str(&text).unwrap())
     }
 
+    /// Where node `index` serves its log.
+    pub(crate) fn url(&self, index: usize) -> String {
+        format!("http://127.0.0.1:{}", self.ports[2 * index + 1])
+    }
+
     /// The folder of node `index`.
     pub(crate) fn home(&self, index: usize) -> PathBuf {
         self.root.join(name(index))

@@ -56,6 +56,7 @@ impl World {
         keys.consensus.write(&folder.keys().join("consensus.key")).unwrap();
         keys.command.write(&folder.keys().join("command.key")).unwrap();
         keys.cosigner.write(&folder.keys().join("cosigner.key")).unwrap();
+        keys.attestation.write(&folder.keys().join("attestation.key")).unwrap();
         self.log_key.write(&folder.keys().join("log.key")).unwrap();
         fs::write(folder.group(), self.group.to_text()).unwrap();
         let config = Config {
@@ -141,5 +142,5 @@ pub(crate) fn free_port() -> u16 {
 
 fn keys() -> Keys {
     let seed = || Seed::generate().unwrap();
-    Keys { consensus: seed(), command: seed(), cosigner: seed() }
+    Keys { consensus: seed(), command: seed(), cosigner: seed(), attestation: seed() }
 }
