@@ -24,10 +24,13 @@ impl Readiness {
     }
 }
 
+/// What only tests need, each for itself.
+const TOOLS: [&str; 4] =
+    ["scripts/test-tools.sh", "scripts/interop-tools.sh", "scripts/s3-tools.sh", "scripts/attest-tools.sh"];
+
 /// Runs the set-up scripts. Docker needs both of its own; what only tests need is installed as far as it can be.
 pub(crate) fn run(root: &Path) -> Readiness {
-    for name in ["scripts/test-tools.sh", "scripts/interop-tools.sh", "scripts/s3-tools.sh"] {
-    for name in ["scripts/test-tools.sh", "scripts/interop-tools.sh", "scripts/attest-tools.sh"] {
+    for name in TOOLS {
         if let Err(why) = script(root, name) {
             eprintln!("set-up: {why}; the tests that need more tools will be SKIPPED and counted as skipped");
         }

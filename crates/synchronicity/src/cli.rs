@@ -13,6 +13,7 @@ use crate::age::Age;
 use crate::bundle::{Bundle, bundle};
 use crate::fsck::{Fsck, fsck};
 use crate::lookup::{Lookup, lookup};
+use crate::monitor::{MonitorArgs, monitor};
 use crate::source::{NoAddress, Source};
 use crate::trust::{Action, StateFolder, trust};
 use crate::{attest_command, exit, prove, rebuild, verify};
@@ -45,6 +46,8 @@ enum Command {
     Fsck(Fsck),
     /// Fetch what builders sign for other tools: SLSA provenance, verification summary, in-toto links
     Attest(Attest),
+    /// Follow the nodes of a log, and find out when they or their group do not keep their word
+    Monitor(MonitorArgs),
     /// Build a crate once on this machine, in a sandbox, and print what came of it
     Rebuild(Rebuild),
     /// Print completions for a shell
@@ -189,6 +192,7 @@ pub fn run() -> ExitCode {
         Command::Trust { action } => (trust(&action), action.json()),
         Command::Fsck(args) => (fsck(&args), args.json),
         Command::Attest(args) => (attest_command::attest(&args), args.json),
+        Command::Monitor(args) => (monitor(&args), args.json),
         Command::Rebuild(args) => (rebuild::rebuild(&args), args.json),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "synchronicity", &mut std::io::stdout());

@@ -22,6 +22,7 @@ pub mod exit;
 mod fork;
 pub mod fsck;
 mod lookup;
+mod monitor;
 mod progress;
 mod prove;
 mod read;

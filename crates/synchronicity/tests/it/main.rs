@@ -5,6 +5,8 @@ use libtest_mimic::{Arguments, run};
 mod fsck;
 mod logs;
 mod lookup;
+mod monitor;
+mod monitor_state;
 mod program;
 mod prove;
 mod rebuild;
@@ -22,6 +24,8 @@ fn main() {
         source::trials(),
         fsck::trials(),
         lookup::trials(),
+        monitor::trials(),
+        monitor_state::trials(),
         trust::trials(),
         verify::trials(),
         prove::trials(),

@@ -1,0 +1,171 @@
+//! What is checked at one node in one pass. Each node has a thread of its own and its own time.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use synchronicity_verify::map::MapKey;
+use synchronicity_verify::note::NOTE_BYTES_MAX;
+use synchronicity_verify::policy::Policy;
+use synchronicity_verify::tile::{TILE_WIDTH, TileLevel, tiles_between};
+
+use super::events::{Alarm, Kind};
+use super::extend::{contradiction, extend};
+use super::lookup;
+use super::own::{Candidate, Own};
+use super::reader::{Reader, Trouble};
+use super::seen::{Seen, relate};
+use super::state::Done;
+use crate::age::Age;
+use crate::source::Source;
+
+/// New entries of which a node is asked what it says, in one pass.
+const LOOKUPS_MAX: u64 = 8;
+
+/// What was asked for on the command line and is the same for each node.
+pub(super) struct Rules {
+    pub(super) policy: Policy,
+    pub(super) max_age: Option<Age>,
+    pub(super) patience: Duration,
+}
+
+pub(super) struct Node {
+    pub(super) url: String,
+    pub(super) source: Source,
+    /// The newest good checkpoint.
+    pub(super) last: Option<Seen>,
+    pub(super) done: Done,
+    /// Whether it was told that the node answers no lookups.
+    pub(super) told_no_lookup: bool,
+}
+
+/// What one pass finds at a node.
+#[derive(Default)]
+pub(super) struct Findings {
+    pub(super) seen: Option<Seen>,
+    pub(super) candidate: Option<Candidate>,
+    pub(super) alarms: Vec<Alarm>,
+    /// Why not everything was checked.
+    pub(super) away: Option<String>,
+    pub(super) stale: Option<String>,
+    pub(super) warnings: Vec<String>,
+    pub(super) no_lookup: bool,
+    pub(super) done: Done,
+    /// Whether its checkpoint belongs to the log as it was seen before.
+    pub(super) related: bool,
+}
+
+impl Findings {
+    /// Notes what ended a check early.
+    pub(super) fn take(&mut self, trouble: Trouble) -> Result<(), super::error::MonitorError> {
+        match trouble {
+            Trouble::Away(words) => self.away = Some(words),
+            Trouble::Alarm(alarm) => self.alarms.push(*alarm),
+            Trouble::Own(error) => return Err(error),
+        }
+        Ok(())
+    }
+}
+
+/// First: the checkpoint, and the entries that the copy has not.
+pub(super) fn first(
+    node: &Node,
+    own: &Own,
+    rules: &Rules,
+    spool: PathBuf,
+    findings: &mut Findings,
+) -> Result<(), Trouble> {
+    let mut reader = Reader::new(&node.url, &node.source, rules.patience);
+    let note = reader.read("checkpoint", NOTE_BYTES_MAX as u64, Kind::Checkpoint)?;
+    let seen = Seen::read(&note, &rules.policy).map_err(|error| {
+        let words = format!("its checkpoint is refused: {error}");
+        reader.alarm(Kind::Checkpoint, words).with("checkpoint", note)
+    })?;
+    if let Some(age) = rules.max_age {
+        findings.stale = age.check(seen.vouched_s).err().map(|stop| stop.report.to_string());
+    }
+    if let Some(last) = node.last.as_ref().filter(|last| last.size() > seen.size()) {
+        findings.warnings.push(format!("it went back from size {} to {}", last.size(), seen.size()));
+    }
+    findings.seen = Some(seen.clone());
+    if seen.size() > own.size() {
+        reader.grant((seen.size() - own.size()) / u64::from(TILE_WIDTH) * 2 + 16);
+        findings.candidate = Some(extend(own, &seen, &reader, &rules.policy, spool)?);
+        findings.done.entries = seen.size();
+    }
+    Ok(())
+}
+
+/// Then, when the copy has grown by what some node has: whether this one agrees with it.
+pub(super) fn second(
+    node: &Node,
+    seen: &Seen,
+    own: &Own,
+    rules: &Rules,
+    findings: &mut Findings,
+) -> Result<(), Trouble> {
+    let mut reader = Reader::new(&node.url, &node.source, rules.patience);
+    reader.grant(seen.size().saturating_sub(findings.done.tiles) / u64::from(TILE_WIDTH) * 3 + 64);
+    for older in [own.seen.as_ref(), node.last.as_ref()].into_iter().flatten() {
+        let relation = if seen.size() > older.size() {
+            relate(older, seen, seen.size(), &rules.policy, |path| reader.tile(path, Kind::Tiles))?
+        } else if older.size() <= own.size() {
+            relate(seen, older, own.size(), &rules.policy, |path| own.tile(path))?
+        } else {
+            // It went back, from what was never taken over: nothing is there to compare with.
+            continue;
+        };
+        if let Some(alarm) = contradiction(&reader, older, seen, relation) {
+            return Err(alarm.into());
+        }
+    }
+    findings.related = true;
+    if seen.size() > own.size() {
+        return Ok(());
+    }
+    compare(seen, own, &reader, findings)?;
+    lookups(seen, own, &reader, rules, findings)
+}
+
+/// Every file that this checkpoint needs and the one before did not.
+fn compare(seen: &Seen, own: &Own, reader: &Reader<'_>, findings: &mut Findings) -> Result<(), Trouble> {
+    let start = findings.done;
+    for path in tiles_between(start.tiles.min(start.entries), seen.size()) {
+        let (kind, done) = match path.level {
+            TileLevel::Entries => (Kind::Entries, start.entries),
+            TileLevel::Hashes(_) => (Kind::Tiles, start.tiles),
+        };
+        if done >= seen.size() {
+            continue;
+        }
+        let (served, right) = (reader.tile(path, kind)?, own.tile(path)?);
+        if served != right {
+            let words = format!("{path} is not what the signed entries give");
+            return Err(reader.alarm(kind, words).with("served", served).with("right", right).into());
+        }
+    }
+    (findings.done.entries, findings.done.tiles) = (seen.size(), seen.size());
+    Ok(())
+}
+
+/// What the node says of some of the new entries' crates and artifacts.
+fn lookups(seen: &Seen, own: &Own, reader: &Reader<'_>, rules: &Rules, findings: &mut Findings) -> Result<(), Trouble> {
+    let (from, to) = (findings.done.lookups.min(seen.size()), seen.size());
+    let step = (to - from).div_ceil(LOOKUPS_MAX).max(1);
+    // From the newest back, for that is what a stale map lacks.
+    for index in (from..to).rev().step_by(usize::try_from(step).unwrap_or(usize::MAX)) {
+        let entry = synchronicity_verify::entry::Entry::from_bytes(&own.entry(index)?);
+        let keys = entry.as_ref().map(MapKey::of_entry).unwrap_or_default();
+        for key in keys.iter().take(2) {
+            match lookup::check(key, own, &rules.policy, reader)? {
+                lookup::Said::Right => {}
+                lookup::Said::NotOffered(words) => {
+                    findings.no_lookup = true;
+                    findings.warnings.push(words);
+                    return Ok(());
+                }
+            }
+        }
+    }
+    findings.done.lookups = to;
+    Ok(())
+}

@@ -1,0 +1,101 @@
+//! A checkpoint that the policy accepts, and how two of them relate.
+
+use synchronicity_verify::checkpoint::Checkpoint;
+use synchronicity_verify::digest::Digest;
+use synchronicity_verify::fork::Fork;
+use synchronicity_verify::merkle::roots_from;
+use synchronicity_verify::note::SignedNote;
+use synchronicity_verify::policy::Policy;
+use synchronicity_verify::tile::TilePath;
+use synchronicity_verify::tiled::{self, TiledError};
+use synchronicity_verify::verify::verify_checkpoint;
+
+/// A checkpoint whose signatures hold, and are enough.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Seen {
+    pub(super) note: SignedNote,
+    pub(super) checkpoint: Checkpoint,
+    /// Since when a quorum vouches for it, in seconds since 1970.
+    pub(super) vouched_s: Option<u64>,
+}
+
+/// How a newer checkpoint stands to an older one.
+#[derive(Debug)]
+pub(super) enum Relation {
+    /// It extends it.
+    Extends,
+    /// Hashes show that it does not; for others too, if they make a proof.
+    Fork(Option<Box<Fork>>),
+    /// The hashes at hand lead to neither answer.
+    Unproven(String),
+}
+
+impl Seen {
+    pub(super) fn read(note: &[u8], policy: &Policy) -> Result<Self, String> {
+        let note = SignedNote::parse(note).map_err(|error| error.to_string())?;
+        let verified = verify_checkpoint(&note, policy).map_err(|error| error.to_string())?;
+        Ok(Self { note, checkpoint: verified.checkpoint, vouched_s: verified.vouched_s })
+    }
+
+    pub(super) fn size(&self) -> u64 {
+        self.checkpoint.size
+    }
+
+    pub(super) fn root(&self) -> Digest {
+        self.checkpoint.root
+    }
+
+    /// `size 7 with root 5f…`
+    pub(super) fn in_words(&self) -> String {
+        format!("size {} with root {}", self.size(), self.root())
+    }
+}
+
+/// Whether `newer` extends `older`, which is not larger, by the tiles of a log of `log_size` entries.
+///
+/// # Errors
+/// What `read` said.
+pub(super) fn relate<E>(
+    older: &Seen,
+    newer: &Seen,
+    log_size: u64,
+    policy: &Policy,
+    mut read: impl FnMut(TilePath) -> Result<Vec<u8>, E>,
+) -> Result<Relation, E> {
+    let (old, new) = (older.size(), newer.size());
+    let fork = |path| Fork::new(older.note.clone(), newer.note.clone(), path, policy).ok().map(Box::new);
+    if old == new {
+        return Ok(if older.root() == newer.root() { Relation::Extends } else { Relation::Fork(fork(Vec::new())) });
+    }
+    if old == 0 {
+        return Ok(Relation::Extends);
+    }
+    let path = match extension_path(old, new, log_size, &mut read) {
+        Ok(path) => path,
+        Err(TiledError::Read { error, .. }) => return Err(error),
+        Err(TiledError::NoSuchProof(error)) => return Ok(Relation::Unproven(error.to_string())),
+        Err(TiledError::Width { path, found }) => {
+            return Ok(Relation::Unproven(format!("{path} has {found} bytes, which is not its length")));
+        }
+    };
+    let roots = path.split_first().and_then(|(first, rest)| roots_from(old, new, first, rest).ok());
+    Ok(match roots {
+        Some((old, new)) if new == newer.root() && old == older.root() => Relation::Extends,
+        Some((_, new)) if new == newer.root() => Relation::Fork(fork(path)),
+        _ => Relation::Unproven("its tiles do not lead to the root that was signed".into()),
+    })
+}
+
+/// As `merkle::extension_path`, from tiles.
+fn extension_path<E>(
+    old: u64,
+    new: u64,
+    log_size: u64,
+    read: &mut impl FnMut(TilePath) -> Result<Vec<u8>, E>,
+) -> Result<Vec<Digest>, TiledError<E>> {
+    let mut path = tiled::consistency_proof(log_size, old, new, &mut *read)?;
+    if old.is_power_of_two() {
+        path.insert(0, tiled::root(log_size, old, &mut *read)?);
+    }
+    Ok(path)
+}
