@@ -1,8 +1,9 @@
-//! `state.redb`: what a node must not forget. The only file that names the database.
+//! `state.redb`: what a node must not forget. Only this file and those below it name the database.
 //!
 //! Two things lie in it. The ordered blocks that changed something, with the height and time of the last block of
 //! all, from which the machine is folded again at start. And the journal: sealed results with their nonces, the largest
-//! checkpoint that this builder cosigned, and the last one that its witness cosigned of each log of others. Every method that writes returns when the content is on disk.
+//! checkpoint that this builder cosigned, and the last one that its witness cosigned of each log of others. Every method
+//! that writes returns when the content is on disk.
 //!
 //! ```text
 //! meta    schema → 1, group → 32 bytes, position → u64be height ‖ u64be time, cosigned → u64be size ‖ 32 bytes
@@ -26,12 +27,11 @@ use synchronicity_verify::identity::RequestId;
 use synchronicity_verify::result::BuildResult;
 use thiserror::Error;
 
-use crate::witness::decide::Seen;
+mod witnessed;
 
 const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
 const BLOCKS: TableDefinition<u64, &[u8]> = TableDefinition::new("blocks");
 const SEALED: TableDefinition<&[u8], &[u8]> = TableDefinition::new("sealed");
-const WITNESSED: TableDefinition<&str, &[u8]> = TableDefinition::new("witnessed");
 
 const SCHEMA: &[u8] = &[1];
 
@@ -272,45 +272,6 @@ impl Store {
         })
     }
 
-    /// Writes the last checkpoint that the witness cosigns of a log.
-    ///
-    /// # Errors
-    /// [`WriteError`].
-    pub fn put_witnessed(&self, origin: &str, seen: &Seen) -> Result<(), WriteError> {
-        let value = [seen.size.to_be_bytes().as_slice(), &seen.root.0, seen.note.as_bytes()].concat();
-        self.write(|database| {
-            let transaction = database.begin_write()?;
-            transaction.open_table(WITNESSED)?.insert(origin, value.as_slice())?;
-            transaction.commit()?;
-            Ok(())
-        })
-    }
-
-    /// The last checkpoint that the witness cosigned of each log, by origin.
-    ///
-    /// # Errors
-    /// [`OpenError::Database`] or [`OpenError::Damaged`].
-    pub fn witnessed(&self) -> Result<Vec<(String, Seen)>, OpenError> {
-        let read = self.with(|database| {
-            let table = match database.begin_read()?.open_table(WITNESSED) {
-                Err(TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
-                table => table?,
-            };
-            let mut rows = Vec::new();
-            for row in table.iter()? {
-                let (origin, value) = row?;
-                rows.push((origin.value().to_owned(), decode_seen(value.value())));
-            }
-            Ok(rows)
-        });
-        let rows = read.map_err(|error| self.unreadable(error))?;
-        let seen = |(origin, seen): (String, Option<Seen>)| match seen {
-            Some(seen) => Ok((origin, seen)),
-            None => Err(self.damaged(format!("what was witnessed of {origin}"))),
-        };
-        rows.into_iter().map(seen).collect()
-    }
-
     fn write<T>(&self, run: impl FnOnce(&Database) -> Result<T, redb::Error>) -> Result<T, WriteError> {
         self.with(run).map_err(|error| WriteError(Box::new(error)))
     }
@@ -394,12 +355,6 @@ fn decode_seal(key: &[u8], value: &[u8]) -> Option<((RequestId, u32), Sealed)> {
 fn decode_cosigned(bytes: &[u8]) -> Option<(u64, Digest)> {
     let (size, root) = bytes.split_first_chunk::<8>()?;
     Some((u64::from_be_bytes(*size), Digest(root.try_into().ok()?)))
-}
-
-fn decode_seen(bytes: &[u8]) -> Option<Seen> {
-    let (head, note) = bytes.split_at_checked(40)?;
-    let (size, root) = decode_cosigned(head)?;
-    Some(Seen { size, root, note: String::from_utf8(note.to_vec()).ok()? })
 }
 
 fn two_words(bytes: &[u8]) -> Option<(u64, u64)> {
