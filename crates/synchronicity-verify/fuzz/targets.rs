@@ -16,8 +16,11 @@ use synchronicity_verify::tile::{TilePath, encode_bundle, parse_bundle};
 use synchronicity_verify::verify::{verify, verify_checkpoint};
 use synchronicity_verify::{cosignature, note as notes};
 
+/// Judges any bytes; panics if a promise is broken.
+pub(crate) type Target = fn(&[u8]);
+
 /// Every target by its name.
-pub(crate) const ALL: [(&str, fn(&[u8])); 12] = [
+pub(crate) const ALL: [(&str, Target); 12] = [
     ("note", note),
     ("checkpoint", checkpoint),
     ("cosignature", cosignature),
