@@ -5,6 +5,7 @@
 //! without a network: the group has one member, whose cosignature is a quorum. What would leave the node is a line on
 //! standard output.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -49,11 +50,14 @@ pub(crate) enum Flaw {
     SignsBeforeTheState,
     /// The cosignature is told before it is in the journal.
     SignsBeforeTheJournal,
+    /// What a block logs is written before the block, from which it could be made again.
+    LogsBeforeTheBlock,
     /// The checkpoint is written before what it covers.
     CheckpointFirst,
 }
 
-const FLAWS: [Flaw; 3] = [Flaw::SignsBeforeTheState, Flaw::SignsBeforeTheJournal, Flaw::CheckpointFirst];
+const FLAWS: [Flaw; 4] =
+    [Flaw::SignsBeforeTheState, Flaw::SignsBeforeTheJournal, Flaw::LogsBeforeTheBlock, Flaw::CheckpointFirst];
 
 /// Blocks, all without commands, that are folded before anything is signed again.
 pub(crate) type Batch = Vec<OrderedBlock>;
@@ -136,20 +140,21 @@ impl<'a, W: Write> Node<'a, W> {
         let (_, cosignatures) = publisher::adopt(&folder.log(), &group).map_err(text)?;
         let disk = Order { checkpoint_first: flaw == Some(Flaw::CheckpointFirst), held: Vec::new() };
         let mut log = PublishedLog::open(&folder.log(), disk).map_err(text)?;
-        let (mut catalogue, mut entries) = (Catalogue::default(), Vec::new());
+        let (mut catalogue, mut entries, mut roots) = (Catalogue::default(), Vec::new(), BTreeMap::new());
         let folded = store.fold::<OpenError>(&group, |logged| {
             catalogue.add(&Entry::from_bytes(&logged.entry).unwrap());
+            roots.insert(logged.index + 1, logged.root);
             entries.push(logged.entry);
             Ok(())
         });
         let machine = folded.map_err(text)?;
+        if log.statement().is_some_and(|(size, root)| roots.get(&size) != Some(&root)) {
+            return Err("the state folds to another log than the published one".to_owned());
+        }
         log.append(0, &entries).map_err(text)?;
         let journal = PersistedJournal::load(store.clone(), &machine).map_err(text)?;
         let state = State::new(machine, catalogue, log.tip().clone());
         journal.agrees(&state).map_err(text)?;
-        if let Some((size, root)) = log.statement() {
-            assert_eq!(state.root_at(size).map_err(text)?, Some(root), "the state folds to another log");
-        }
         Ok(Node { keys, store, state, journal, log, cosignatures, told: None, flaw, out })
     }
 
@@ -167,11 +172,13 @@ impl<'a, W: Write> Node<'a, W> {
             self.sign((executed.log_size, executed.log_root));
         }
         let position = Position { height: executed.height, time_ms: executed.time_ms };
-        again(|| self.store.append(position, applied.changed.then_some(block)))?;
         let entries: Vec<&[u8]> = applied.logged.iter().map(|logged| logged.entry.as_slice()).collect();
-        if let Some(first) = applied.logged.first() {
-            again(|| self.log.append(first.index, &entries))?;
+        let first = applied.logged.first().map_or(0, |logged| logged.index);
+        if self.flaw == Some(Flaw::LogsBeforeTheBlock) {
+            again(|| self.log.append(first, &entries))?;
         }
+        again(|| self.store.append(position, applied.changed.then_some(block)))?;
+        again(|| self.log.append(first, &entries))?;
         self.state.set_persisted(executed);
         Ok(())
     }

@@ -40,6 +40,7 @@ pub(crate) fn tests() -> Vec<Test> {
         Test::new("a_cosignature_before_the_journal_is_found_out", &[Tracing], || {
             found_out(Flaw::SignsBeforeTheJournal)
         }),
+        Test::new("an_entry_before_its_block_is_found_out", &[Tracing], || found_out(Flaw::LogsBeforeTheBlock)),
         Test::new("a_checkpoint_before_its_tiles_is_found_out", &[Tracing], || found_out(Flaw::CheckpointFirst)),
     ]
 }
@@ -280,6 +281,7 @@ fn found_out(flaw: Flaw) {
     let expected = match flaw {
         Flaw::SignsBeforeTheState => "two roots are signed",
         Flaw::SignsBeforeTheJournal => "the journal knows of",
+        Flaw::LogsBeforeTheBlock => "it does not start again",
         Flaw::CheckpointFirst => "of the published log",
     };
     assert!(what.contains(expected), "{flaw:?}: {what}");
