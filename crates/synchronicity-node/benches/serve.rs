@@ -93,7 +93,7 @@ fn answer(folder: &Path) {
     runtime.block_on(async {
         let note = SignedNote::parse(&fs::read(folder.join("checkpoint")).unwrap()).unwrap();
         let (_note, published) = watch::channel(Some(Arc::new(note)));
-        let site = LogSite::new(LogReader::new(folder), published, Arc::new(|_, _, _| None));
+        let site = LogSite::new(LogReader::new(folder), published, Arc::new(|_, _, _| None), Arc::new(|_| None));
         let served = Served::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
         println!("{}", served.address);
         let ended = tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new()));

@@ -36,7 +36,7 @@ fn published(folder: &Path) -> World {
 fn routes(folder: &Path, world: &World) -> Router {
     let (_, note) = watch::channel(Some(Arc::new(note_of(world, SIZE))));
     let find = |name: &str, version: &str, _| (name == "index" && version == "1.0.0").then_some(7);
-    public(log::router(LogSite::new(LogReader::new(folder), note, Arc::new(find))))
+    public(log::router(LogSite::new(LogReader::new(folder), note, Arc::new(find), Arc::new(|_| None))))
 }
 
 async fn ask(routes: &Router, path: &str, headers: &[(&str, &str)]) -> Response<Body> {
