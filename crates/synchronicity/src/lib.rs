@@ -15,7 +15,6 @@ pub mod attest;
 pub mod attest_command;
 mod bundle;
 pub mod cli;
-pub mod cli;
 mod collect;
 mod durable;
 pub mod exit;

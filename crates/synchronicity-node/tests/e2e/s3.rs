@@ -114,7 +114,8 @@ fn grow(folder: &Path, log_key: &Signer, size: u64) {
     let text = Checkpoint { origin: ORIGIN.to_owned(), size, root: frontier.root() }.to_string();
     let line = note::sign(log_key, &text).unwrap();
     let new: Vec<Vec<u8>> = (log.size()..size).map(entry).collect();
-    log.publish(&new, SignedNote { text, signatures: vec![line] }).unwrap();
+    log.append(log.size(), &new).unwrap();
+    log.publish(SignedNote { text, signatures: vec![line] }).unwrap();
 }
 
 fn export(from: &Path, port: u16, words: &[&str]) -> Output {
