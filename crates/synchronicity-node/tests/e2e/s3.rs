@@ -114,9 +114,7 @@ fn grow(folder: &Path, log_key: &Signer, size: u64) {
     let text = Checkpoint { origin: ORIGIN.to_owned(), size, root: frontier.root() }.to_string();
     let line = note::sign(log_key, &text).unwrap();
     let new: Vec<Vec<u8>> = (log.size()..size).map(entry).collect();
-    let first = log.size();
-    let entries: Vec<&[u8]> = new.iter().map(Vec::as_slice).collect();
-    log.append(first, &entries).unwrap();
+    log.append(log.size(), &new).unwrap();
     log.publish(SignedNote { text, signatures: vec![line] }).unwrap();
 }
 
