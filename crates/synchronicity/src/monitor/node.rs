@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use synchronicity_verify::entry::Entry;
 use synchronicity_verify::map::MapKey;
 use synchronicity_verify::note::NOTE_BYTES_MAX;
 use synchronicity_verify::policy::Policy;
@@ -20,6 +21,9 @@ use crate::source::Source;
 
 /// New entries of which a node is asked what it says, in one pass.
 const LOOKUPS_MAX: u64 = 8;
+
+/// Keys of an entry that are asked about: of its crate, and of artifacts.
+const KEYS_MAX: usize = 2;
 
 /// What was asked for on the command line and is the same for each node.
 pub(super) struct Rules {
@@ -153,9 +157,10 @@ fn lookups(seen: &Seen, own: &Own, reader: &Reader<'_>, rules: &Rules, findings:
     let step = (to - from).div_ceil(LOOKUPS_MAX).max(1);
     // From the newest back, for that is what a stale map lacks.
     for index in (from..to).rev().step_by(usize::try_from(step).unwrap_or(usize::MAX)) {
-        let entry = synchronicity_verify::entry::Entry::from_bytes(&own.entry(index)?);
+        let entries = own.entries(index, index + 1)?;
+        let entry = entries.first().and_then(|bytes| Entry::from_bytes(bytes).ok());
         let keys = entry.as_ref().map(MapKey::of_entry).unwrap_or_default();
-        for key in keys.iter().take(2) {
+        for key in keys.iter().take(KEYS_MAX) {
             match lookup::check(key, own, &rules.policy, reader)? {
                 lookup::Said::Right => {}
                 lookup::Said::NotOffered(words) => {

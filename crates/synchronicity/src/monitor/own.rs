@@ -105,12 +105,13 @@ impl Own {
         encode_bundle(entries.into_iter().take(width.into())).map_err(|error| failed(&error))
     }
 
-    /// The bytes of entry `index`, which the copy has.
-    pub(super) fn entry(&self, index: u64) -> Result<Vec<u8>, MonitorError> {
-        let (n, width) = (index / WIDTH, (index % WIDTH) as u16 + 1);
+    /// The bytes of the entries from `from` to before `to`, which are of one bundle that the copy has.
+    pub(super) fn entries(&self, from: u64, to: u64) -> Result<Vec<Vec<u8>>, MonitorError> {
+        let (n, skip) = (from / WIDTH, (from % WIDTH) as usize);
+        let width = u16::try_from(to - n * WIDTH).unwrap_or(TILE_WIDTH);
         let bytes = self.bundle(n, width)?;
         let entries = parse_bundle(&bytes, width).map_err(|error| self.damaged("tile/entries", &error))?;
-        Ok(entries.last().map_or_else(Vec::new, |entry| entry.to_vec()))
+        Ok(entries.into_iter().skip(skip).map(<[u8]>::to_vec).collect())
     }
 
     /// Takes a candidate over. When it returns, the copy survives a crash; a crash before leaves the old one.

@@ -6,6 +6,7 @@ use std::thread;
 
 use serde_json::json;
 use synchronicity_verify::entry::Entry;
+use synchronicity_verify::tile::TILE_WIDTH;
 
 use super::error::MonitorError;
 use super::events::{Alarm, Event, Kind};
@@ -147,16 +148,19 @@ impl Monitor {
 
     /// Each entry is told at least once: after a crash perhaps again.
     fn tell_entries(&mut self) -> Result<(), MonitorError> {
-        for index in self.state.told()..self.own.size() {
-            let bytes = self.own.entry(index)?;
-            if let Ok(entry) = Entry::from_bytes(&bytes) {
-                self.teller.tell(&logged(index, &entry))?;
+        let width = u64::from(TILE_WIDTH);
+        while self.state.told() < self.own.size() {
+            let from = self.state.told();
+            let to = (from / width * width + width).min(self.own.size());
+            // One bundle at a time: the log may be long.
+            for (index, bytes) in (from..).zip(self.own.entries(from, to)?) {
+                if let Ok(entry) = Entry::from_bytes(&bytes) {
+                    self.teller.tell(&logged(index, &entry))?;
+                }
             }
-            if index % 256 == 255 {
-                self.state.keep_told(index + 1)?;
-            }
+            self.state.keep_told(to)?;
         }
-        if self.state.told() < self.own.size() { self.state.keep_told(self.own.size()) } else { Ok(()) }
+        Ok(())
     }
 
     /// Ends the alarms of nodes at which all was checked and nothing found, and of those that are not followed any more.

@@ -3,15 +3,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use libtest_mimic::{Failed, Trial};
 use serde_json::Value;
 use synchronicity_verify::entry::{Entry, Verdict};
 use synchronicity_verify::fork;
-use synchronicity_verify::lookup::{LoggedEntry, Lookup};
-use synchronicity_verify::map::{MapKey, PrefixMap};
-use synchronicity_verify::merkle::{inclusion_proof, leaf_hash};
-use synchronicity_verify::note::SignedNote;
+use synchronicity_verify::lookup::Lookup;
 
 use crate::logs::{Log, file_at, history};
 use crate::program::{Ran, run};
@@ -222,62 +220,36 @@ fn checkpoints() -> Outcome {
     Ok(())
 }
 
-/// The answer about a key, as an honest node gives it for the first `size` entries.
-fn answer(entries: &[Entry], checkpoint: &[u8], prefix: &str) -> Lookup {
-    let bytes: Vec<_> = entries.iter().map(Entry::to_bytes).collect();
-    let leaves: Vec<_> = bytes.iter().map(|entry| leaf_hash(entry)).collect();
-    let mut map = PrefixMap::new();
-    for (index, entry) in entries.iter().enumerate() {
-        MapKey::of_entry(entry).into_iter().for_each(|key| map.insert(key, index as u64));
-    }
-    let prefix = prefix.parse().unwrap();
-    let proof = map.prove(&prefix, 100).unwrap();
-    let size = entries.len() as u64;
-    let mut indices: Vec<u64> = proof.leaves.iter().flat_map(|leaf| leaf.indices.clone()).chain([size - 1]).collect();
-    indices.sort_unstable();
-    indices.dedup();
-    let logged = |index| LoggedEntry {
-        index,
-        entry: bytes[index as usize].clone(),
-        path: inclusion_proof(&leaves, size, index).unwrap(),
-    };
-    let checkpoint = SignedNote::parse(checkpoint).unwrap();
-    Lookup { prefix, proof, entries: indices.into_iter().map(logged).collect(), checkpoint }
+/// A node of `log` that answers lookups with what `answering` says, after a change.
+fn node_with_lookups(log: &Log, answering: Arc<Log>, change: fn(&mut Lookup)) -> Server {
+    let folder = log.path();
+    Server::start(move |path| match path.strip_prefix("/lookup/") {
+        Some(prefix) => {
+            let mut answer = Lookup::parse(&answering.answer(prefix)).unwrap();
+            change(&mut answer);
+            Answer::Whole(answer.to_string().into_bytes())
+        }
+        None => file_at(&folder, path),
+    })
 }
 
 fn lookups() -> Outcome {
-    let serve = |log: &Log, change: fn(&mut Lookup)| {
-        let (entries, folder) = (log.entries.clone(), log.path());
-        Server::start(move |path| match path.strip_prefix("/lookup/") {
-            Some(prefix) => {
-                let mut answer = answer(&entries, &fs::read(folder.join("checkpoint")).unwrap(), prefix);
-                change(&mut answer);
-                Answer::Whole(answer.to_string().into_bytes())
-            }
-            None => file_at(&folder, path),
-        })
-    };
-    let log = Log::new(5);
-    let good = serve(&log, |_| ());
+    let log = Arc::new(Log::new(5));
+    let good = node_with_lookups(&log, Arc::clone(&log), |_| ());
     let (ran, told) = once(log.dir.path(), &[&good.address], &[]);
     ran.expect(0);
     assert!(events(&told, "warning").is_empty());
     assert!(good.asked().iter().filter(|path| path.starts_with("/lookup/")).count() >= 5);
     // One that leaves an entry out, which the map's proof shows.
-    let log = Log::new(5);
-    let hides = serve(&log, |answer| answer.proof.leaves.iter_mut().for_each(|leaf| leaf.indices.truncate(1)));
+    let log = Arc::new(Log::new(5));
+    let hide = |answer: &mut Lookup| answer.proof.leaves.iter_mut().for_each(|leaf| leaf.indices.truncate(1));
+    let hides = node_with_lookups(&log, Arc::clone(&log), hide);
     let (_, evidence) = alarm(&log, &[&hides.address], "lookup");
     assert!(evidence.join("answer").exists());
     // One of a log that contradicts the copy, with a good proof of its own.
-    let (log, other) = (Log::new(5), Log::of(history(5, "another binary"), &[0, 1, 2, 3]));
-    let (entries, folder, beside) = (other.entries.clone(), log.path(), other.path());
-    let splits = Server::start(move |path| match path.strip_prefix("/lookup/") {
-        Some(prefix) => {
-            let note = fs::read(beside.join("checkpoint")).unwrap();
-            Answer::Whole(answer(&entries, &note, prefix).to_string().into_bytes())
-        }
-        None => file_at(&folder, path),
-    });
+    let other = Arc::new(Log::of(history(5, "another binary"), &[0, 1, 2, 3]));
+    let log = Log::new(5);
+    let splits = node_with_lookups(&log, other, |_| ());
     let (_, evidence) = alarm(&log, &[&splits.address], "fork");
     is_fork(&evidence, [5, 5]);
     // One that answers none is as good as another.
