@@ -18,7 +18,9 @@ pub enum LookupFailure {
     #[error(transparent)]
     TooMany(#[from] TooMany),
     /// Their entries are too many.
-    #[error("the entries under these keys have more than {ENTRIES_BYTES_MAX} bytes: ask with a longer prefix, or fetch /bundle")]
+    #[error(
+        "the entries under these keys have more than {ENTRIES_BYTES_MAX} bytes: ask with a longer prefix, or fetch /bundle"
+    )]
     TooLong,
     /// The log cannot be read.
     #[error(transparent)]
@@ -29,12 +31,7 @@ pub enum LookupFailure {
 ///
 /// # Errors
 /// [`LookupFailure`].
-pub fn answer(
-    reader: &LogReader,
-    map: &PrefixMap,
-    note: &SignedNote,
-    prefix: Prefix,
-) -> Result<Lookup, LookupFailure> {
+pub fn answer(reader: &LogReader, map: &PrefixMap, note: &SignedNote, prefix: Prefix) -> Result<Lookup, LookupFailure> {
     let proof = map.prove(&prefix, LEAVES_MAX)?;
     let mut indices: Vec<u64> = proof.leaves.iter().flat_map(|leaf| leaf.indices.iter().copied()).collect();
     let size = note.text.parse::<Checkpoint>().map_or(0, |checkpoint| checkpoint.size);

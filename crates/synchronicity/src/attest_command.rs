@@ -12,9 +12,9 @@ use crate::attest::link;
 use crate::cli::{Attest, Format};
 use crate::collect::{self, Collected};
 use crate::exit::{self, Stop};
-use crate::{durable, read};
 use crate::trust::Trust;
 use crate::verify::checked;
+use crate::{durable, read};
 
 /// Why nothing was fetched, or nothing kept.
 #[derive(Debug, thiserror::Error, Diagnostic)]

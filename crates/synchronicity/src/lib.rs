@@ -11,13 +11,13 @@
 //! `synchronicity-verify`.
 
 pub mod age;
-mod bundle;
-pub mod cli;
-mod durable;
 pub mod attest;
 pub mod attest_command;
+mod bundle;
+pub mod cli;
 pub mod cli;
 mod collect;
+mod durable;
 pub mod exit;
 mod fork;
 pub mod fsck;

@@ -8,8 +8,8 @@ use synchronicity_verify::entry::Entry;
 use synchronicity_verify::merkle::{leaf_hash, verify_inclusion};
 use synchronicity_verify::note::SignedNote;
 
-use super::answer::{TEXT, missing, whole};
 use super::Site;
+use super::answer::{TEXT, missing, whole};
 use crate::log_reader::{LogReader, Patience};
 
 /// The statement, or 404.
@@ -23,9 +23,8 @@ pub(super) async fn attestation(
         return missing("the log as published so far has no such entry");
     };
     let (reader, attester) = (site.log.reader().clone(), site.attester.clone());
-    let signed = tokio::task::spawn_blocking(move || {
-        Some(attester.attest(&entry(&reader, &shown.note, index)?, &kind))
-    });
+    let signed =
+        tokio::task::spawn_blocking(move || Some(attester.attest(&entry(&reader, &shown.note, index)?, &kind)));
     match signed.await.ok().flatten() {
         Some(Some(attestation)) => whole(StatusCode::OK, attestation.media_type, attestation.json + "\n"),
         Some(None) => missing("this builder attests provenance, summary and link of entries in which it agreed"),

@@ -128,7 +128,13 @@ pub(super) fn start(choices: Choices, prepared: Prepared) -> Result<Running, Sto
     Ok(Running { chain, fold: fold_thread, folder, health, stop, rest, duties, _lock: lock })
 }
 
-fn site(folder: &Folder, view: &View, about: (&Group, &Config), log: LogSite, attester: Attester) -> Result<Site, Stop> {
+fn site(
+    folder: &Folder,
+    view: &View,
+    about: (&Group, &Config),
+    log: LogSite,
+    attester: Attester,
+) -> Result<Site, Stop> {
     let (group, config) = about;
     let policy = group.policy_text(Some(&config.log_url())).map_err(RunError::from).or_usage()?;
     let (policy, group) = (policy.into(), group.to_text().into());
