@@ -28,6 +28,8 @@ mod verifier;
 #[allow(dead_code, reason = "what only the other tests need")]
 mod world;
 
+use std::collections::BTreeSet;
+
 use libtest_mimic::{Arguments, Failed, Trial};
 use machine::{Machine, Need};
 
@@ -40,15 +42,12 @@ fn main() -> std::process::ExitCode {
     // A test is four nodes that compile at the same time, and all tests share one cache: one test after another.
     arguments.test_threads = Some(1);
     let machine = Machine::look();
-    let trials = [verdict::tests(), crash::tests(), stop::tests(), node::tests(), machine_trouble::tests()];
-    let trials = trials
-        .into_iter()
-        .chain([killed::tests(), every_call::tests(), idle::tests(), real::tests(), s3::tests()])
-        .chain([killed::tests(), every_call::tests(), idle::tests(), real::tests()])
-        .chain([idle::tests(), real::tests(), attest::tests()])
-        .flatten()
-        .map(|test| test.on(&machine))
-        .collect();
+    let of_groups = [verdict::tests(), crash::tests(), killed::tests(), stop::tests(), machine_trouble::tests()];
+    let of_parts = [node::tests(), every_call::tests(), idle::tests(), real::tests(), s3::tests(), attest::tests()];
+    let tests: Vec<Test> = of_groups.into_iter().chain(of_parts).flatten().collect();
+    let names: BTreeSet<&str> = tests.iter().map(|test| test.name).collect();
+    assert_eq!(names.len(), tests.len(), "a test is listed twice");
+    let trials = tests.into_iter().map(|test| test.on(&machine)).collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
