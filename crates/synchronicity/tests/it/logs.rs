@@ -1,4 +1,5 @@
 //! Logs as files, in folders: of the sample's group, as long as a test needs.
+#![allow(clippy::unwrap_used, reason = "a trial that panics is a failed trial, as in any test")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

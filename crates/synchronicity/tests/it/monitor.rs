@@ -123,7 +123,8 @@ fn rewritten() -> Outcome {
 }
 
 fn rules() -> Outcome {
-    let broken: [(&str, fn(&mut Vec<Entry>)); 5] = [
+    type Change = fn(&mut Vec<Entry>);
+    let broken: [(&str, Change); 5] = [
         ("but its openings say reproduced", |log| log[3].verdict = Verdict::Diverged),
         ("map root", |log| log[3].map_root = log[2].map_root),
         ("attempt 1 at request", |log| log[3].round = 1),

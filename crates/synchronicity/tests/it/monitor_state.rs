@@ -28,15 +28,25 @@ pub(crate) fn trials() -> Vec<Trial> {
     ]
 }
 
-fn start(log: &Log, node: &str, more: &[&str]) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_synchronicity"))
+/// A monitor that does not outlive its test, however that ends.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn start(log: &Log, node: &str, more: &[&str]) -> Running {
+    let child = Command::new(env!("CARGO_BIN_EXE_synchronicity"))
         .args(["monitor", "--policy", "policy", "--state", "state", "--json", node])
         .args(more)
         .current_dir(log.dir.path())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        .spawn()
-        .unwrap()
+        .spawn();
+    Running(child.unwrap())
 }
 
 fn told(line: &str) -> Value {
@@ -50,13 +60,13 @@ fn killed() -> Outcome {
     for round in 0..30 {
         log.publish((round + 1) * 20, &[0, 1, 2]);
         let mut child = start(&log, &node.address, &["--once"]);
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut lines = BufReader::new(child.0.stdout.take().unwrap()).lines();
         // Each time a little later: after so many lines, or so many requests.
         for line in lines.by_ref().take(round % 23) {
             note(&told(&line?), &mut entries, &mut largest);
         }
-        child.kill()?;
-        child.wait()?;
+        child.0.kill()?;
+        child.0.wait()?;
         for line in lines.map_while(Result::ok) {
             if let Ok(event) = serde_json::from_str(&line) {
                 note(&event, &mut entries, &mut largest);
@@ -109,13 +119,12 @@ fn locked() -> Outcome {
     let log = Log::new(3);
     let node = log.serve();
     let mut first = start(&log, &node.address, &[]);
-    let mut lines = BufReader::new(first.stdout.take().unwrap()).lines();
+    let mut lines = BufReader::new(first.0.stdout.take().unwrap()).lines();
     assert!(lines.any(|line| told(&line.unwrap())["event"] == "pass"));
     let arguments = ["monitor", "--policy", "policy", "--state", "state", "--once", &node.address];
     let second = crate::program::run(log.dir.path(), arguments).expect(2);
     assert!(second.err.contains("another monitor works with state"), "{}", second.err);
-    first.kill()?;
-    first.wait()?;
+    drop(first);
     once(log.dir.path(), &[&node.address], &[]).0.expect(0);
     Ok(())
 }
@@ -220,9 +229,9 @@ fn continuous() -> Outcome {
     let node = log.serve();
     let mut child = start(&log, &node.address, &["--every", "1s", "--metrics", "127.0.0.1:0"]);
     let mut first = String::new();
-    BufReader::new(child.stderr.take().unwrap()).read_line(&mut first)?;
+    BufReader::new(child.0.stderr.take().unwrap()).read_line(&mut first)?;
     let address = first.trim().strip_prefix("metrics at http://").unwrap().strip_suffix("/metrics").unwrap().to_owned();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut lines = BufReader::new(child.0.stdout.take().unwrap()).lines();
     assert!(lines.by_ref().any(|line| told(&line.unwrap())["event"] == "pass"));
     // Somebody who says nothing does not keep others from the numbers.
     let silent = TcpStream::connect(&address)?;
@@ -238,8 +247,8 @@ fn continuous() -> Outcome {
     assert!(lines.by_ref().any(|line| told(&line.unwrap())["event"] == "alarm"));
     fs::write(log.file("checkpoint"), good)?;
     assert!(lines.by_ref().any(|line| told(&line.unwrap())["event"] == "recovered"));
-    let stop = Command::new("kill").arg(child.id().to_string()).status()?;
+    let stop = Command::new("kill").arg(child.0.id().to_string()).status()?;
     assert!(stop.success());
-    assert_eq!(child.wait()?.code(), Some(40), "it says that something was wrong");
+    assert_eq!(child.0.wait()?.code(), Some(40), "it says that something was wrong");
     Ok(())
 }

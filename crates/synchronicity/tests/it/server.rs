@@ -1,4 +1,5 @@
 //! Servers of these tests, on loopback, and whatever a server can do to whoever reads from it.
+#![allow(clippy::unwrap_used, reason = "a trial that panics is a failed trial, as in any test")]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
