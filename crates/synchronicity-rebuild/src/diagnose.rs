@@ -45,6 +45,8 @@ const PHRASES: &[(Failure, &[&str])] = &[
             "virtual memory exhausted",
             "llvm error: out of memory",
             "std::bad_alloc",
+            // The linker could not have memory for the stack of a thread; it starts too few to meet the other limit.
+            "an instance of 'std::system_error'",
             "(signal: 9, sigkill: kill)",
         ],
     ),
