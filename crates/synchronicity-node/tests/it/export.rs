@@ -168,6 +168,21 @@ fn no_file_leaves_that_the_checkpoint_does_not_sign() {
     }
 }
 
+#[test]
+fn a_bundle_and_its_tile_that_fit_each_other_and_not_the_checkpoint_stay_here() {
+    let (world, dir) = (World::of(1), tempfile::tempdir().unwrap());
+    let log = Growing { world: &world, folder: dir.path().join("log"), salt: "entry" };
+    let forged = Growing { folder: dir.path().join("forged"), salt: "other", ..log };
+    log.to(600);
+    forged.to(600);
+    for name in ["tile/entries/001", "tile/0/001"] {
+        fs::copy(forged.folder.join(name), log.folder.join(name)).unwrap();
+    }
+    let copy = dir.path().join("copy");
+    refused(&export(&log.folder, &copy.display().to_string(), &[]), 40, "tile/0/001");
+    assert!(["checkpoint", "tile/entries/001", "tile/0/001"].iter().all(|name| !copy.join(name).exists()));
+}
+
 fn flipped(bytes: &[u8]) -> Vec<u8> {
     let mut flipped = bytes.to_vec();
     flipped[bytes.len() / 2] ^= 1;
