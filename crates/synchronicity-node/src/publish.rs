@@ -188,7 +188,7 @@ impl<D: Disk> PublishedLog<D> {
         if u16::try_from(entry.len()).is_err() {
             return Err(TileError::EntryTooLong(entry.len()).into());
         }
-        if (tail.edge.size() + 1) % u64::from(TILE_WIDTH) != 0 {
+        if !(tail.edge.size() + 1).is_multiple_of(u64::from(TILE_WIDTH)) {
             tail.edge.append(leaf_hash(entry));
             tail.entries.push(entry.into());
             return Ok(());
