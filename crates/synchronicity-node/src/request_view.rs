@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use serde_json::{Value, json};
-use synchronicity_verify::request::{BuildRequest, Environment, LockGrade, Products};
+use synchronicity_verify::request::{BuildRequest, Environment};
 
 /// The JSON of a request.
 pub fn of(request: &BuildRequest) -> Value {
@@ -17,7 +17,7 @@ pub fn of(request: &BuildRequest) -> Value {
         "purl": request.source.purl(),
         "checksum": request.source.checksum().to_string(),
         "lock": {
-            "grade": match request.lock.grade { LockGrade::Published => "published", LockGrade::Resolved => "resolved" },
+            "grade": request.lock.grade.name(),
             "sha256": request.lock.sha256.to_string(),
         },
         "toolchain": {
@@ -33,7 +33,7 @@ pub fn of(request: &BuildRequest) -> Value {
             "all": request.features.all,
             "named": request.features.named,
         },
-        "products": match request.products { Products::Binaries => "binaries", Products::Library => "library" },
+        "products": request.products.name(),
         "env": request.env,
         "rustflags": request.rustflags,
         "limits": {

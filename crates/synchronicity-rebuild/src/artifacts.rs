@@ -35,19 +35,21 @@ pub enum CollectError {
     Io(#[from] io::Error),
 }
 
-/// Copies the products named `expected` (`hexyl`, `libserde.rlib`, `libserde.rmeta`, …) from a cargo target folder
-/// into the existing folder `into`, and hashes what was copied.
+/// Copies the products named `expected` (`hexyl`, `libserde.rlib`, `libserde.rmeta`, …) from the folder below `target`
+/// that the names in `path` lead to into the existing folder `into`, and hashes what was copied.
 ///
 /// `limit_bytes` bounds their sizes together.
 pub fn collect(
     target: &Path,
-    profile_folder: &str,
+    path: &[&str],
     expected: &[String],
     into: &Path,
     limit_bytes: u64,
 ) -> Result<Artifacts, CollectError> {
-    let root: OwnedFd = File::options().read(true).custom_flags(FOLDER.bits()).open(target)?.into();
-    let folder = enter(&root, profile_folder).map_err(|error| missing(error, profile_folder))?;
+    let mut folder: OwnedFd = File::options().read(true).custom_flags(FOLDER.bits()).open(target)?.into();
+    for name in path {
+        folder = enter(&folder, name).map_err(|error| missing(error, name))?;
+    }
     let mut left = limit_bytes;
     let mut artifacts = Vec::with_capacity(expected.len());
     for name in expected {

@@ -28,9 +28,10 @@ macro_rules! fixture {
 }
 
 /// All fixtures, sorted by name.
-pub const FIXTURES: [Fixture; 7] = [
+pub const FIXTURES: [Fixture; 8] = [
     fixture!("depends-on-path": "Cargo.toml" "src/main.rs"),
     fixture!("embeds-build-time": "Cargo.lock" "Cargo.toml" "build.rs" "src/main.rs"),
+    fixture!("has-a-broken-lock": "Cargo.lock" "Cargo.toml" "src/main.rs"),
     fixture!("library-without-lock": "Cargo.toml" "src/lib.rs"),
     fixture!("needs-network": "Cargo.lock" "Cargo.toml" "build.rs" "src/main.rs"),
     fixture!("needs-newer-rust": "Cargo.lock" "Cargo.toml" "src/main.rs"),

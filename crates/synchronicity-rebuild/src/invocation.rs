@@ -10,16 +10,31 @@ use crate::sandbox::{INNER_CARGO_HOME, INNER_RUSTUP_HOME, INNER_SOURCE, INNER_TA
 /// the priority of disk access from it too.
 const NICENESS: &str = "10";
 
+const INSTALL_ROOT: &str = "installed";
+
 /// Program and arguments, with inner paths.
 pub(crate) fn command(request: &BuildRequest) -> Vec<String> {
     let cargo = format!("{}/bin/cargo", toolchain_folder(request));
-    let mut words: Vec<String> = ["/usr/bin/nice", "-n", NICENESS, &cargo, "build"].map(String::from).to_vec();
-    words.extend(["--profile", &request.profile, "--locked", "--offline", "--color", "never"].map(String::from));
+    let mut words: Vec<String> = ["/usr/bin/nice", "-n", NICENESS, &cargo].map(String::from).to_vec();
+    words.extend(cargo_words(request));
+    words.extend(["--offline", "--color", "never"].map(String::from));
+    if request.products == Products::Installed {
+        // Cargo moves what it installs into a folder of its own: here one within the target folder.
+        words.extend([format!("--root={INNER_TARGET}/{INSTALL_ROOT}"), "--no-track".into()]);
+    }
+    words
+}
+
+/// Cargo's command and what of its arguments the request pins.
+pub(crate) fn cargo_words(request: &BuildRequest) -> Vec<String> {
+    let (name, version) = (request.source.name(), request.source.version());
+    let mut words = match request.products {
+        Products::Binaries => vec!["build".into(), "--bins".into()],
+        Products::Library => vec!["build".into(), "--lib".into()],
+        Products::Installed => vec!["install".into(), name.to_string(), format!("--version=={version}")],
+    };
+    words.extend(["--profile", &request.profile, "--locked"].map(String::from));
     words.push(format!("--jobs={}", request.limits.jobs));
-    words.push(match request.products {
-        Products::Binaries => "--bins".into(),
-        Products::Library => "--lib".into(),
-    });
     if request.features.all {
         words.push("--all-features".into());
     }
@@ -30,6 +45,14 @@ pub(crate) fn command(request: &BuildRequest) -> Vec<String> {
         words.push(format!("--features={}", request.features.named.join(",")));
     }
     words
+}
+
+/// Where in the target folder the executables and libraries are after [`command`], from the outer folder to the inner.
+pub(crate) fn products_folder(request: &BuildRequest) -> &'static [&'static str] {
+    match request.products {
+        Products::Binaries | Products::Library => &["release"],
+        Products::Installed => &[INSTALL_ROOT, "bin"],
+    }
 }
 
 /// The whole environment: what the request pins, overlaid by what every sandbox fixes.

@@ -14,6 +14,7 @@
 
 pub mod artifacts;
 pub mod bench;
+pub mod by_hand;
 pub mod cache;
 mod census;
 mod choice;

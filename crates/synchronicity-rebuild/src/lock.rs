@@ -126,6 +126,39 @@ pub fn resolve(
     Ok(bytes)
 }
 
+/// Why the pinned Cargo does not build the unpacked crate in `source` with `lock`, if it does not: it is no lock that
+/// [`screen`] accepts, or not one of this crate's dependencies. Asks the registry's index.
+pub fn refusal(
+    cargo: &HostCargo,
+    home: &Path,
+    source: &Path,
+    name: &CrateName,
+    version: &CrateVersion,
+    lock: &[u8],
+) -> Result<Option<String>, ResolveLockError> {
+    if let Err(error) = screen(lock, name, version) {
+        return Ok(Some(error.to_string()));
+    }
+    let skeleton = Skeleton::of(source)?.with_lock(lock)?;
+    let path = skeleton.manifest_path();
+    // This looks at the crate's own dependencies alone, and changes nothing where the lock has them all.
+    let args = ["update", "--workspace", "--locked", "--manifest-path"].map(OsStr::new);
+    let args = [&args[..], &[path.as_os_str()]].concat();
+    match cargo.run(Run { args: &args, home, limit: Duration::from_secs(300) }) {
+        Ok(_) => Ok(None),
+        Err(CargoError::Failed { stderr, .. }) if is_refusal(&stderr) => Ok(Some(stderr)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether Cargo's standard error says that a lock does not fit. Cargo has no codes for this; its words are stable
+/// enough for the one pinned release that a request names.
+pub(crate) fn is_refusal(stderr: &str) -> bool {
+    ["--locked was passed", "changed between lock files", "failed to parse lock file", "failed to select a version"]
+        .iter()
+        .any(|words| stderr.contains(words))
+}
+
 /// Whether the file at `path` is the lock with this digest. To be asked right before a build: whatever prepares a
 /// workspace may have resolved anew without a word.
 pub fn is_pinned(path: &Path, sha256: &Digest) -> io::Result<bool> {

@@ -13,9 +13,6 @@ use crate::order::{Order, Report};
 use crate::sandbox::{Finished, Job, Sandbox, SandboxError};
 use crate::transcript::{Transcript, compiled_crate};
 
-/// Cargo's folder for the products of the release profile.
-const PROFILE_FOLDER: &str = "release";
-
 /// With less free space than this, a build does not begin, and one that finds no space proves nothing.
 pub(crate) const FREE_BYTES_MIN: u64 = 1 << 30;
 
@@ -38,11 +35,19 @@ pub(crate) fn broken(error: impl std::fmt::Display) -> Halt {
     Halt::Broken(error.to_string())
 }
 
-/// Builds `job` and collects the products named `expected` into the artifacts folder of the build folder `folder`.
+/// What a build must leave behind, known before it starts.
+pub(crate) struct Expected {
+    /// The names that lead from the target folder to the one with the products.
+    pub(crate) folder: &'static [&'static str],
+    /// File names of the products.
+    pub(crate) names: Vec<String>,
+}
+
+/// Builds `job` and collects the `expected` products into the artifacts folder of the build folder `folder`.
 pub(crate) fn make(
     sandbox: &dyn Sandbox,
     job: &Job,
-    expected: &[String],
+    expected: &Expected,
     folder: &Path,
     report: &mut dyn FnMut(Report),
 ) -> Result<BuildResult, Halt> {
@@ -60,7 +65,7 @@ pub(crate) fn make(
     conclude(finished, &tail, folder)?;
     let into = Order::artifacts(folder);
     folder::fresh(&into).map_err(broken)?;
-    match artifacts::collect(&job.target, PROFILE_FOLDER, expected, &into, job.limits.disk_bytes) {
+    match artifacts::collect(&job.target, expected.folder, &expected.names, &into, job.limits.disk_bytes) {
         Ok(artifacts) => Ok(BuildResult::Built(artifacts)),
         Err(error @ (CollectError::Missing(_) | CollectError::Unnameable(_))) => {
             Err(Halt::Failed(Failure::Products, error.to_string()))

@@ -129,7 +129,7 @@ impl Manifest {
         self.check_features(features)?;
         let enabled = self.enabled(features);
         let names: BTreeSet<String> = match products {
-            Products::Binaries => self.binaries(&enabled).map(|target| target.name.clone()).collect(),
+            Products::Binaries | Products::Installed => self.binaries(&enabled).map(|target| target.name.clone()).collect(),
             Products::Library => self.library().into_iter().flat_map(Target::library_files).collect(),
         };
         if names.is_empty() {
@@ -154,12 +154,12 @@ impl Manifest {
     fn nothing_to_build(&self, products: Products) -> ProductsError {
         let has_binaries = self.targets.iter().any(Target::is_binary);
         let (wanted, hint) = match products {
-            Products::Binaries if has_binaries => {
+            Products::Binaries | Products::Installed if has_binaries => {
                 let all = self.targets.iter().filter(|target| target.is_binary());
                 let needed: BTreeSet<_> = all.flat_map(|target| target.required_features.iter().cloned()).collect();
                 ("executable", format!("; its executables need: {}", Vec::from_iter(needed).join(", ")))
             }
-            Products::Binaries => ("executable", "; ask for its library instead".into()),
+            Products::Binaries | Products::Installed => ("executable", "; ask for its library instead".into()),
             Products::Library if has_binaries => ("library", "; ask for its executables instead".into()),
             Products::Library => ("library", String::new()),
         };

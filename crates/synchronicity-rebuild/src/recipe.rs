@@ -12,7 +12,7 @@ use synchronicity_verify::request::{
 };
 
 use crate::fixture::{Fixture, FixtureError};
-use crate::lock::{self, LockError, ResolveLockError};
+use crate::lock::ResolveLockError;
 use crate::manifest::{ManifestError, ProductsError};
 use crate::registry::ArchiveError;
 use crate::release::{ResolveError, supports};
@@ -25,7 +25,8 @@ use crate::unpack::{self, Bounds, UnpackError};
 pub struct Options {
     /// Features of the root package.
     pub features: Features,
-    /// What to build; `None` takes executables if the crate has any, its library otherwise.
+    /// What to build; `None` takes executables if the crate has any, as `cargo install` builds them where that is
+    /// possible, and its library otherwise.
     pub products: Option<Products>,
     /// What the build may use.
     pub limits: Limits,
@@ -78,10 +79,7 @@ pub enum PinError {
     /// Nothing to build with these features and products.
     #[error(transparent)]
     Products(#[from] ProductsError),
-    /// The published lock cannot be used.
-    #[error("the published lock: {0}")]
-    Lock(#[from] LockError),
-    /// There is no published lock, and none could be resolved.
+    /// There is no published lock that can be used, and none could be resolved.
     #[error(transparent)]
     ResolveLock(#[from] ResolveLockError),
     /// The manifest asks for a newer compiler. (Usually the index says so before: [`ResolveError::RustVersion`].)
@@ -126,9 +124,12 @@ pub fn pin(
             pinned: toolchain.release.clone(),
         });
     }
-    let products = options.products.unwrap_or_else(|| manifest.default_products(&options.features));
-    manifest.expected(&options.features, products)?;
     let (grade, lock) = lock_of(depot, &unpacked, &source)?;
+    let products = options.products.unwrap_or_else(|| match manifest.default_products(&options.features) {
+        Products::Binaries if installable(&source, grade) => Products::Installed,
+        products => products,
+    });
+    manifest.expected(&options.features, products)?;
     let request = BuildRequest {
         schema: REQUEST_SCHEMA,
         source,
@@ -145,6 +146,11 @@ pub fn pin(
     };
     request.check()?;
     Ok(Pinned { request, lock })
+}
+
+/// Whether a user's own `cargo install --locked` takes the same sources.
+fn installable(source: &Source, grade: LockGrade) -> bool {
+    matches!(source, Source::Registry { .. }) && grade == LockGrade::Published
 }
 
 fn fetch(depot: &Depot, spec: &Spec, toolchain: &Toolchain, into: &Path) -> Result<Source, PinError> {
@@ -169,10 +175,10 @@ fn fetch(depot: &Depot, spec: &Spec, toolchain: &Toolchain, into: &Path) -> Resu
 fn lock_of(depot: &Depot, unpacked: &Path, source: &Source) -> Result<(LockGrade, Vec<u8>), PinError> {
     let path = unpacked.join("Cargo.lock");
     match fs::read(&path) {
-        Ok(bytes) => {
-            lock::screen(&bytes, source.name(), source.version())?;
-            Ok((LockGrade::Published, bytes))
-        }
+        Ok(bytes) => match depot.lock_refusal(unpacked, source, &bytes)? {
+            None => Ok((LockGrade::Published, bytes)),
+            Some(_) => Ok((LockGrade::Replaced, depot.resolve_lock(unpacked, source)?)),
+        },
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             Ok((LockGrade::Resolved, depot.resolve_lock(unpacked, source)?))
         }

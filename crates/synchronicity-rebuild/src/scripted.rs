@@ -13,7 +13,7 @@ use synchronicity_verify::request::{BuildRequest, Environment, Toolchain};
 use synchronicity_verify::result::BuildResult;
 
 use crate::folder;
-use crate::make::{Halt, broken, make};
+use crate::make::{Expected, Halt, broken, make};
 use crate::order::Report;
 use crate::running::{self, BuildEvent, Running};
 use crate::sandbox::{Finished, Job, Sandbox, SandboxError, Watch};
@@ -109,7 +109,7 @@ pub(crate) fn play(script: Arc<Script>, request: &BuildRequest, folder: PathBuf)
             env: Default::default(),
             limits,
         };
-        let expected: Vec<String> = build.leaves.keys().cloned().collect();
+        let expected = Expected { folder: &["release"], names: build.leaves.keys().cloned().collect() };
         let result = make(build, &job, &expected, &folder, &mut tell);
         let result = folder::wipe(&job.target).map_err(broken).and(result);
         tell(match result {

@@ -39,13 +39,19 @@ pub enum SkeletonError {
 impl Skeleton {
     /// The skeleton of the unpacked crate in `source`.
     pub(crate) fn of(source: &Path) -> Result<Self, SkeletonError> {
-        let dir = tempfile::Builder::new()
-            .prefix("synchronicity-")
-            .tempdir()
-            .map_err(|error| SkeletonError::Disk { path: std::env::temp_dir(), error })?;
+        let dir = folder()?;
         let (manifest, table) = standalone_manifest(&source.join("Cargo.toml"))?;
         write(&dir.path().join("Cargo.toml"), manifest.as_bytes())?;
         copy_names(source, dir.path())?;
+        Ok(Self { dir, table })
+    }
+
+    /// A package made up for Cargo: this manifest, and one empty Rust file.
+    pub(crate) fn written(manifest: &str, file: &str) -> Result<Self, SkeletonError> {
+        let dir = folder()?;
+        write(&dir.path().join("Cargo.toml"), manifest.as_bytes())?;
+        write(&dir.path().join(file), b"")?;
+        let table = manifest.parse().map_err(|error: toml::de::Error| SkeletonError::Manifest(error.to_string()))?;
         Ok(Self { dir, table })
     }
 
@@ -67,6 +73,11 @@ impl Skeleton {
     pub(crate) fn lock_path(&self) -> PathBuf {
         self.dir.path().join("Cargo.lock")
     }
+}
+
+fn folder() -> Result<TempDir, SkeletonError> {
+    let folder = tempfile::Builder::new().prefix("synchronicity-").tempdir();
+    folder.map_err(|error| SkeletonError::Disk { path: std::env::temp_dir(), error })
 }
 
 fn standalone_manifest(path: &Path) -> Result<(String, toml::Table), SkeletonError> {

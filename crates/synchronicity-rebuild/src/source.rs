@@ -7,19 +7,19 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use synchronicity_verify::digest::Digest;
-use synchronicity_verify::request::{BuildRequest, LockGrade, Source};
+use synchronicity_verify::request::{BuildRequest, LockGrade, Products, Source};
 use synchronicity_verify::result::Failure;
 use tempfile::TempDir;
 
 use crate::fixture::Fixture;
 use crate::host_cargo::HostCargo;
-use crate::lock::{self, LockError, ResolveLockError};
+use crate::lock::{self, LockError, Locked, ResolveLockError};
 use crate::manifest::{Manifest, ManifestError};
 use crate::registry::{ArchiveError, Registry};
 use crate::release::ResolveError;
 use crate::skeleton::SkeletonError;
 use crate::unpack::{self, Bounds, UnpackError};
-use crate::vendor::{self, VendorError};
+use crate::vendor::{self, VendorError, Wanted};
 
 /// Files of a crate by which it would choose its own flags, programs or compiler. The request chooses those, and
 /// `cargo install` ignores these files too.
@@ -66,6 +66,9 @@ pub enum SourceError {
     /// The lock was refused.
     #[error(transparent)]
     Lock(#[from] LockError),
+    /// Cargo could not be asked whether the published lock can be used.
+    #[error("the published lock cannot be judged: {0}")]
+    Judge(#[from] ResolveLockError),
     /// The lock is not the one that the request pins, or not of the grade that it claims.
     #[error("the Cargo.lock beside the request {0}")]
     LockMismatch(&'static str),
@@ -95,7 +98,8 @@ impl SourceError {
             Self::Lock(_) | Self::LockMismatch(_) | Self::Vendor(VendorError::LockDoesNotFit { .. }) => {
                 Some(Failure::Lock)
             }
-            Self::Resolve(_) | Self::Archive(_) | Self::UnknownFixture { .. } | Self::Vendor(_) | Self::Disk { .. } => {
+            Self::Judge(ResolveLockError::Skeleton(SkeletonError::Manifest(_))) => Some(Failure::Unsupported),
+            Self::Judge(_) | Self::Resolve(_) | Self::Archive(_) | Self::UnknownFixture { .. } | Self::Vendor(_) | Self::Disk { .. } => {
                 None
             }
         }
@@ -130,13 +134,7 @@ impl Depot {
         let staged = staging.path().join("source");
         self.unpack_source(&request.source, &staged)?;
         let lock_path = staged.join("Cargo.lock");
-        let claimed = match request.lock.grade {
-            LockGrade::Published => lock::is_pinned(&lock_path, &request.lock.sha256).unwrap_or(false),
-            LockGrade::Resolved => !lock_path.exists(),
-        };
-        if !claimed {
-            return Err(SourceError::LockMismatch("is not the one that the crate was published with"));
-        }
+        self.check_grade(request, &staged, &lock_path)?;
         fs::write(&lock_path, lock).map_err(|error| disk(&lock_path, error))?;
         for name in OVERRIDES {
             remove_if_there(&staged.join(name)).map_err(|error| disk(&staged.join(name), error))?;
@@ -145,14 +143,22 @@ impl Depot {
     }
 
     /// Fetches the dependencies of the source in `source` (as [`Depot::obtain`] left it) into `cargo_home`, such that
-    /// `cargo build --locked --offline` finds them there, even if it may only read.
+    /// `cargo build --locked --offline` finds them there, even if it may only read; and the crate itself, if the request
+    /// wants it installed from there.
     ///
     /// Every archive and every unpacked file is compared with the lock's checksums, also those of earlier builds.
     pub fn vendor(&self, request: &BuildRequest, source: &Path, cargo_home: &Path) -> Result<(), SourceError> {
         let lock = fs::read(source.join("Cargo.lock"))
             .map_err(|error| SourceError::Disk { path: source.join("Cargo.lock"), error })?;
         let locked = lock::screen(&lock, request.source.name(), request.source.version())?;
-        Ok(vendor::fetch(&self.cargo, &request.target, source, &lock, &locked, cargo_home)?)
+        let root = match (&request.source, request.products) {
+            (Source::Registry { name, version, checksum }, Products::Installed) => {
+                Some(Locked { name: name.clone(), version: version.clone(), checksum: *checksum })
+            }
+            _ => None,
+        };
+        let wanted = Wanted { target: &request.target, source, lock: &lock, locked, root };
+        Ok(vendor::fetch(&self.cargo, wanted, cargo_home)?)
     }
 
     /// The manifest of the unpacked crate in `source`.
@@ -163,6 +169,31 @@ impl Depot {
     /// The registry.
     pub fn registry(&self) -> &Registry {
         &self.registry
+    }
+
+    /// A submitter's word for the lock's grade is not enough either: who resolves anew chooses the dependencies.
+    fn check_grade(&self, request: &BuildRequest, staged: &Path, published: &Path) -> Result<(), SourceError> {
+        let problem = match request.lock.grade {
+            LockGrade::Published if lock::is_pinned(published, &request.lock.sha256).unwrap_or(false) => return Ok(()),
+            LockGrade::Published => "is not the one that the crate was published with",
+            LockGrade::Resolved if !published.exists() => return Ok(()),
+            LockGrade::Resolved => "takes the place of a published one without saying so",
+            LockGrade::Replaced => match fs::read(published) {
+                Ok(lock) if self.lock_refusal(staged, &request.source, &lock)?.is_some() => return Ok(()),
+                Ok(_) => "takes the place of a published one that Cargo accepts",
+                Err(_) => "is said to take the place of a published one, and the crate has none",
+            },
+        };
+        Err(SourceError::LockMismatch(problem))
+    }
+
+    pub(crate) fn lock_refusal(
+        &self,
+        unpacked: &Path,
+        source: &Source,
+        lock: &[u8],
+    ) -> Result<Option<String>, ResolveLockError> {
+        lock::refusal(&self.cargo, &self.cargo_home(), unpacked, source.name(), source.version(), lock)
     }
 
     pub(crate) fn resolve_lock(&self, unpacked: &Path, source: &Source) -> Result<Vec<u8>, ResolveLockError> {

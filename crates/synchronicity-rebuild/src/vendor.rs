@@ -15,7 +15,7 @@ use flate2::read::GzDecoder;
 use synchronicity_verify::digest::Digest;
 
 use crate::host_cargo::{CargoError, HostCargo, Run};
-use crate::lock::Locked;
+use crate::lock::{self, Locked};
 use crate::skeleton::{Skeleton, SkeletonError};
 
 /// How long fetching may take: some hundred archives over a slow line.
@@ -57,45 +57,57 @@ pub enum VendorError {
     },
 }
 
-/// Fetches what `lock` lists for `target` into `home`, and checks it against `locked`, the same list screened.
-pub(crate) fn fetch(
-    cargo: &HostCargo,
-    target: &str,
-    source: &Path,
-    lock: &[u8],
-    locked: &[Locked],
-    home: &Path,
-) -> Result<(), VendorError> {
+/// What a cargo home is to hold.
+#[derive(Debug)]
+pub(crate) struct Wanted<'a> {
+    /// Target triple: what other targets need is left out.
+    pub(crate) target: &'a str,
+    /// The unpacked crate.
+    pub(crate) source: &'a Path,
+    /// The bytes of its pinned lock.
+    pub(crate) lock: &'a [u8],
+    /// The packages that the lock lists, screened.
+    pub(crate) locked: Vec<Locked>,
+    /// The crate itself, if it is to be built from the registry as its dependencies are.
+    pub(crate) root: Option<Locked>,
+}
+
+/// Fetches what is `wanted` into `home`, and checks it against its checksums.
+pub(crate) fn fetch(cargo: &HostCargo, wanted: Wanted<'_>, home: &Path) -> Result<(), VendorError> {
     let disk = |error| VendorError::Disk { path: home.to_owned(), error };
     fs::create_dir_all(home).map_err(disk)?;
     // One at a time: another's half-unpacked folder would look altered.
     let guard = File::create(home.join(".vendor.lock")).map_err(disk)?;
     guard.lock().map_err(disk)?;
-    let skeleton = Skeleton::of(source)?.with_lock(lock)?;
-    let manifest = skeleton.manifest_path();
-    let words = ["fetch", "--locked", "--target", target, "--manifest-path"].map(OsStr::new);
-    let args = [&words[..], &[manifest.as_os_str()]].concat();
-    let run = Run { args: &args, home, limit: FETCH_LIMIT };
-    cargo.run(run).map_err(fetch_trouble)?;
-    if remove_altered(locked, home).map_err(disk)?.is_none() {
+    let skeleton = Skeleton::of(wanted.source)?.with_lock(wanted.lock)?;
+    let dependent = wanted.root.as_ref().map(|root| dependent::of(root, wanted.lock)).transpose()?;
+    let fetch = || {
+        run(cargo, &wanted, home, &["--locked"], &skeleton)?;
+        // Not with --locked: a dependent needs fewer packages than the crate with its tests, and Cargo drops the rest.
+        dependent.as_ref().map_or(Ok(()), |dependent| run(cargo, &wanted, home, &[], dependent))
+    };
+    fetch()?;
+    let all: Vec<_> = wanted.locked.iter().chain(&wanted.root).cloned().collect();
+    if remove_altered(&all, home).map_err(disk)?.is_none() {
         return Ok(());
     }
-    cargo.run(run).map_err(fetch_trouble)?;
-    match remove_altered(locked, home).map_err(disk)? {
+    fetch()?;
+    match remove_altered(&all, home).map_err(disk)? {
         None => Ok(()),
         Some(package) => Err(VendorError::Altered { package, home: home.to_owned() }),
     }
 }
 
+fn run(cargo: &HostCargo, wanted: &Wanted<'_>, home: &Path, flags: &[&str], of: &Skeleton) -> Result<(), VendorError> {
+    let manifest = of.manifest_path();
+    let words = [&["fetch"], flags, &["--target", wanted.target, "--manifest-path"]].concat();
+    let args: Vec<&OsStr> = words.iter().map(OsStr::new).chain([manifest.as_os_str()]).collect();
+    cargo.run(Run { args: &args, home, limit: FETCH_LIMIT }).map_err(fetch_trouble).map(drop)
+}
+
 fn fetch_trouble(error: CargoError) -> VendorError {
-    // Cargo has no codes for these; its words are stable enough for the one pinned release that a request names.
-    let says = |stderr: &str| {
-        ["--locked was passed", "changed between lock files", "failed to parse lock file", "failed to select a version"]
-            .iter()
-            .any(|words| stderr.contains(words))
-    };
     match error {
-        CargoError::Failed { stderr, .. } if says(&stderr) => VendorError::LockDoesNotFit { reason: stderr },
+        CargoError::Failed { stderr, .. } if lock::is_refusal(&stderr) => VendorError::LockDoesNotFit { reason: stderr },
         error => VendorError::Cargo(error),
     }
 }
@@ -175,6 +187,8 @@ fn folders_in(dir: &Path) -> io::Result<Vec<PathBuf>> {
         Err(error) => Err(error),
     }
 }
+
+mod dependent;
 
 #[cfg(test)]
 mod tests;

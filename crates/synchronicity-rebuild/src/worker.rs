@@ -24,7 +24,7 @@ use crate::embedded::EmbeddedSandbox;
 use crate::host_cargo::{CargoError, HostCargo};
 use crate::image::Docker;
 use crate::invocation;
-use crate::make::{Halt, broken, make};
+use crate::make::{Expected, Halt, broken, make};
 use crate::manifest::ManifestError;
 use crate::order::{Order, Report, Room};
 use crate::sandbox::{Job, Sandbox};
@@ -171,8 +171,8 @@ fn still_pinned(room: &Room, request: &BuildRequest) -> Result<(), Halt> {
     Err(broken("the sandbox image or the host's compilers changed since this program was started: start it again"))
 }
 
-/// Source and dependencies, by checksum and before the sealed build; the names of the products.
-fn fetch(order: &Order, request: &BuildRequest) -> Result<Vec<String>, Halt> {
+/// Source and dependencies, by checksum and before the sealed build.
+fn fetch(order: &Order, request: &BuildRequest) -> Result<Expected, Halt> {
     let sysroot = order.rustup_home.join("toolchains").join(seed::toolchain_name(&request.toolchain));
     let cargo = HostCargo::in_sysroot(&sysroot).map_err(broken)?;
     let depot = Depot::open(&order.depot, cargo).map_err(broken)?;
@@ -185,10 +185,11 @@ fn fetch(order: &Order, request: &BuildRequest) -> Result<Vec<String>, Halt> {
             None => broken(error),
         })?;
     let manifest = depot.manifest(&source).map_err(unreadable)?;
-    let expected = manifest
+    let names = manifest
         .expected(&request.features, request.products)
         .map_err(|error| Halt::Failed(Failure::Products, error.to_string()))?;
-    Ok(expected.iter().map(ToString::to_string).collect())
+    let names = names.iter().map(ToString::to_string).collect();
+    Ok(Expected { folder: invocation::products_folder(request), names })
 }
 
 /// Every builder's cargo is the pinned one, so a manifest that it refuses is refused everywhere.

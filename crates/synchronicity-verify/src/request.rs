@@ -86,9 +86,23 @@ pub enum LockGrade {
     /// The crate's author: the lock was in the published archive.
     #[n(0)]
     Published,
-    /// The submitter, once and for every builder, because the archive has none that can be used.
+    /// The submitter, once and for every builder, because the archive has none.
     #[n(1)]
     Resolved,
+    /// The submitter, once and for every builder, because the pinned Cargo refuses the one in the archive.
+    #[n(2)]
+    Replaced,
+}
+
+impl LockGrade {
+    /// `published`, `resolved` or `replaced`: the word in every JSON of this project.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Published => "published",
+            Self::Resolved => "resolved",
+            Self::Replaced => "replaced",
+        }
+    }
 }
 
 /// The pinned compiler.
@@ -146,12 +160,33 @@ pub struct Features {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(index_only)]
 pub enum Products {
-    /// The executables of the root package.
+    /// The executables of the root package, built in its own folder as a maintainer builds them.
     #[n(0)]
     Binaries,
     /// The `.rlib`, `.rmeta`, `.so` and `.a` of the root package.
     #[n(1)]
     Library,
+    /// The executables of the root package, built as `cargo install --locked` builds them. Cargo's name for a package
+    /// from the registry is part of what it compiles, so these differ from [`Products::Binaries`], and are the ones
+    /// that a user can get by that command. Only for registry sources with a published lock.
+    #[n(2)]
+    Installed,
+}
+
+impl Products {
+    /// `binaries`, `library` or `installed`: the word in every JSON of this project.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Binaries => "binaries",
+            Self::Library => "library",
+            Self::Installed => "installed",
+        }
+    }
+
+    /// Whether the artifacts are programs to run.
+    pub fn executable(self) -> bool {
+        matches!(self, Self::Binaries | Self::Installed)
+    }
 }
 
 /// What one build may use; beyond it the build ends with the failure named after the limit.
@@ -266,8 +301,13 @@ impl BuildRequest {
             require(is_line(value), "env", "has a value with a control character")?;
         }
         require(self.rustflags.iter().all(|flag| is_line(flag)), "rustflags", "must have no control characters")?;
+        require(self.products != Products::Installed || self.installable(), "products", INSTALLED)?;
         let mut limits = self.limits.numbers().into_iter().zip(Limits::MAX.numbers());
         require(limits.all(|(limit, max)| (1..=max).contains(&limit)), "limits", LIMITS)
+    }
+
+    fn installable(&self) -> bool {
+        matches!(self.source, Source::Registry { .. }) && self.lock.grade == LockGrade::Published
     }
 }
 
@@ -280,6 +320,7 @@ const WORD: &str = "must be 1 to 64 of A-Z a-z 0-9 . _ - and begin with a letter
 const TRIPLE: &str = "must be 1 to 64 of a-z 0-9 . _ - and begin with a letter or digit";
 const LIMITS: &str = "must be above zero, and at most 16 GiB of memory, 2 h, 64 GiB of disk, 8192 processes, \
                       64 MiB of transcript and 64 jobs";
+const INSTALLED: &str = "are `installed` only for a crate of the registry with its published lock";
 const FEATURE: &str = "must be names of features, or a dependency's as in dependency/feature, of at most 64 bytes";
 
 fn require(good: bool, field: &'static str, problem: &'static str) -> Result<(), RequestError> {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::entry::{Entry, MemberRecord, Verdict};
 use synchronicity_verify::policy::Policy;
-use synchronicity_verify::request::{Environment, Features, LockGrade, Source};
+use synchronicity_verify::request::{Environment, Features, LockGrade, Products, Source, Toolchain};
 use synchronicity_verify::result::{Artifact, BuildResult, Failure};
 use synchronicity_verify::verify::{Cosigner, Verified};
 
@@ -127,13 +127,20 @@ fn recipe(entry: &Entry) -> String {
     let lock = match request.lock.grade {
         LockGrade::Published => "lock as published",
         LockGrade::Resolved => "lock resolved by the submitter",
+        LockGrade::Replaced => "published lock broken, resolved by the submitter",
     };
     let environment = match request.environment {
         Environment::Image { layer } => format!("image {layer}"),
         Environment::Host { fingerprint } => format!("builders' own hosts {fingerprint}"),
     };
+    let products = match request.products {
+        Products::Binaries => "executables",
+        Products::Library => "library",
+        Products::Installed => "executables as by `cargo install --locked`",
+    };
     let features = features(&request.features);
-    format!("rustc {} for {}, {features}, {lock}, {environment}", request.toolchain.release, request.target)
+    let Toolchain { release, .. } = &request.toolchain;
+    format!("rustc {release} for {}, {products}, {features}, {lock}, {environment}", request.target)
 }
 
 fn features(features: &Features) -> String {

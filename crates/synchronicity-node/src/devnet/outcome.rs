@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use synchronicity_core::group::Group;
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::policy::{Policy, PolicyError};
-use synchronicity_verify::request::Products;
 use synchronicity_verify::result::{Artifact, BuildResult};
 use synchronicity_verify::verify::{Verified, VerifyError, verify};
 
@@ -119,7 +118,7 @@ impl Evidence {
             })?;
             let path = folder.join(artifact.name.as_str());
             write(&path, &bytes)?;
-            if entry.request.products == Products::Binaries {
+            if entry.request.products.executable() {
                 fs::set_permissions(&path, fs::Permissions::from_mode(0o755))
                     .map_err(|source| OutcomeError::Write { path: path.clone(), source })?;
             }

@@ -20,7 +20,7 @@ impl Place {
 
     fn collect(&self, expected: &[&str]) -> Result<Artifacts, CollectError> {
         let expected: Vec<String> = expected.iter().map(|name| (*name).to_owned()).collect();
-        collect(&self.folder.path().join("target"), "release", &expected, &self.folder.path().join("out"), 1000)
+        collect(&self.folder.path().join("target"), &["release"], &expected, &self.folder.path().join("out"), 1000)
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use libtest_mimic::{Failed, Trial};
 use synchronicity_rebuild::bench::{Bench, BenchError, BenchOptions, SandboxChoice, StartError};
+use synchronicity_rebuild::by_hand;
 use synchronicity_rebuild::host_cargo::HostCargo;
 use synchronicity_rebuild::image::Docker;
 use synchronicity_rebuild::recipe::{Options, Pinned, pin};
@@ -61,6 +62,11 @@ pub(crate) fn trials() -> Vec<Trial> {
             .with_ignored_flag(no_embedded),
     );
     trials.push(Trial::test("docker::the_container_is_hardened", hardening).with_ignored_flag(no_docker));
+    // In Docker's image the linker may be another than the host's.
+    trials.push(
+        Trial::test("embedded::a_users_own_cargo_install_gives_the_same_bytes", own_install)
+            .with_ignored_flag(no_embedded),
+    );
     trials.push(
         Trial::test("embedded::a_bench_is_opened_by_one_program_at_a_time", one_program).with_ignored_flag(no_embedded),
     );
@@ -167,6 +173,27 @@ fn hexyl(choice: SandboxChoice) -> Answer {
     assert_eq!(workshop.left(), ["artifacts", "transcript.txt"]);
     // Another bench is another folder, another container and another moment.
     assert_eq!(Workshop::open(choice)?.build(&pinned)?.result, first.result);
+    Ok(())
+}
+
+/// The script alone, in a home and a folder of the user's, outside of every sandbox.
+fn own_install() -> Answer {
+    let workshop = Workshop::open(SandboxChoice::Embedded)?;
+    let pinned = workshop.pin("diffr@0.1.5", |_| {})?;
+    assert_eq!(pinned.request.products, Products::Installed);
+    let outcome = workshop.build(&pinned)?;
+    let home = tempfile::tempdir()?;
+    let path = std::env::join_paths([workshop.bench.sysroot().join("bin"), "/usr/bin".into(), "/bin".into()])?;
+    let output = Command::new("/bin/sh")
+        .args(["-c", &by_hand::install_script(&pinned.request).unwrap()])
+        .env_clear()
+        .envs([("HOME", home.path()), ("ROOT", &home.path().join("a root")), ("TMPDIR", home.path())])
+        .env("PATH", path)
+        .output()?;
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let installed = Digest::of(&fs::read(home.path().join("a root/bin/diffr"))?);
+    let artifact = &outcome.result.artifacts().unwrap().as_slice()[0];
+    assert_eq!(artifact.sha256, installed);
     Ok(())
 }
 

@@ -26,6 +26,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         Trial::test("registry::a_crate_for_a_newer_compiler_is_refused_with_its_release", newer_compiler),
         Trial::test("registry::a_request_with_a_false_checksum_or_lock_changes_nothing", false_requests),
         Trial::test("registry::a_lock_that_does_not_fit_is_a_named_failure", unfitting_lock),
+        Trial::test("registry::a_published_lock_that_is_broken_is_resolved_anew_and_said_to_be", broken_lock),
         Trial::test("registry::a_fixture_that_depends_on_a_path_is_refused", path_dependency),
     ]
 }
@@ -65,7 +66,7 @@ fn published_lock() -> Answer {
     let pinned = bed.pin("hexyl@0.17.0")?;
     assert_eq!(pinned.request.lock.grade, LockGrade::Published);
     assert_eq!(pinned.request.lock.sha256, Digest::of(&pinned.lock));
-    assert_eq!(pinned.request.products, Products::Binaries);
+    assert_eq!(pinned.request.products, Products::Installed);
     assert_eq!(pinned.request.source.purl(), "pkg:cargo/hexyl@0.17.0");
     assert_eq!(Bed::new().pin("hexyl@0.17.0")?, pinned, "another depot pins the same request");
     let source = bed.path("source");
@@ -167,6 +168,28 @@ fn unfitting_lock() -> Answer {
     let error = bed.depot.vendor(&pinned.request, &source, &home).unwrap_err();
     assert!(matches!(error, SourceError::Vendor(VendorError::LockDoesNotFit { .. })), "{error}");
     assert_eq!(error.failure(), Some(Failure::Lock));
+    Ok(())
+}
+
+fn broken_lock() -> Answer {
+    let bed = Bed::new();
+    let pinned = bed.pin(&fixture("has-a-broken-lock"))?;
+    assert_eq!((pinned.request.lock.grade, pinned.request.products), (LockGrade::Replaced, Products::Binaries));
+    assert!(String::from_utf8_lossy(&pinned.lock).contains("cfg-if"));
+    let (source, home) = (bed.path("source"), bed.path("home"));
+    bed.depot.obtain(&pinned.request, &pinned.lock, &source)?;
+    bed.depot.vendor(&pinned.request, &source, &home)?;
+    // Nobody may choose dependencies under a false grade.
+    let good = bed.pin(&fixture("plain-binary"))?;
+    for (honest, grade) in [(&pinned, LockGrade::Resolved), (&pinned, LockGrade::Published), (&good, LockGrade::Replaced)]
+    {
+        let mut claim = honest.clone();
+        claim.request.lock.grade = grade;
+        let error = bed.depot.obtain(&claim.request, &claim.lock, &bed.path("claimed")).unwrap_err();
+        assert!(matches!(error, SourceError::LockMismatch(_)), "{grade:?}: {error}");
+        assert_eq!(error.failure(), Some(Failure::Lock));
+        assert!(!bed.path("claimed").exists());
+    }
     Ok(())
 }
 

@@ -3,7 +3,7 @@ use synchronicity_verify::CborError;
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::entry::{ENTRY_BYTES_MAX, Entry, EntryError};
 use synchronicity_verify::request::{
-    BuildRequest, CrateName, CrateVersion, Limits, REQUEST_BYTES_MAX, RequestError, Source,
+    BuildRequest, CrateName, CrateVersion, Limits, LockGrade, Products, REQUEST_BYTES_MAX, RequestError, Source,
 };
 use synchronicity_verify::result::{
     ARTIFACTS_MAX, Artifact, ArtifactName, Artifacts, BuildResult, Failure, RESULT_BYTES_MAX, ResultError,
@@ -146,6 +146,15 @@ fn requests_that_no_builder_could_build_are_refused() {
     refused(|request| request.profile = "dev".to_owned());
     refused(|request| request.env = [("A".to_owned(), "\0".to_owned())].into());
     refused(|request| request.rustflags = vec!["\n".to_owned()]);
+    refused(|request| {
+        request.products = Products::Installed;
+        request.lock.grade = LockGrade::Resolved;
+    });
+    refused(|request| {
+        request.products = Products::Installed;
+        let Source::Registry { name, version, checksum } = request.source.clone() else { unreachable!() };
+        request.source = Source::Fixture { name, version, checksum };
+    });
     refused(|request| request.limits.jobs = 0);
     refused(|request| request.limits.memory_bytes = 0);
     assert!(matches!(Entry::from_bytes(&[]), Err(EntryError::Cbor(CborError::Decode(_)))));

@@ -23,11 +23,16 @@ pub(crate) fn request() -> impl Strategy<Value = BuildRequest> {
         .prop_map(|(default, all, named)| Features { default, all, named: named.into_iter().collect() });
     let env = prop::collection::btree_map("[A-Z_][A-Z0-9_]{0,40}", "[ -~]{0,40}", 0..6);
     let flags = prop::collection::vec("[ -~]{0,40}", 0..4);
-    let head = (source(), any::<bool>(), digest(), toolchain, environment(), triple);
-    (head, features, any::<bool>(), env, flags, limits()).prop_map(
-        |((source, published, sha256, toolchain, environment, target), features, binaries, env, rustflags, limits)| {
-            let grade = if published { LockGrade::Published } else { LockGrade::Resolved };
-            let products = if binaries { Products::Binaries } else { Products::Library };
+    let head = (source(), 0..3_usize, digest(), toolchain, environment(), triple);
+    (head, features, 0..3, env, flags, limits()).prop_map(
+        |((source, grade, sha256, toolchain, environment, target), features, products, env, rustflags, limits)| {
+            let grade = [LockGrade::Published, LockGrade::Resolved, LockGrade::Replaced][grade];
+            let registry = matches!(source, Source::Registry { .. });
+            let products = match products {
+                2 if registry && grade == LockGrade::Published => Products::Installed,
+                1 => Products::Library,
+                _ => Products::Binaries,
+            };
             let lock = Lock { grade, sha256 };
             BuildRequest {
                 schema: 1,

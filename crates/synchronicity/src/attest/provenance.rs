@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use synchronicity_core::group::Member;
 use synchronicity_verify::entry::MemberRecord;
 use synchronicity_verify::identity::BuilderId;
-use synchronicity_verify::request::{BuildRequest, Environment, LockGrade, Products};
+use synchronicity_verify::request::{BuildRequest, Environment};
 
 use super::evidence::Evidence;
 use super::statement::{builder_uri, entry_descriptor, statement};
@@ -53,15 +53,9 @@ fn external(request: &BuildRequest) -> Value {
         "purl": request.source.purl(),
         "version": request.source.version().as_str(),
         "features": { "default": features.default, "all": features.all, "named": features.named },
-        "products": match request.products {
-            Products::Binaries => "binaries",
-            Products::Library => "library",
-        },
+        "products": request.products.name(),
         "target": request.target,
-        "lock": match request.lock.grade {
-            LockGrade::Published => "published",
-            LockGrade::Resolved => "resolved",
-        },
+        "lock": request.lock.grade.name(),
     })
 }
 
