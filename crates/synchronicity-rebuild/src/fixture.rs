@@ -28,9 +28,18 @@ macro_rules! fixture {
 }
 
 /// All fixtures, sorted by name.
-pub const FIXTURES: [Fixture; 7] = [
+pub const FIXTURES: [Fixture; 15] = [
     fixture!("depends-on-path": "Cargo.toml" "src/main.rs"),
+    fixture!("embeds-build-path": "Cargo.lock" "Cargo.toml" "src/main.rs"),
     fixture!("embeds-build-time": "Cargo.lock" "Cargo.toml" "build.rs" "src/main.rs"),
+    fixture!("embeds-directory-order": "Cargo.lock" "Cargo.toml" "build.rs" "pages/ants.md" "pages/bears.md"
+        "pages/cranes.md" "pages/deer.md" "pages/eels.md" "pages/foxes.md" "src/main.rs"),
+    fixture!("embeds-environment": "Cargo.lock" "Cargo.toml" "build.rs" "src/main.rs"),
+    fixture!("embeds-hash-order": "Cargo.lock" "Cargo.toml" "build.rs" "src/main.rs"),
+    fixture!("embeds-home-folder": "Cargo.lock" "Cargo.toml" "build.rs" "src/main.rs"),
+    fixture!("embeds-host-name": "Cargo.lock" "Cargo.toml" "build.rs" "src/main.rs"),
+    fixture!("embeds-job-count": "Cargo.lock" "Cargo.toml" "build.rs" "src/main.rs"),
+    fixture!("embeds-random-number": "Cargo.lock" "Cargo.toml" "build.rs" "src/main.rs"),
     fixture!("library-without-lock": "Cargo.toml" "src/lib.rs"),
     fixture!("needs-network": "Cargo.lock" "Cargo.toml" "build.rs" "src/main.rs"),
     fixture!("needs-newer-rust": "Cargo.lock" "Cargo.toml" "src/main.rs"),

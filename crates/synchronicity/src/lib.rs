@@ -2,7 +2,7 @@
 //!
 //! Three comparisons exist, and its words keep them apart: builder against builder (the only one that makes evidence,
 //! [`prove`] fetches it), the group against a file somebody offers ([`verify`]), and this machine's own build, which
-//! proves something to its owner alone ([`rebuild`]). [`attest_command`] fetches what builders sign for the tools of others,
+//! proves something to its owner alone ([`rebuild`], and `check`, which builds twice and has `diff` explain). [`attest_command`] fetches what builders sign for the tools of others,
 //! whose formats are in [`attest`]. [`cli`] is the command line, [`exit`] its exit codes, and
 //! [`report`] the words for what a proof shows.
 //!
@@ -14,8 +14,11 @@ pub mod age;
 pub mod attest;
 pub mod attest_command;
 mod bundle;
+mod check;
 pub mod cli;
 mod collect;
+mod diff;
+mod diffoscope;
 mod durable;
 pub mod exit;
 mod fork;
@@ -30,3 +33,4 @@ mod report;
 pub mod source;
 pub mod trust;
 pub mod verify;
+mod workshop;
