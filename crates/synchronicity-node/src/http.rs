@@ -29,6 +29,7 @@ use axum::body::Body;
 use axum::extract::{Path, State as Shared};
 use axum::http::{Response, StatusCode};
 use axum::routing::get;
+use synchronicity::request_json;
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::identity::RequestId;
 
@@ -36,7 +37,6 @@ use self::answer::{BYTES, JSON, Keep, TEXT, compressible, known_by, missing, tex
 use self::log::LogSite;
 use crate::attestations::Attester;
 use crate::folder::Folder;
-use crate::request_view;
 use crate::view::View;
 
 pub use server::{Served, serve};
@@ -102,7 +102,7 @@ async fn health(Shared(site): Shared<Site>) -> Response<Body> {
 async fn request(Shared(site): Shared<Site>, Path(id): Path<String>) -> Response<Body> {
     let Ok(id) = id.parse::<RequestId>() else { return missing("a request's identity is 64 lower-case hex digits") };
     let request = site.view.request(&id);
-    match request.map(|request| serde_json::to_vec(&request_view::of(&request))) {
+    match request.map(|request| serde_json::to_vec(&request_json::of(&request))) {
         Some(Ok(request)) => {
             known_by(compressible(whole(StatusCode::OK, JSON, request)), &id.to_string(), Keep::Forever)
         }

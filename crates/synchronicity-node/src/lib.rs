@@ -56,7 +56,6 @@ pub mod proofs;
 pub mod publish;
 pub mod publisher;
 pub mod recosign;
-pub mod request_view;
 pub mod state;
 pub mod status;
 pub mod store;

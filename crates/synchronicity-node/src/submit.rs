@@ -93,7 +93,7 @@ impl Submissions {
         let bench = self.bench().await?;
         let _room = self.room.acquire().await.map_err(|_| SubmitError::Stopping)?;
         let pinned = tokio::task::spawn_blocking(move || workbench::pin(&bench, &spec));
-        let Pinned { request, lock } = pinned.await.map_err(|_| SubmitError::Stopping)??;
+        let Pinned { request, lock, .. } = pinned.await.map_err(|_| SubmitError::Stopping)??;
         let (id, purl) = (request.id(), request.source.purl());
         let Some(round) = self.state.lock().machine.next_round(&id) else {
             return Ok(standing(&self.state.lock().machine, &id, purl));

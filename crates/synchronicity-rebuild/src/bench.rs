@@ -25,6 +25,7 @@ use crate::fingerprint::{self, NoCompiler};
 use crate::folder;
 use crate::image::{Docker, ImageError};
 use crate::make::{FREE_BYTES_MIN, free_bytes};
+pub use crate::order::Trial;
 use crate::order::{Order, Room};
 use crate::running::{Remains, Running};
 use crate::sandbox::SandboxError;
@@ -198,6 +199,15 @@ impl Bench {
 
     /// Starts to build `request` with the pinned `lock`. One request must not be built twice at the same time.
     pub fn start(&self, request: &BuildRequest, lock: &[u8]) -> Result<Running, StartError> {
+        self.start_as(request, lock, None)
+    }
+
+    /// The same as a trial, whose result is evidence of nothing but itself.
+    pub fn start_trial(&self, request: &BuildRequest, lock: &[u8], trial: Trial) -> Result<Running, StartError> {
+        self.start_as(request, lock, Some(trial))
+    }
+
+    fn start_as(&self, request: &BuildRequest, lock: &[u8], trial: Option<Trial>) -> Result<Running, StartError> {
         self.fits(request)?;
         let name = request.id().0.to_string()[..32].to_owned();
         let folder = self.dir.join("builds").join(&name);
@@ -228,6 +238,7 @@ impl Bench {
             cargo_home: self.homes.join("cargo-home"),
             rustup_home: self.rustup_home(),
             room,
+            trial,
         };
         worker::command(&self.program, &order, request, &self.dir.join("shim"))
             .and_then(|worker| Running::start(worker, &order, remains))

@@ -1,10 +1,13 @@
 //! A request as commands for a person: how to repeat its build without this program.
 
+mod container;
+
 use std::fmt::Write;
 
 use synchronicity_verify::recipe::{INNER_CARGO_HOME, INNER_TARGET};
 use synchronicity_verify::request::{BuildRequest, Products};
 
+pub use self::container::container;
 use crate::invocation;
 
 /// A POSIX shell script that installs the executables of `request` with the user's own Cargo, to the same bytes where
@@ -39,7 +42,11 @@ pub fn install_script(request: &BuildRequest) -> Option<String> {
 /// One word for a POSIX shell, whatever is in it.
 fn quoted(word: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./=+:,@%".contains(&byte);
-    if !word.is_empty() && word.bytes().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+    if !word.is_empty() && word.bytes().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
 }
 
 #[cfg(test)]

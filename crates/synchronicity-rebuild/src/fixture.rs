@@ -28,9 +28,18 @@ macro_rules! fixture {
 }
 
 /// All fixtures, sorted by name.
-pub const FIXTURES: [Fixture; 8] = [
+pub const FIXTURES: &[Fixture] = &[
     fixture!("depends-on-path": "Cargo.toml" "src/main.rs"),
+    fixture!("embeds-build-path": "Cargo.lock" "Cargo.toml" "src/main.rs"),
     fixture!("embeds-build-time": "Cargo.lock" "Cargo.toml" "build.rs" "src/main.rs"),
+    fixture!("embeds-directory-order": "Cargo.lock" "Cargo.toml" "build.rs" "pages/ants.md" "pages/bears.md"
+        "pages/cranes.md" "pages/deer.md" "pages/eels.md" "pages/foxes.md" "src/main.rs"),
+    fixture!("embeds-environment": "Cargo.lock" "Cargo.toml" "build.rs" "src/main.rs"),
+    fixture!("embeds-hash-order": "Cargo.lock" "Cargo.toml" "build.rs" "src/main.rs"),
+    fixture!("embeds-home-folder": "Cargo.lock" "Cargo.toml" "build.rs" "src/main.rs"),
+    fixture!("embeds-host-name": "Cargo.lock" "Cargo.toml" "build.rs" "src/main.rs"),
+    fixture!("embeds-job-count": "Cargo.lock" "Cargo.toml" "build.rs" "src/main.rs"),
+    fixture!("embeds-random-number": "Cargo.lock" "Cargo.toml" "build.rs" "src/main.rs"),
     fixture!("has-a-broken-lock": "Cargo.lock" "Cargo.toml" "src/main.rs"),
     fixture!("library-without-lock": "Cargo.toml" "src/lib.rs"),
     fixture!("needs-network": "Cargo.lock" "Cargo.toml" "build.rs" "src/main.rs"),
@@ -69,7 +78,8 @@ impl Fixture {
         list_files(path, path, &mut files).map_err(read)?;
         files.sort();
         FIXTURES
-            .into_iter()
+            .iter()
+            .copied()
             .find(|fixture| {
                 fixture
                     .files
@@ -82,7 +92,7 @@ impl Fixture {
 
     /// The fixture whose archive has this digest.
     pub fn with_checksum(checksum: &Digest) -> Option<Self> {
-        FIXTURES.into_iter().find(|fixture| Digest::of(&fixture.archive()) == *checksum)
+        FIXTURES.iter().copied().find(|fixture| Digest::of(&fixture.archive()) == *checksum)
     }
 
     /// The fixture as a request names it.

@@ -15,8 +15,13 @@ const INSTALL_ROOT: &str = "installed";
 /// Program and arguments, with inner paths.
 pub(crate) fn command(request: &BuildRequest) -> Vec<String> {
     let cargo = format!("{}/bin/cargo", toolchain_folder(request));
-    let mut words: Vec<String> = ["/usr/bin/nice", "-n", NICENESS, &cargo].map(String::from).to_vec();
-    words.extend(cargo_words(request));
+    let words = ["/usr/bin/nice", "-n", NICENESS, &cargo].map(String::from);
+    words.into_iter().chain(arguments(request)).collect()
+}
+
+/// The arguments of Cargo in a sandbox.
+pub(crate) fn arguments(request: &BuildRequest) -> Vec<String> {
+    let mut words = cargo_words(request);
     words.extend(["--offline", "--color", "never"].map(String::from));
     if request.products == Products::Installed {
         // Cargo moves what it installs into a folder of its own: here one within the target folder.

@@ -10,7 +10,8 @@
 //! command down (`invocation`), and runs it in a [`sandbox`]: `docker` (with `docker_shim` and [`image`]) or
 //! [`embedded`] (with `room`, `room_files` and `census`), both with the toolchain that [`seed`] froze and under the eyes
 //! of `guard`. What it prints becomes a `transcript`, a failure is named by `diagnose`, and [`artifacts`] collects
-//! and hashes what it leaves (`make`). [`probe`] says what a machine can give.
+//! and hashes what it leaves (`make`). [`probe`] says what a machine can give. A trial build, of which no evidence comes, has
+//! [`conditions`] of its own, and may be of a [`local`] folder.
 
 pub mod artifacts;
 pub mod bench;
@@ -18,6 +19,7 @@ pub mod by_hand;
 pub mod cache;
 mod census;
 mod choice;
+pub mod conditions;
 mod diagnose;
 mod docker;
 mod docker_shim;
@@ -31,6 +33,7 @@ pub mod host_cargo;
 pub mod image;
 mod invocation;
 mod lines;
+pub mod local;
 pub mod lock;
 mod make;
 pub mod manifest;

@@ -129,7 +129,9 @@ impl Manifest {
         self.check_features(features)?;
         let enabled = self.enabled(features);
         let names: BTreeSet<String> = match products {
-            Products::Binaries | Products::Installed => self.binaries(&enabled).map(|target| target.name.clone()).collect(),
+            Products::Binaries | Products::Installed => {
+                self.binaries(&enabled).map(|target| target.name.clone()).collect()
+            }
             Products::Library => self.library().into_iter().flat_map(Target::library_files).collect(),
         };
         if names.is_empty() {

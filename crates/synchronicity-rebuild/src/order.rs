@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use synchronicity_verify::request::BuildRequest;
 
+use crate::conditions::Conditions;
 use crate::docker_shim::Labels;
 
 /// Everything a worker needs to know.
@@ -25,6 +26,18 @@ pub(crate) struct Order {
     pub(crate) rustup_home: PathBuf,
     /// Which sandbox, and how.
     pub(crate) room: Room,
+    /// Other circumstances than the recipe's, and a source of nobody else's: for `check`.
+    #[serde(default)]
+    pub(crate) trial: Option<Trial>,
+}
+
+/// A build of which no evidence comes.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Trial {
+    /// Under which circumstances.
+    pub conditions: Conditions,
+    /// The `.crate` file of a local folder, where that is built.
+    pub archive: Option<PathBuf>,
 }
 
 /// Which sandbox runs the build.

@@ -7,11 +7,13 @@ use std::path::{Path, PathBuf};
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::recipe;
 use synchronicity_verify::request::{
-    BuildRequest, Environment, Features, Limits, Lock, LockGrade, Products, REQUEST_SCHEMA, RequestError, Source,
-    Toolchain,
+    BuildRequest, Environment, Features, Limits, Lock, LockGrade, NameError, Products, REQUEST_SCHEMA, RequestError,
+    Source, Toolchain,
 };
+use synchronicity_verify::result::ArtifactName;
 
 use crate::fixture::{Fixture, FixtureError};
+use crate::local::PackError;
 use crate::lock::ResolveLockError;
 use crate::manifest::{ManifestError, ProductsError};
 use crate::registry::ArchiveError;
@@ -56,6 +58,8 @@ pub struct Pinned {
     pub request: BuildRequest,
     /// The bytes of the `Cargo.lock` whose digest the request states.
     pub lock: Vec<u8>,
+    /// File names of the artifacts that will come of it, sorted.
+    pub products: Vec<ArtifactName>,
 }
 
 /// Why nothing can be asked of builders.
@@ -70,6 +74,9 @@ pub enum PinError {
     /// The archive was refused.
     #[error(transparent)]
     Unpack(#[from] UnpackError),
+    /// The folder cannot be packed.
+    #[error(transparent)]
+    Pack(#[from] PackError),
     /// The folder is no fixture.
     #[error(transparent)]
     Fixture(#[from] FixtureError),
@@ -116,7 +123,39 @@ pub fn pin(
     let scratch = depot.scratch().map_err(|error| PinError::Disk { path: depot.dir().to_owned(), error })?;
     let unpacked = scratch.path().join("source");
     let source = fetch(depot, spec, toolchain, &unpacked)?;
+    of_unpacked(depot, &unpacked, source, toolchain, environment, options)
+}
+
+/// The same for a folder of this machine whatever is in it, packed as it would be published: the request, and the
+/// archive that [`Trial::archive`](crate::bench::Trial::archive) needs. No evidence comes of it: the request names as a
+/// fixture what nobody else has.
+pub fn pin_local(
+    depot: &Depot,
+    folder: &Path,
+    toolchain: &Toolchain,
+    environment: &Environment,
+    options: &Options,
+) -> Result<(Pinned, Vec<u8>), PinError> {
+    let scratch = depot.scratch().map_err(|error| PinError::Disk { path: depot.dir().to_owned(), error })?;
+    let (root, archive) = depot.pack(folder, &scratch.path().join("packed"))?;
+    let unpacked = scratch.path().join("source");
+    unpack::crate_archive(&archive, &root, &unpacked, Bounds::default())?;
     let manifest = depot.manifest(&unpacked)?;
+    let odd = |error: NameError| ManifestError::Answer(error.to_string());
+    let (name, version) = (manifest.name.parse().map_err(odd)?, manifest.version.parse().map_err(odd)?);
+    let source = Source::Fixture { name, version, checksum: Digest::of(&archive) };
+    Ok((of_unpacked(depot, &unpacked, source, toolchain, environment, options)?, archive))
+}
+
+fn of_unpacked(
+    depot: &Depot,
+    unpacked: &Path,
+    source: Source,
+    toolchain: &Toolchain,
+    environment: &Environment,
+    options: &Options,
+) -> Result<Pinned, PinError> {
+    let manifest = depot.manifest(unpacked)?;
     if let Some(needed) = manifest.rust_version.as_ref().filter(|needed| !supports(&toolchain.release, needed)) {
         return Err(PinError::RustVersion {
             package: format!("{} {}", manifest.name, manifest.version),
@@ -124,12 +163,12 @@ pub fn pin(
             pinned: toolchain.release.clone(),
         });
     }
-    let (grade, lock) = lock_of(depot, &unpacked, &source)?;
+    let (grade, lock) = lock_of(depot, unpacked, &source)?;
     let products = options.products.unwrap_or_else(|| match manifest.default_products(&options.features) {
         Products::Binaries if installable(&source, grade) => Products::Installed,
         products => products,
     });
-    manifest.expected(&options.features, products)?;
+    let names = manifest.expected(&options.features, products)?;
     let request = BuildRequest {
         schema: REQUEST_SCHEMA,
         source,
@@ -145,7 +184,7 @@ pub fn pin(
         limits: options.limits,
     };
     request.check()?;
-    Ok(Pinned { request, lock })
+    Ok(Pinned { request, lock, products: names })
 }
 
 /// Whether a user's own `cargo install --locked` takes the same sources.

@@ -13,6 +13,7 @@ use tempfile::TempDir;
 
 use crate::fixture::Fixture;
 use crate::host_cargo::HostCargo;
+use crate::local::{self, PackError};
 use crate::lock::{self, LockError, Locked, ResolveLockError};
 use crate::manifest::{Manifest, ManifestError};
 use crate::registry::{ArchiveError, Registry};
@@ -99,9 +100,12 @@ impl SourceError {
                 Some(Failure::Lock)
             }
             Self::Judge(ResolveLockError::Skeleton(SkeletonError::Manifest(_))) => Some(Failure::Unsupported),
-            Self::Judge(_) | Self::Resolve(_) | Self::Archive(_) | Self::UnknownFixture { .. } | Self::Vendor(_) | Self::Disk { .. } => {
-                None
-            }
+            Self::Judge(_)
+            | Self::Resolve(_)
+            | Self::Archive(_)
+            | Self::UnknownFixture { .. }
+            | Self::Vendor(_)
+            | Self::Disk { .. } => None,
         }
     }
 }
@@ -198,6 +202,11 @@ impl Depot {
 
     pub(crate) fn resolve_lock(&self, unpacked: &Path, source: &Source) -> Result<Vec<u8>, ResolveLockError> {
         lock::resolve(&self.cargo, &self.cargo_home(), unpacked, source.name(), source.version())
+    }
+
+    /// The crate in a folder of this machine as an archive: its root folder's name, and the bytes.
+    pub(crate) fn pack(&self, folder: &Path, scratch: &Path) -> Result<(String, Vec<u8>), PackError> {
+        local::pack(&self.cargo, &self.cargo_home(), scratch, folder)
     }
 
     pub(crate) fn dir(&self) -> &Path {

@@ -107,7 +107,9 @@ fn run(cargo: &HostCargo, wanted: &Wanted<'_>, home: &Path, flags: &[&str], of: 
 
 fn fetch_trouble(error: CargoError) -> VendorError {
     match error {
-        CargoError::Failed { stderr, .. } if lock::is_refusal(&stderr) => VendorError::LockDoesNotFit { reason: stderr },
+        CargoError::Failed { stderr, .. } if lock::is_refusal(&stderr) => {
+            VendorError::LockDoesNotFit { reason: stderr }
+        }
         error => VendorError::Cargo(error),
     }
 }
@@ -188,7 +190,7 @@ fn folders_in(dir: &Path) -> io::Result<Vec<PathBuf>> {
     }
 }
 
-mod dependent;
+pub(crate) mod dependent;
 
 #[cfg(test)]
 mod tests;

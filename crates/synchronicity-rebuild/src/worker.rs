@@ -30,7 +30,7 @@ use crate::order::{Order, Report, Room};
 use crate::sandbox::{Job, Sandbox};
 use crate::skeleton::SkeletonError;
 use crate::source::Depot;
-use crate::{fingerprint, folder, room, seed};
+use crate::{fingerprint, folder, local, room, seed};
 
 /// The argument under which the executable becomes a worker.
 const ARGUMENT: &str = "__synchronicity-worker";
@@ -145,6 +145,10 @@ fn build(order: &Order, request: &BuildRequest) -> Result<BuildResult, Halt> {
         env: invocation::environment(request),
         limits: request.limits,
     };
+    let job = match &order.trial {
+        Some(trial) => trial.conditions.apply(job),
+        None => job,
+    };
     let sandbox: &dyn Sandbox = match &order.room {
         Room::Docker { program, labels } => {
             &DockerSandbox { docker: Docker::at(program.clone()), labels: labels.clone() }
@@ -177,13 +181,18 @@ fn fetch(order: &Order, request: &BuildRequest) -> Result<Expected, Halt> {
     let cargo = HostCargo::in_sysroot(&sysroot).map_err(broken)?;
     let depot = Depot::open(&order.depot, cargo).map_err(broken)?;
     let source = order.folder.join(FETCHED);
-    depot
-        .obtain(request, &order.lock, &source)
-        .and_then(|()| depot.vendor(request, &source, &order.cargo_home))
-        .map_err(|error| match error.failure() {
-            Some(failure) => Halt::Failed(failure, error.to_string()),
-            None => broken(error),
-        })?;
+    let halt = |failure: Option<Failure>, reason: String| match failure {
+        Some(failure) => Halt::Failed(failure, reason),
+        None => Halt::Broken(reason),
+    };
+    match order.trial.as_ref().and_then(|trial| trial.archive.as_ref()) {
+        Some(archive) => local::unpack(archive, request, &order.lock, &source)
+            .map_err(|error| halt(error.failure(), error.to_string()))?,
+        None => {
+            depot.obtain(request, &order.lock, &source).map_err(|error| halt(error.failure(), error.to_string()))?
+        }
+    }
+    depot.vendor(request, &source, &order.cargo_home).map_err(|error| halt(error.failure(), error.to_string()))?;
     let manifest = depot.manifest(&source).map_err(unreadable)?;
     let names = manifest
         .expected(&request.features, request.products)

@@ -11,12 +11,14 @@ use synchronicity_rebuild::spec::Spec;
 
 use crate::age::Age;
 use crate::bundle::{Bundle, bundle};
+use crate::check::check;
+use crate::diff::diff;
 use crate::fsck::{Fsck, fsck};
 use crate::lookup::{Lookup, lookup};
 use crate::monitor::{MonitorArgs, monitor};
 use crate::source::{NoAddress, Source};
 use crate::trust::{Action, StateFolder, trust};
-use crate::{attest_command, exit, prove, rebuild, verify};
+use crate::{attest_command, exit, prove, rebuild, recipe, verify};
 
 /// Know whether a binary is what its source says: a group of builders rebuilt it, agreed on its bytes, and logged that
 #[derive(Debug, Parser)]
@@ -50,6 +52,12 @@ enum Command {
     Monitor(MonitorArgs),
     /// Build a crate once on this machine, in a sandbox, and print what came of it
     Rebuild(Rebuild),
+    /// Show all that a build of a crate depends on, and how to repeat it without this program
+    Recipe(Recipe),
+    /// Build a crate, or a folder of your own, twice under different circumstances: is it reproducible?
+    Check(Check),
+    /// Say why two files, or the files of two folders, are not the same bytes
+    Diff(Diff),
     /// Print completions for a shell
     Completions {
         /// The shell
@@ -143,17 +151,15 @@ pub enum Format {
     Link,
 }
 
+/// What to build here, and how.
 #[derive(Debug, Args)]
-pub(crate) struct Rebuild {
+pub(crate) struct Wanted {
     /// The crate, as NAME@VERSION; NAME alone takes the newest version
     #[arg(value_name = "CRATE[@VERSION]")]
     pub(crate) spec: Spec,
     /// auto, docker or embedded
     #[arg(long, value_name = "SANDBOX", default_value = "auto", env = "SYNCHRONICITY_SANDBOX")]
     pub(crate) sandbox: SandboxChoice,
-    /// Copy the artifacts to this folder
-    #[arg(long, value_name = "DIR")]
-    pub(crate) out: Option<PathBuf>,
     /// Features to turn on, separated by commas
     #[arg(long, short = 'F', value_name = "FEATURES", value_delimiter = ',')]
     pub(crate) features: Vec<String>,
@@ -172,6 +178,59 @@ pub(crate) struct Rebuild {
     /// Where toolchain, downloads and builds are kept [default: synchronicity in the user's cache folder]
     #[arg(long, value_name = "DIR", env = "SYNCHRONICITY_DIR")]
     pub(crate) dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Rebuild {
+    #[command(flatten)]
+    pub(crate) wanted: Wanted,
+    /// Copy the artifacts to this folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `recipe CRATE@VERSION`
+#[derive(Debug, Args)]
+#[command(after_help = exit::HELP)]
+pub(crate) struct Recipe {
+    #[command(flatten)]
+    pub(crate) wanted: Wanted,
+    /// Write a Dockerfile, and what goes with it, to this new folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `check CRATE@VERSION|PATH`: a folder is packed as `cargo package` would publish it
+#[derive(Debug, Args)]
+#[command(after_help = exit::HELP)]
+pub(crate) struct Check {
+    #[command(flatten)]
+    pub(crate) wanted: Wanted,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `diff A B`
+#[derive(Debug, Args)]
+#[command(after_help = exit::HELP)]
+pub(crate) struct Diff {
+    /// A file, or a folder of artifacts
+    pub(crate) first: PathBuf,
+    /// The file or folder to compare it with
+    pub(crate) second: PathBuf,
+    /// What is known of both builds, as JSON: host names, users, paths, times, variables
+    #[arg(long, value_name = "FILE")]
+    pub(crate) facts: Option<PathBuf>,
+    /// Run Debian's diffoscope too, in the embedded sandbox: it shows everything, and takes minutes
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) diffoscope: bool,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -194,6 +253,9 @@ pub fn run() -> ExitCode {
         Command::Attest(args) => (attest_command::attest(&args), args.json),
         Command::Monitor(args) => (monitor(&args), args.json),
         Command::Rebuild(args) => (rebuild::rebuild(&args), args.json),
+        Command::Recipe(args) => (recipe::recipe(&args), args.json),
+        Command::Check(args) => (check(&args), args.json),
+        Command::Diff(args) => (diff(&args), args.json),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "synchronicity", &mut std::io::stdout());
             return ExitCode::from(exit::OK);

@@ -19,6 +19,8 @@ pub const NO_EVIDENCE: u8 = 41;
 pub const MISMATCH: u8 = 42;
 /// The evidence is signed by fewer builders than the policy wants.
 pub const BELOW_THRESHOLD: u8 = 43;
+/// Two builds, or two files, are not the same bytes.
+pub const DIFFERENT: u8 = 44;
 /// Not possible now: a node or the registry does not answer, or this machine could not build.
 pub const TRY_LATER: u8 = 75;
 
@@ -32,6 +34,7 @@ Exit codes:
   41  there is no evidence: not rebuilt, or the builders did not agree
   42  the evidence holds, for other bytes than the file has
   43  fewer builders signed than the policy wants
+  44  two builds, or two files, are not the same bytes
   75  try later: a node, the registry or this machine cannot serve now";
 
 /// Why a command ended without what was asked for, and the code to exit with.

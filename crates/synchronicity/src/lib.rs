@@ -2,7 +2,8 @@
 //!
 //! Three comparisons exist, and its words keep them apart: builder against builder (the only one that makes evidence,
 //! [`prove`] fetches it), the group against a file somebody offers ([`verify`]), and this machine's own build, which
-//! proves something to its owner alone ([`rebuild`]). [`attest_command`] fetches what builders sign for the tools of others,
+//! proves something to its owner alone ([`rebuild`], and `check`, which builds twice and has `diff` explain; `recipe` shows how to do it by hand).
+//! [`attest_command`] fetches what builders sign for the tools of others,
 //! whose formats are in [`attest`]. [`cli`] is the command line, [`exit`] its exit codes, and
 //! [`report`] the words for what a proof shows.
 //!
@@ -14,8 +15,11 @@ pub mod age;
 pub mod attest;
 pub mod attest_command;
 mod bundle;
+mod check;
 pub mod cli;
 mod collect;
+mod diff;
+mod diffoscope;
 mod durable;
 pub mod exit;
 mod fork;
@@ -26,7 +30,10 @@ mod progress;
 mod prove;
 mod read;
 mod rebuild;
+mod recipe;
 mod report;
+pub mod request_json;
 pub mod source;
 pub mod trust;
 pub mod verify;
+mod workshop;

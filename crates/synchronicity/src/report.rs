@@ -115,7 +115,7 @@ pub(crate) fn cosigners_json(cosigners: &[Cosigner]) -> Value {
     cosigners.iter().map(|cosigner| json!({ "name": cosigner.name, "time": cosigner.time_s })).collect()
 }
 
-fn source_in_words(source: &Source) -> String {
+pub(crate) fn source_in_words(source: &Source) -> String {
     match source {
         Source::Registry { checksum, .. } => format!("published on crates.io, sha256 {checksum}"),
         Source::Fixture { .. } => "a fixture of this project: nothing that anybody published".into(),
@@ -129,10 +129,7 @@ fn recipe(entry: &Entry) -> String {
         LockGrade::Resolved => "lock resolved by the submitter",
         LockGrade::Replaced => "published lock broken, resolved by the submitter",
     };
-    let environment = match request.environment {
-        Environment::Image { layer } => format!("image {layer}"),
-        Environment::Host { fingerprint } => format!("builders' own hosts {fingerprint}"),
-    };
+    let environment = environment(&request.environment);
     let products = match request.products {
         Products::Binaries => "executables",
         Products::Library => "library",
@@ -143,7 +140,16 @@ fn recipe(entry: &Entry) -> String {
     format!("rustc {release} for {}, {products}, {features}, {lock}, {environment}", request.target)
 }
 
-fn features(features: &Features) -> String {
+/// The image, or the fingerprint of the builders' hosts.
+pub(crate) fn environment(environment: &Environment) -> String {
+    match environment {
+        Environment::Image { layer } => format!("image {layer}"),
+        Environment::Host { fingerprint } => format!("builders' own hosts {fingerprint}"),
+    }
+}
+
+/// The features that are on, in words.
+pub(crate) fn features(features: &Features) -> String {
     let mut named = features.named.clone();
     match (features.all, features.default) {
         (true, _) => return "all features".into(),

@@ -10,13 +10,22 @@ const NAME: &str = "synchronicity-dependent";
 
 /// A package that depends on `root`, with a lock that lets it have the versions of `lock`, the lock of `root`.
 pub(super) fn of(root: &Locked, lock: &[u8]) -> Result<Skeleton, SkeletonError> {
+    Skeleton::written(&manifest(root), "lib.rs")?.with_lock(self::lock(root, lock).as_bytes())
+}
+
+/// Its `Cargo.toml`; its one file is `lib.rs`.
+pub(crate) fn manifest(root: &Locked) -> String {
     let Locked { name, version, .. } = root;
-    let manifest = format!(
+    format!(
         "[package]\nname = \"{NAME}\"\nversion = \"0.0.0\"\nedition = \"2021\"\n\n[lib]\npath = \"lib.rs\"\n\n\
          [dependencies]\n{name} = \"={version}\"\n\n[workspace]\n"
-    );
+    )
+}
+
+/// Its `Cargo.lock`.
+pub(crate) fn lock(root: &Locked, lock: &[u8]) -> String {
     let lock = std::str::from_utf8(lock).ok().and_then(|text| text.parse().ok()).unwrap_or_default();
-    Skeleton::written(&manifest, "lib.rs")?.with_lock(depended_on(lock, root).to_string().as_bytes())
+    depended_on(lock, root).to_string()
 }
 
 /// `lock` as it stands where `root` is a package of the registry, and ours depends on it.

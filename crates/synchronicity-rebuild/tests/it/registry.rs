@@ -181,7 +181,8 @@ fn broken_lock() -> Answer {
     bed.depot.vendor(&pinned.request, &source, &home)?;
     // Nobody may choose dependencies under a false grade.
     let good = bed.pin(&fixture("plain-binary"))?;
-    for (honest, grade) in [(&pinned, LockGrade::Resolved), (&pinned, LockGrade::Published), (&good, LockGrade::Replaced)]
+    for (honest, grade) in
+        [(&pinned, LockGrade::Resolved), (&pinned, LockGrade::Published), (&good, LockGrade::Replaced)]
     {
         let mut claim = honest.clone();
         claim.request.lock.grade = grade;

@@ -1,0 +1,144 @@
+//! What comparing one artifact collects: differences, and what only follows from them.
+
+use std::collections::BTreeSet;
+
+use crate::align::{self, Region};
+use crate::budget::Budget;
+use crate::facts::Facts;
+use crate::guess::{self, Guess};
+use crate::spot::Spot;
+use crate::{escape, guilty};
+
+/// How near to the origin of a difference a part of a file is: what is written by hand before what is made from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Weight {
+    /// Strings, and what a program's author wrote otherwise.
+    Text,
+    /// Names and order of the parts themselves.
+    Shape,
+    /// Numbers and tables.
+    Bytes,
+    /// Machine code.
+    Code,
+    /// Debug information, and names of symbols with hashes in them.
+    Names,
+}
+
+/// A difference on its way to the report.
+#[derive(Debug, Clone)]
+pub(crate) struct Found {
+    pub(crate) weight: Weight,
+    pub(crate) member: Option<String>,
+    pub(crate) section: String,
+    /// Where in the section: in the first and in the second.
+    pub(crate) offset: [u64; 2],
+    /// Where the text with the difference begins in the first.
+    pub(crate) run: u64,
+    pub(crate) first: String,
+    pub(crate) second: String,
+    pub(crate) guess: Guess,
+    pub(crate) symbol: Option<String>,
+    pub(crate) line: Option<String>,
+    pub(crate) guilty: Option<String>,
+}
+
+/// All of one artifact.
+#[derive(Debug)]
+pub(crate) struct Findings<'f> {
+    pub(crate) facts: &'f Facts,
+    pub(crate) list: Vec<Found>,
+    /// Parts that differ only because something else does.
+    pub(crate) consequences: BTreeSet<String>,
+    /// Whether limits ended the search early.
+    pub(crate) cut_short: bool,
+    pub(crate) budget: Budget,
+}
+
+/// The most differences of one part that are taken in.
+const REGIONS_MAX: usize = 256;
+/// The most of a whole artifact: each holds two excerpts.
+pub(crate) const FOUND_MAX: usize = 4096;
+
+impl<'f> Findings<'f> {
+    pub(crate) fn new(facts: &'f Facts, budget: Budget) -> Self {
+        Self { facts, list: Vec::new(), consequences: BTreeSet::new(), cut_short: false, budget }
+    }
+
+    /// Compares two parts that belong together. Differences in text count as text only where `texts` says that the part
+    /// is written for people; elsewhere printable bytes mean nothing.
+    pub(crate) fn part(&mut self, part: &Part<'_>, first: &[u8], second: &[u8]) {
+        let (regions, whole) = align::regions(first, second, REGIONS_MAX, &mut self.budget);
+        self.cut_short |= !whole;
+        for region in &regions {
+            if self.list.len() >= FOUND_MAX {
+                self.cut_short = true;
+                return;
+            }
+            self.region(part, first, second, region);
+        }
+    }
+
+    fn region(&mut self, part: &Part<'_>, first: &[u8], second: &[u8], region: &Region) {
+        let spot = Spot::new(first, second, region);
+        let is_text = part.texts && spot.is_text();
+        if part.only_text && !is_text {
+            self.consequences.insert(part.section.to_owned());
+            return;
+        }
+        let guess = if is_text { guess::of_text(&spot, self.facts) } else { guess::of_bytes(&spot, self.facts) };
+        let shown = |side: &crate::spot::Side<'_>| {
+            if is_text {
+                escape::excerpt(side.text(), side.core_in_text(), true)
+            } else {
+                escape::excerpt(side.whole, side.core.clone(), false)
+            }
+        };
+        let guilty = is_text.then(|| guilty::by_path(&spot, self.facts)).flatten();
+        self.list.push(Found {
+            weight: if is_text { part.weight } else { part.weight.max(Weight::Bytes) },
+            member: part.member.map(str::to_owned),
+            section: part.section.to_owned(),
+            offset: [region.first.start as u64, region.second.start as u64],
+            run: spot.first.run_start() as u64,
+            first: shown(&spot.first),
+            second: shown(&spot.second),
+            guess,
+            symbol: None,
+            line: None,
+            guilty,
+        });
+    }
+
+    /// A difference of shape rather than of content.
+    pub(crate) fn shape(&mut self, member: Option<&str>, section: &str, first: &str, second: &str, guess: Guess) {
+        if self.list.len() >= FOUND_MAX {
+            self.cut_short = true;
+            return;
+        }
+        self.list.push(Found {
+            weight: Weight::Shape,
+            member: member.map(str::to_owned),
+            section: section.to_owned(),
+            offset: [0, 0],
+            run: 0,
+            first: escape::text(first.as_bytes()),
+            second: escape::text(second.as_bytes()),
+            guess,
+            symbol: None,
+            line: None,
+            guilty: None,
+        });
+    }
+}
+
+/// A part of an artifact: what it is called, and how to read it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Part<'p> {
+    pub(crate) member: Option<&'p str>,
+    pub(crate) section: &'p str,
+    pub(crate) weight: Weight,
+    /// Whether printable bytes in it are text.
+    pub(crate) texts: bool,
+    /// Whether differences that are no text only follow from others.
+    pub(crate) only_text: bool,
+}

@@ -1,0 +1,59 @@
+//! `diff`: why two files, or the files of two folders, are not the same bytes.
+
+use miette::Diagnostic;
+use serde_json::{Value, json};
+use synchronicity_explain::explanation::Explanation;
+use synchronicity_explain::facts::Facts;
+use synchronicity_explain::{ExplainError, Limits, explain, words};
+
+use crate::cli::Diff;
+use crate::diffoscope::{self, DiffoscopeError};
+use crate::exit::{self, Stop};
+
+#[derive(Debug, thiserror::Error, Diagnostic)]
+enum DiffError {
+    #[error(transparent)]
+    Explain(ExplainError),
+    #[error("the facts in {path}: {error}")]
+    #[diagnostic(help("docs/explaining.md shows their shape; everything in it may be left out"))]
+    Facts { path: String, error: std::io::Error },
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Diffoscope(DiffoscopeError),
+}
+
+/// Compares, prints.
+pub(crate) fn diff(args: &Diff) -> Result<u8, Stop> {
+    let facts = match &args.facts {
+        None => Facts::default(),
+        Some(path) => Facts::read(path)
+            .map_err(|error| Stop::new(exit::USAGE, DiffError::Facts { path: path.display().to_string(), error }))?,
+    };
+    let explanation = explain(&args.first, &args.second, &facts, &Limits::default())
+        .map_err(|error| Stop::new(exit::USAGE, DiffError::Explain(error)))?;
+    let code = if explanation.is_same() { exit::OK } else { exit::DIFFERENT };
+    if args.json {
+        let mut told = as_json(&explanation);
+        told["exit"] = code.into();
+        println!("{told}");
+    } else {
+        print!("{}", words::in_words(&explanation));
+    }
+    if args.diffoscope && code != exit::OK {
+        diffoscope::show(&args.first, &args.second)
+            .map_err(|error| Stop::new(exit::INTERNAL, DiffError::Diffoscope(error)))?;
+    }
+    Ok(code)
+}
+
+/// The explanation for programs, with the causes summed up.
+pub(crate) fn as_json(explanation: &Explanation) -> Value {
+    let causes = explanation.causes().into_iter().map(|(cause, certainty, guilty)| {
+        json!({ "cause": cause.as_str(), "certainty": certainty.as_str(), "crate": guilty })
+    });
+    let causes: Vec<Value> = causes.collect();
+    let mut told = serde_json::to_value(explanation).unwrap_or_default();
+    told["same_bytes"] = explanation.is_same().into();
+    told["causes"] = causes.into();
+    told
+}

@@ -1,0 +1,171 @@
+//! Builds on this machine: an open bench, a pinned request, and a build that is followed to its end.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use miette::Diagnostic;
+use synchronicity_rebuild::bench::{Bench, BenchError, BenchOptions, StartError, Trial};
+use synchronicity_rebuild::host_cargo::{CargoError, HostCargo};
+use synchronicity_rebuild::recipe::{Options, PinError, Pinned, pin, pin_local};
+use synchronicity_rebuild::registry::ArchiveError;
+use synchronicity_rebuild::release::ResolveError;
+use synchronicity_rebuild::running::{BuildEvent, Outcome};
+use synchronicity_rebuild::source::Depot;
+use synchronicity_verify::request::{Features, Products};
+use synchronicity_verify::result::{Artifacts, Failure};
+
+use crate::cli::Wanted;
+use crate::exit::{self, Stop};
+use crate::progress::Progress;
+
+/// Why there is nothing to show.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+pub(crate) enum WorkshopError {
+    #[error("no folder for builds: neither XDG_CACHE_HOME nor HOME is set")]
+    #[diagnostic(help("name one with --dir"))]
+    NoFolder,
+    #[error(transparent)]
+    Bench(BenchError),
+    #[error(transparent)]
+    Cargo(CargoError),
+    #[error("{}: {error}", path.display())]
+    File { path: PathBuf, error: io::Error },
+    #[error(transparent)]
+    Pin(PinError),
+    #[error(transparent)]
+    Start(StartError),
+    #[error("this machine could not do the build: {0}")]
+    #[diagnostic(help(
+        "nothing is known about the crate by that; `synchronicity-node doctor` says what this machine lacks"
+    ))]
+    Broken(String),
+    #[error("{what} does not build: {failure}")]
+    #[diagnostic(help("{}. The transcript: {}", failure.advice(), transcript.display()))]
+    Failed { what: String, failure: Failure, transcript: PathBuf },
+}
+
+impl WorkshopError {
+    pub(crate) fn file(path: &Path) -> impl FnOnce(io::Error) -> Stop {
+        let path = path.to_owned();
+        move |error| Stop::new(exit::INTERNAL, Self::File { path, error })
+    }
+}
+
+/// An open bench, and what was asked for.
+pub(crate) struct Workshop<'w> {
+    pub(crate) bench: Bench,
+    pub(crate) dir: PathBuf,
+    pub(crate) progress: Progress,
+    wanted: &'w Wanted,
+}
+
+impl<'w> Workshop<'w> {
+    pub(crate) fn open(wanted: &'w Wanted) -> Result<Self, Stop> {
+        let progress = Progress::new();
+        let dir = match &wanted.dir {
+            Some(dir) => dir.clone(),
+            None => default_dir().ok_or_else(|| Stop::new(exit::USAGE, WorkshopError::NoFolder))?,
+        };
+        progress.say("preparing the sandbox");
+        let options = BenchOptions { choice: wanted.sandbox, ..BenchOptions::default() };
+        let bench = Bench::open(&dir, &options).map_err(bench_trouble)?;
+        Ok(Self { bench, dir, progress, wanted })
+    }
+
+    /// What was asked for, as a request.
+    pub(crate) fn pin(&self) -> Result<Pinned, Stop> {
+        self.progress.say(&format!("pinning {}", self.wanted.spec));
+        let (toolchain, environment) = (self.bench.toolchain(), self.bench.environment());
+        pin(&self.depot()?, &self.wanted.spec, &toolchain, &environment, &self.options()).map_err(pin_trouble)
+    }
+
+    /// A folder, whatever is in it, as a request, and as an archive.
+    pub(crate) fn pin_local(&self, folder: &Path) -> Result<(Pinned, Vec<u8>), Stop> {
+        self.progress.say(&format!("packing {}", folder.display()));
+        let (toolchain, environment) = (self.bench.toolchain(), self.bench.environment());
+        pin_local(&self.depot()?, folder, &toolchain, &environment, &self.options()).map_err(pin_trouble)
+    }
+
+    pub(crate) fn depot(&self) -> Result<Depot, Stop> {
+        let cargo = HostCargo::in_sysroot(&self.bench.sysroot())
+            .map_err(|error| Stop::new(exit::INTERNAL, WorkshopError::Cargo(error)))?;
+        let path = self.bench.depot_dir();
+        Depot::open(&path, cargo).map_err(WorkshopError::file(&path))
+    }
+
+    fn options(&self) -> Options {
+        let wanted = self.wanted;
+        let products = match (wanted.lib, wanted.bins) {
+            (true, _) => Some(Products::Library),
+            (_, true) => Some(Products::Binaries),
+            _ => None,
+        };
+        let mut named = wanted.features.clone();
+        named.sort();
+        named.dedup();
+        let features = Features { default: !wanted.no_default_features, all: wanted.all_features, named };
+        Options { features, products, ..Options::default() }
+    }
+
+    /// Builds once, and follows the build to its end. `note` says which build it is, where there are several.
+    pub(crate) fn build(&self, pinned: &Pinned, trial: Option<Trial>, note: &str) -> Result<Outcome, Stop> {
+        let started = match trial {
+            Some(trial) => self.bench.start_trial(&pinned.request, &pinned.lock, trial),
+            None => self.bench.start(&pinned.request, &pinned.lock),
+        };
+        let running = started.map_err(|error| Stop::new(exit::INTERNAL, WorkshopError::Start(error)))?;
+        let name = format!("{} {}{note}", pinned.request.source.name(), pinned.request.source.version());
+        let sandbox = self.bench.name();
+        while let Some(event) = running.recv() {
+            match event {
+                BuildEvent::Fetching => self.progress.say(&format!("fetching {name} and its dependencies")),
+                BuildEvent::Building { compiled } if compiled.is_empty() => {
+                    self.progress.say(&format!("building {name} in the {sandbox} sandbox, without network"));
+                }
+                BuildEvent::Building { compiled } => self.progress.detail(&format!("building {name}: {compiled}")),
+                BuildEvent::Finished(outcome) => return Ok(outcome),
+                BuildEvent::Broken(reason) => return Err(broken(reason)),
+            }
+        }
+        Err(broken("the build ended without a word".into()))
+    }
+}
+
+fn broken(reason: String) -> Stop {
+    Stop::new(exit::TRY_LATER, WorkshopError::Broken(reason))
+}
+
+/// Copies the artifacts in the folder `from` to the folder `to`, which is created if it is not there.
+pub(crate) fn copy(artifacts: &Artifacts, from: &Path, to: &Path) -> Result<(), Stop> {
+    fs::create_dir_all(to).map_err(WorkshopError::file(to))?;
+    for artifact in artifacts {
+        let target = to.join(artifact.name.as_str());
+        fs::copy(from.join(artifact.name.as_str()), &target).map_err(WorkshopError::file(&target))?;
+    }
+    Ok(())
+}
+
+fn pin_trouble(error: PinError) -> Stop {
+    let code = match &error {
+        PinError::Resolve(ResolveError::Download(_)) | PinError::Archive(ArchiveError::Download(_)) => exit::TRY_LATER,
+        PinError::Archive(_) | PinError::Disk { .. } | PinError::ResolveLock(_) => exit::INTERNAL,
+        _ => exit::USAGE,
+    };
+    Stop::new(code, WorkshopError::Pin(error))
+}
+
+fn bench_trouble(error: BenchError) -> Stop {
+    let code = match &error {
+        BenchError::InUse(_) => exit::TRY_LATER,
+        _ => exit::INTERNAL,
+    };
+    Stop::new(code, WorkshopError::Bench(error))
+}
+
+/// The user's cache folder by the XDG rules, and in it our own.
+fn default_dir() -> Option<PathBuf> {
+    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let cache = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))?;
+    Some(cache.join("synchronicity"))
+}
