@@ -67,9 +67,12 @@ RUN apt-get update && apt-get install --yes --no-install-recommends {packages}
 ENV CARGO_HOME={INNER_CARGO_HOME}
 # Cargo downloads the crate as a dependency of an empty package, by the checksum in fetch/Cargo.lock.
 COPY fetch /fetch
-RUN cargo fetch --target {target} --manifest-path /fetch/Cargo.toml  && cp -r {INNER_CARGO_HOME}/registry/src/*/{name}-{version} {INNER_SOURCE}  && cd {INNER_SOURCE} && rm -rf .cargo-ok .cargo/config .cargo/config.toml rust-toolchain rust-toolchain.toml
+RUN cargo fetch --target {target} --manifest-path /fetch/Cargo.toml \
+ && cp -r {INNER_CARGO_HOME}/registry/src/*/{name}-{version} {INNER_SOURCE} \
+ && cd {INNER_SOURCE} && rm -rf .cargo-ok .cargo/config .cargo/config.toml rust-toolchain rust-toolchain.toml
 COPY Cargo.lock {INNER_SOURCE}/Cargo.lock
-RUN cargo fetch --locked --target {target} --manifest-path {INNER_SOURCE}/Cargo.toml  && mkdir {INNER_TARGET} && chown {BUILD_USER}:{BUILD_USER} {INNER_TARGET} && chmod -R a+rX /opt/rustwide
+RUN cargo fetch --locked --target {target} --manifest-path {INNER_SOURCE}/Cargo.toml \
+ && mkdir {INNER_TARGET} && chown {BUILD_USER}:{BUILD_USER} {INNER_TARGET} && chmod -R a+rX /opt/rustwide
 COPY build.sh /build.sh
 USER {BUILD_USER}:{BUILD_USER}
 CMD ["/bin/sh", "/build.sh"]
