@@ -90,7 +90,11 @@ pub(crate) fn without_hashes(name: &str) -> String {
     while !rest.is_empty() {
         let digits = rest.bytes().take_while(u8::is_ascii_hexdigit).count();
         let whole = if digits == 0 { rest.find(|c: char| c.is_ascii_hexdigit()).unwrap_or(rest.len()) } else { digits };
-        if digits >= HASH_DIGITS { out.push('*') } else { out.push_str(&rest[..whole]) }
+        if digits >= HASH_DIGITS {
+            out.push('*')
+        } else {
+            out.push_str(&rest[..whole])
+        }
         rest = &rest[whole..];
     }
     out
@@ -102,7 +106,13 @@ fn header(a: &Member<'_>, b: &Member<'_>, findings: &mut Findings<'_>) {
         ("date in the archive", a.header.date(), b.header.date(), Cause::BuildTime, "times of the archive's members"),
         ("owner in the archive", a.header.uid(), b.header.uid(), Cause::UserOrHome, "owners of the archive's members"),
         ("group in the archive", a.header.gid(), b.header.gid(), Cause::UserOrHome, "groups of the archive's members"),
-        ("rights in the archive", a.header.mode(), b.header.mode(), Cause::Environment, "rights, which the umask gives"),
+        (
+            "rights in the archive",
+            a.header.mode(),
+            b.header.mode(),
+            Cause::Environment,
+            "rights, which the umask gives",
+        ),
     ];
     for (what, first, second, cause, why) in fields {
         if first != second {
@@ -118,7 +128,13 @@ fn alone(members: &[Member<'_>], paired: &[usize], in_first: bool, findings: &mu
     for (member, _) in members.iter().zip(is_paired).filter(|(_, paired)| !paired) {
         let (first, second) = if in_first { ("there", "not there") } else { ("not there", "there") };
         let why = "a member that only one of both has: the code was divided in another way";
-        findings.shape(Some(&member.name), "member", first, second, Guess::new(Cause::Unknown, Certainty::Possible, why));
+        findings.shape(
+            Some(&member.name),
+            "member",
+            first,
+            second,
+            Guess::new(Cause::Unknown, Certainty::Possible, why),
+        );
     }
 }
 

@@ -38,13 +38,7 @@ pub(crate) fn file(first: &[u8], second: &[u8], limits: &Limits, findings: &mut 
 }
 
 /// Compares two files, or two members of archives, that are no archives themselves.
-pub(crate) fn content(
-    member: Option<&str>,
-    first: &[u8],
-    second: &[u8],
-    limits: &Limits,
-    findings: &mut Findings<'_>,
-) {
+pub(crate) fn content(member: Option<&str>, first: &[u8], second: &[u8], limits: &Limits, findings: &mut Findings<'_>) {
     let both = |magic: &[u8]| first.starts_with(magic) && second.starts_with(magic);
     if both(METADATA) {
         let part = Part { member, section: "metadata", weight: Weight::Text, texts: true, only_text: true };

@@ -30,7 +30,8 @@ pub(crate) fn compare(
     let (a, b) = (parse(first)?, parse(second)?);
     if (a.architecture(), a.kind()) != (b.architecture(), b.kind()) {
         let shown = |file: &object::File<'_>| format!("{:?} {:?}", file.architecture(), file.kind());
-        let guess = Guess::new(Cause::Toolchain, Certainty::Likely, "files for different machines, or of different kinds");
+        let guess =
+            Guess::new(Cause::Toolchain, Certainty::Likely, "files for different machines, or of different kinds");
         findings.shape(member, "header", &shown(&a), &shown(&b), guess);
     }
     let known = findings.list.len();
@@ -117,7 +118,9 @@ fn weight(name: &str, kind: SectionKind) -> Option<Weight> {
         ".comment" => Some(Weight::Text),
         ".debug_str" | ".debug_line_str" => Some(Weight::Names),
         _ if name.starts_with(".debug_") || name.starts_with(".llvm") => None,
-        _ if name.starts_with(".rodata") || name.starts_with(".data") || name.starts_with(".tdata") => Some(Weight::Text),
+        _ if name.starts_with(".rodata") || name.starts_with(".data") || name.starts_with(".tdata") => {
+            Some(Weight::Text)
+        }
         _ => match kind {
             SectionKind::Text => Some(Weight::Code),
             SectionKind::Data

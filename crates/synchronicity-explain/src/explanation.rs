@@ -74,7 +74,10 @@ pub struct Difference {
 impl Explanation {
     /// Whether there is nothing to explain.
     pub fn is_same(&self) -> bool {
-        self.artifacts.is_empty() && self.only_first.is_empty() && self.only_second.is_empty() && self.skipped.is_empty()
+        self.artifacts.is_empty()
+            && self.only_first.is_empty()
+            && self.only_second.is_empty()
+            && self.skipped.is_empty()
     }
 
     /// The causes found, each once, with the crate that is guilty of it: the surest first.

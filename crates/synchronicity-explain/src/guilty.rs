@@ -39,9 +39,8 @@ pub(crate) fn by_path(spot: &Spot<'_>, facts: &Facts) -> Option<String> {
             // What the path is part of may go on after the folder's name.
             let end = side.text()[all.end()..].iter().position(|byte| !byte.is_ascii_graphic());
             let end = end.map_or(side.text().len(), |at| all.end() + at);
-            side.touches(&(all.start()..end)).then(|| {
-                format!("{} {}", escape::text(&found[1]), escape::text(&found[2]))
-            })
+            side.touches(&(all.start()..end))
+                .then(|| format!("{} {}", escape::text(&found[1]), escape::text(&found[2])))
         })
     };
     let found = named(&spot.first).or_else(|| named(&spot.second))?;
@@ -60,7 +59,8 @@ pub(crate) fn by_symbol(symbol: &str, facts: &Facts) -> Option<String> {
 
 /// A crate's name as the tree has it, with its version.
 pub(crate) fn as_package(name: &str, facts: &Facts) -> String {
-    let same = |package: &str| package.split(' ').next().unwrap_or_default().replace('-', "_") == name.replace('-', "_");
+    let same =
+        |package: &str| package.split(' ').next().unwrap_or_default().replace('-', "_") == name.replace('-', "_");
     let own = facts.own.iter().filter(|own| same(own));
     facts.packages.iter().filter(|package| same(package)).chain(own).next().cloned().unwrap_or(name.to_owned())
 }

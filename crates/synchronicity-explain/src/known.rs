@@ -18,7 +18,10 @@ static DATE: LazyLock<Regex> =
 
 /// A pattern of this crate, on bytes.
 pub(crate) fn regex(pattern: &str) -> Regex {
-    regex::bytes::RegexBuilder::new(pattern).unicode(false).build().expect("invariant: the catalogue's patterns compile")
+    regex::bytes::RegexBuilder::new(pattern)
+        .unicode(false)
+        .build()
+        .expect("invariant: the catalogue's patterns compile")
 }
 
 /// A host name, user, folder, variable or moment of both builds.
@@ -63,8 +66,9 @@ fn moment(spot: &Spot<'_>, facts: &Facts) -> Option<Guess> {
         at(&NUMBER, &|found| seconds(&found[0]).is_some_and(|second| build.was_under_way(second)))
             || at(&DATE, &|found| day_of(found).is_some_and(|day| was_that_day(build, day)))
     };
-    (within(&spot.first, &facts.first) && within(&spot.second, &facts.second))
-        .then(|| Guess::new(Cause::BuildTime, Certainty::Known, "it holds moments at which these builds were under way"))
+    (within(&spot.first, &facts.first) && within(&spot.second, &facts.second)).then(|| {
+        Guess::new(Cause::BuildTime, Certainty::Known, "it holds moments at which these builds were under way")
+    })
 }
 
 /// The numbers of jobs of both builds. Small numbers are equal by chance, so they come after everything with a form.
@@ -159,7 +163,8 @@ mod tests {
 
     #[test]
     fn days_are_counted_as_everybody_counts_them() {
-        for (text, days) in [("1970-01-01", 0), ("2000-02-29", 11_016), ("2000-03-01", 11_017), ("2026-11-24", 20_781)] {
+        for (text, days) in [("1970-01-01", 0), ("2000-02-29", 11_016), ("2000-03-01", 11_017), ("2026-11-24", 20_781)]
+        {
             assert_eq!(day(text), Some(days), "{text}");
         }
         assert_eq!(day("2026-13-01"), None);

@@ -73,7 +73,10 @@ static LOOKS: LazyLock<Vec<Look>> = LazyLock::new(|| {
         look(UserOrHome, Likely, r"/(?:home|Users)/[^/\x00 ]+|/root\b|C:\\Users\\[^\\\x00]+", "a home folder"),
         look(GitState, Possible, r"\b[0-9a-f]{40}\b", "a hash as long as git's"),
         look(BuildPath, Likely, r"(?:/[A-Za-z0-9_.+@~-]+){2,}", "an absolute path"),
-        Look { near: Some(&COUNT_WORDS), ..look(JobCount, Likely, r"\b[0-9]{1,4}\b", "a small number beside such words") },
+        Look {
+            near: Some(&COUNT_WORDS),
+            ..look(JobCount, Likely, r"\b[0-9]{1,4}\b", "a small number beside such words")
+        },
         look(Random, Likely, r"\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b", "a UUID"),
         look(Random, Likely, r"[0-9a-fA-F]{8,}|[0-9]{6,}", "long numbers without any likeness"),
         look(Environment, Likely, r"\b[a-z]{2}_[A-Z]{2}(?:\.[A-Za-z0-9-]+)?\b|\bC\.UTF-8\b|\bPOSIX\b", "a locale"),
@@ -86,7 +89,12 @@ static LOOKS: LazyLock<Vec<Look>> = LazyLock::new(|| {
             ..look(HostName, Likely, r"\b[A-Za-z0-9][A-Za-z0-9.-]{2,}\b", "a name beside words of machines")
         },
         look(HostName, Possible, r"\b[a-z_][a-z0-9_-]*@[A-Za-z0-9.-]+\b", "a user at a machine"),
-        look(Random, Possible, r"[A-Za-z0-9+/_-]*(?:[0-9][A-Za-z]|[A-Za-z][0-9])[A-Za-z0-9+/_-]{10,}", "letters and digits"),
+        look(
+            Random,
+            Possible,
+            r"[A-Za-z0-9+/_-]*(?:[0-9][A-Za-z]|[A-Za-z][0-9])[A-Za-z0-9+/_-]{10,}",
+            "letters and digits",
+        ),
     ]
 });
 

@@ -188,13 +188,11 @@ fn fetch(order: &Order, request: &BuildRequest) -> Result<Vec<String>, Halt> {
     match order.trial.as_ref().and_then(|trial| trial.archive.as_ref()) {
         Some(archive) => local::unpack(archive, request, &order.lock, &source)
             .map_err(|error| halt(error.failure(), error.to_string()))?,
-        None => depot
-            .obtain(request, &order.lock, &source)
-            .map_err(|error| halt(error.failure(), error.to_string()))?,
+        None => {
+            depot.obtain(request, &order.lock, &source).map_err(|error| halt(error.failure(), error.to_string()))?
+        }
     }
-    depot
-        .vendor(request, &source, &order.cargo_home)
-        .map_err(|error| halt(error.failure(), error.to_string()))?;
+    depot.vendor(request, &source, &order.cargo_home).map_err(|error| halt(error.failure(), error.to_string()))?;
     let manifest = depot.manifest(&source).map_err(unreadable)?;
     let expected = manifest
         .expected(&request.features, request.products)

@@ -26,9 +26,8 @@ enum DiffError {
 pub(crate) fn diff(args: &Diff) -> Result<u8, Stop> {
     let facts = match &args.facts {
         None => Facts::default(),
-        Some(path) => Facts::read(path).map_err(|error| {
-            Stop::new(exit::USAGE, DiffError::Facts { path: path.display().to_string(), error })
-        })?,
+        Some(path) => Facts::read(path)
+            .map_err(|error| Stop::new(exit::USAGE, DiffError::Facts { path: path.display().to_string(), error }))?,
     };
     let explanation = explain(&args.first, &args.second, &facts, &Limits::default())
         .map_err(|error| Stop::new(exit::USAGE, DiffError::Explain(error)))?;

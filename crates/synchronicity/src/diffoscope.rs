@@ -62,7 +62,8 @@ pub(crate) fn show(first: &Path, second: &Path) -> Result<(), DiffoscopeError> {
     for (name, from) in [("first", first), ("second", second)] {
         copy(from, &source.join(name)).map_err(file(from))?;
     }
-    let command = [PROGRAM, "--no-progress", "--max-text-report-size", &REPORT_BYTES_MAX.to_string(), "first", "second"];
+    let command =
+        [PROGRAM, "--no-progress", "--max-text-report-size", &REPORT_BYTES_MAX.to_string(), "first", "second"];
     let env = [("PATH", "/usr/bin:/bin"), ("HOME", "/tmp"), ("TMPDIR", "/tmp"), ("LC_ALL", "C.UTF-8")];
     let job = Job {
         source,

@@ -71,9 +71,7 @@ fn files(workshop: &Workshop<'_>, pinned: &Pinned, archive: Option<&Path>) -> Re
             let name = format!("{}-{}", source.name(), source.version());
             crate_archive(&bytes, &name, &root, Bounds::default()).map_err(|error| error.to_string())
         }
-        None => {
-            workshop.depot()?.obtain(&pinned.request, &pinned.lock, &root).map_err(|error| error.to_string())
-        }
+        None => workshop.depot()?.obtain(&pinned.request, &pinned.lock, &root).map_err(|error| error.to_string()),
     };
     unpacked.map_err(|reason| here(std::io::Error::other(reason)))?;
     let (mut names, mut waiting) = (Vec::new(), vec![root]);
