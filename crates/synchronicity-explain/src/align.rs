@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use crate::budget::Budget;
+use crate::spot::is_printable;
 
 /// One place where the two differ: what stands there in each. At most one of the two is empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +42,9 @@ pub(crate) fn regions(first: &[u8], second: &[u8], most: usize, budget: &mut Bud
         (i, j) = (region.first.end, region.second.end);
         let is_full = found.len() == most;
         match found.last_mut() {
-            Some(last) if region.first.start - last.first.end < GAP && region.second.start - last.second.end < GAP => {
+            Some(last)
+                if between(first, &last.first, &region.first) && between(second, &last.second, &region.second) =>
+            {
                 (last.first.end, last.second.end) = (region.first.end, region.second.end);
             }
             _ if is_full => return (found, false),
@@ -51,6 +54,12 @@ pub(crate) fn regions(first: &[u8], second: &[u8], most: usize, budget: &mut Bud
             return (found, false);
         }
     }
+}
+
+/// Whether two differences are one: what is between them is short, and no more than a line.
+fn between(bytes: &[u8], before: &Range<usize>, after: &Range<usize>) -> bool {
+    let gap = &bytes[before.end..after.start];
+    gap.len() < GAP && (gap.len() < 4 || gap.iter().all(|byte| is_printable(*byte)))
 }
 
 /// By how much to advance on each side until both agree again.

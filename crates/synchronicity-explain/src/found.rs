@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use crate::align::{self, Region};
 use crate::budget::Budget;
+use crate::cause::{Cause, Certainty};
 use crate::facts::Facts;
 use crate::guess::{self, Guess};
-use crate::spot::Spot;
+use crate::spot::{Spot, is_printable};
 use crate::{escape, guilty};
 
 /// How near to the origin of a difference a part of a file is: what is written by hand before what is made from it.
@@ -69,12 +70,15 @@ impl<'f> Findings<'f> {
     pub(crate) fn part(&mut self, part: &Part<'_>, first: &[u8], second: &[u8]) {
         let (regions, whole) = align::regions(first, second, REGIONS_MAX, &mut self.budget);
         self.cut_short |= !whole;
-        for region in &regions {
+        for region in regions
+            .iter()
+            .flat_map(|region| if part.texts { pieces(first, second, region) } else { vec![region.clone()] })
+        {
             if self.list.len() >= FOUND_MAX {
                 self.cut_short = true;
                 return;
             }
-            self.region(part, first, second, region);
+            self.region(part, first, second, &region);
         }
     }
 
@@ -85,7 +89,12 @@ impl<'f> Findings<'f> {
             self.consequences.insert(part.section.to_owned());
             return;
         }
-        let guess = if is_text { guess::of_text(&spot, self.facts) } else { guess::of_bytes(&spot, self.facts) };
+        let moved = is_text && self.is_elsewhere(&spot);
+        let guess = match is_text {
+            true if moved => Guess::new(Cause::IterationOrder, Certainty::Possible, "the same text in another place"),
+            true => guess::of_text(&spot, self.facts),
+            false => guess::of_bytes(&spot, self.facts),
+        };
         let shown = |side: &crate::spot::Side<'_>| {
             if is_text {
                 escape::excerpt(side.text(), side.core_in_text(), true)
@@ -95,7 +104,7 @@ impl<'f> Findings<'f> {
         };
         let guilty = is_text.then(|| guilty::by_path(&spot, self.facts)).flatten();
         self.list.push(Found {
-            weight: if is_text { part.weight } else { part.weight.max(Weight::Bytes) },
+            weight: if is_text && !moved { part.weight } else { part.weight.max(Weight::Bytes) },
             member: part.member.map(str::to_owned),
             section: part.section.to_owned(),
             offset: [region.first.start as u64, region.second.start as u64],
@@ -107,6 +116,17 @@ impl<'f> Findings<'f> {
             line: None,
             guilty,
         });
+    }
+
+    /// Whether a text that only one side has here is elsewhere in the other: linkers put constants in an order of theirs.
+    fn is_elsewhere(&mut self, spot: &Spot<'_>) -> bool {
+        const TEXT_BYTES_MIN: usize = 8;
+        let (core, other) = match (spot.first.core(), spot.second.core()) {
+            ([], core) => (core, spot.first.whole),
+            (core, []) => (core, spot.second.whole),
+            _ => return false,
+        };
+        core.len() >= TEXT_BYTES_MIN && self.budget.take(other.len()) && memchr::memmem::find(other, core).is_some()
     }
 
     /// A difference of shape rather than of content.
@@ -129,6 +149,27 @@ impl<'f> Findings<'f> {
             guilty: None,
         });
     }
+}
+
+/// Parts the text at the beginning and at the end of a difference from the numbers between: behind a string that grew
+/// there are often tables of addresses, which differ as well.
+fn pieces(first: &[u8], second: &[u8], region: &Region) -> Vec<Region> {
+    let (a, b) = (&first[region.first.clone()], &second[region.second.clone()]);
+    let printable = |byte: &&u8| is_printable(**byte);
+    let heads = (a.iter().take_while(printable).count(), b.iter().take_while(printable).count());
+    if heads == (a.len(), b.len()) {
+        return vec![region.clone()];
+    }
+    let tails = (
+        a[heads.0..].iter().rev().take_while(printable).count(),
+        b[heads.1..].iter().rev().take_while(printable).count(),
+    );
+    let (Region { first: a, second: b }, (h, i), (t, u)) = (region.clone(), heads, tails);
+    let head = Region { first: a.start..a.start + h, second: b.start..b.start + i };
+    let middle = Region { first: head.first.end..a.end - t, second: head.second.end..b.end - u };
+    let tail = Region { first: middle.first.end..a.end, second: middle.second.end..b.end };
+    let is_there = |piece: &Region| !piece.first.is_empty() || !piece.second.is_empty();
+    [head, middle, tail].into_iter().filter(is_there).collect()
 }
 
 /// A part of an artifact: what it is called, and how to read it.

@@ -37,7 +37,7 @@ pub(crate) fn reordered(spot: &Spot<'_>, facts: &Facts) -> Option<Guess> {
 }
 
 /// The same bytes in another order: Rust's strings stand in a row without anything between them.
-pub(crate) fn permuted(spot: &Spot<'_>) -> Option<Guess> {
+fn permuted(spot: &Spot<'_>) -> Option<Guess> {
     let (first, second) = (spot.first.core(), spot.second.core());
     if first.len() != second.len() || !(BYTES_MIN..=CORE_BYTES_MAX).contains(&first.len()) {
         return None;

@@ -14,7 +14,10 @@ pub(crate) fn report(name: &str, kind: &'static str, size: [u64; 2], findings: F
     // Names of members and sections are told beside text; numbers and code only where there is no text.
     let origin = |found: &Found| Some(found.weight) == lightest || found.weight == Weight::Shape && is_named(found);
     let (mut origins, others): (Vec<_>, Vec<_>) = list.into_iter().partition(origin);
-    consequences.extend(others.into_iter().map(|found| found.section));
+    consequences.extend(others.into_iter().map(|found| match found.weight {
+        Weight::Bytes => format!("numbers in {}", found.section),
+        _ => found.section,
+    }));
     origins.sort_by_key(|found| {
         let unknown = found.guess.cause == Cause::Unknown;
         (std::cmp::Reverse(found.guess.certainty), unknown, found.weight)

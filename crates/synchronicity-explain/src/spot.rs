@@ -27,7 +27,10 @@ pub(crate) struct Side<'a> {
 
 impl<'a> Spot<'a> {
     pub(crate) fn new(first: &'a [u8], second: &'a [u8], region: &Region) -> Self {
-        Self { first: Side::new(first, region.first.clone()), second: Side::new(second, region.second.clone()) }
+        let back = slack(first, second, region);
+        let moved = |range: &Range<usize>| range.start - back..range.end - back;
+        let (a, b) = (moved(&region.first), moved(&region.second));
+        Self { first: Side::new(first, a), second: Side::new(second, b) }
     }
 
     /// Whether people would read it: mostly printable on both sides, in a run that is long enough to be a word.
@@ -39,6 +42,18 @@ impl<'a> Spot<'a> {
         };
         sides.iter().all(printable) && sides.iter().any(|side| !side.core.is_empty() && side.run.len() >= 4)
     }
+}
+
+/// By how much an insertion could as well begin earlier: what was put into `/tmp/x` to make `/tmp/home/x` is `home/` or
+/// `/home`, and only the second is a folder behind a folder.
+fn slack(first: &[u8], second: &[u8], region: &Region) -> usize {
+    let (whole, inserted) = match (region.first.is_empty(), region.second.is_empty()) {
+        (true, false) => (second, &region.second),
+        (false, true) => (first, &region.first),
+        _ => return 0,
+    };
+    let most = region.first.start.min(region.second.start).min(AROUND);
+    (0..most).take_while(|back| whole[inserted.start - 1 - back] == whole[inserted.end - 1 - back]).count()
 }
 
 impl<'a> Side<'a> {

@@ -66,7 +66,7 @@ const LIBRARIES: [&str; 5] =
     ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib", "/usr/local/lib"];
 
 /// Host name and user need a user namespace within the sandbox: where the kernel or a filter forbids that, they stay, and
-/// the lines that the script prints say so.
+/// the lines that the script prints say so. Rustc keeps the real clock: with libfaketime its allocator waits for itself.
 const SCRIPT: &str = r#"set -eu
 place=$1 umask=$2 cpu=$3 host=$4 user=$5 clock=$6
 shift 6
@@ -87,8 +87,13 @@ echo "$m host $(uname -n)"; echo "$m user $(id -u)"; echo "$m processors $(nproc
 echo "$m time $(date +%s)"; echo "$m umask $(umask)"
 echo "$m listing $(for d in . */; do n=$(ls -U "$d" | wc -l); [ "$n" -gt 1 ] && ls -U "$d"; done | tr "\n" " " | head -c 2000)"
 exec "$@"' sh "$@"
-[ -z "$clock" ] || set -- env LD_PRELOAD="$clock" FAKETIME="$AHEAD" FAKETIME_DISABLE_SHM=1 NO_FAKE_STAT=1 \
-    DONT_FAKE_MONOTONIC=1 "$@"
+if [ -n "$clock" ]; then
+    mkdir /tmp/.plain
+    printf '#!/bin/sh\nunset LD_PRELOAD\nexec %s "$@"\n' "$(command -v rustc)" > /tmp/.plain/rustc
+    chmod 755 /tmp/.plain /tmp/.plain/rustc
+    set -- env LD_PRELOAD="$clock" FAKETIME="$AHEAD" FAKETIME_DISABLE_SHM=1 NO_FAKE_STAT=1 DONT_FAKE_MONOTONIC=1 \
+        RUSTC=/tmp/.plain/rustc PATH="/tmp/.plain:$PATH" "$@"
+fi
 if [ "$cpu" = one ]; then
     cpu=$(sed -n 's/^Cpus_allowed_list:[^0-9]*\([0-9]*\).*/\1/p' /proc/self/status)
     ! taskset -c "$cpu" true 2>/dev/null || set -- taskset -c "$cpu" "$@"

@@ -23,7 +23,7 @@ pub enum PackError {
     NoManifest(PathBuf),
     /// Cargo refuses.
     #[error("cargo package, which makes of the folder what would be published: {0}")]
-    Cargo(#[from] CargoError),
+    Cargo(CargoError),
     /// Cargo left no archive, or several.
     #[error("cargo package left {0} archives; name the folder of one package")]
     Archives(usize),
@@ -81,7 +81,7 @@ pub(crate) fn pack(
     }
     let mut args: Vec<&OsStr> = ["package", "--quiet", "--no-verify", "--allow-dirty"].map(OsStr::new).to_vec();
     args.extend([OsStr::new("--manifest-path"), manifest.as_os_str(), OsStr::new("--target-dir"), scratch.as_os_str()]);
-    cargo.run(Run { args: &args, home, limit: Duration::from_secs(300) })?;
+    cargo.run(Run { args: &args, home, limit: Duration::from_secs(300) }).map_err(PackError::Cargo)?;
     let packed = scratch.join("package");
     let mut archives = Vec::new();
     for entry in fs::read_dir(&packed).map_err(disk(&packed))? {

@@ -66,6 +66,22 @@ fn the_core_leans_on_the_verifier_and_has_neither_clock_nor_runtime() {
 }
 
 #[test]
+fn the_explanations_lean_on_nothing_of_ours_and_only_programs_lean_on_them() {
+    let metadata = metadata();
+    let packages = metadata["packages"].as_array().unwrap();
+    let ours = packages.iter().map(|package| package["name"].as_str().unwrap());
+    let ours: BTreeSet<&str> = ours.filter(|name| name.starts_with("synchronicity")).collect();
+    let explain = "synchronicity-explain";
+    assert!(ours.contains(explain), "the packages were not read: {ours:?}");
+    let of_ours = direct_dependencies(&metadata, explain);
+    assert!(of_ours.iter().all(|name| !name.starts_with("synchronicity")), "{of_ours:?}");
+    for package in ours {
+        let may = [explain, "synchronicity", "synchronicity-node"].contains(&package);
+        assert!(may || !tree(&metadata, package).contains(explain), "{package} leans on {explain}");
+    }
+}
+
+#[test]
 fn the_client_has_neither_engine_nor_database_in_its_tree() {
     let tree = tree(&metadata(), "synchronicity");
     assert!(tree.contains("synchronicity-verify"), "the tree was not read: {tree:?}");

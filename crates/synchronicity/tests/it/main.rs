@@ -2,6 +2,8 @@
 
 use libtest_mimic::{Arguments, run};
 
+mod check;
+mod diff;
 mod fsck;
 mod logs;
 mod lookup;
@@ -22,6 +24,8 @@ fn main() {
     let arguments = Arguments::from_args();
     let trials = [
         source::trials(),
+        check::trials(),
+        diff::trials(),
         fsck::trials(),
         lookup::trials(),
         monitor::trials(),
