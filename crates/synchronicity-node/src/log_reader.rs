@@ -40,6 +40,15 @@ pub struct LogReader {
     bundles: Arc<Mutex<Cache<Bundle>>>,
 }
 
+/// An entry and what leads from it to a root: a proof, but for its index and checkpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Placed {
+    /// Canonical bytes of the entry: the leaf.
+    pub entry: Vec<u8>,
+    /// Hashes from the leaf's sibling up to the root's child.
+    pub path: Vec<Digest>,
+}
+
 /// Why an entry or a proof could not be read.
 #[derive(Debug, Error, Diagnostic)]
 pub enum ReadError {
@@ -99,17 +108,28 @@ impl LogReader {
     /// [`ReadError`]; [`ReadError::NotAtHand`] only where the caller has [`Patience::Memory`].
     pub fn proof(&self, note: &SignedNote, index: u64, patience: Patience) -> Result<Option<Proof>, ReadError> {
         let Ok(Checkpoint { size, .. }) = note.text.parse() else { return Ok(None) };
+        let placed = self.placed(size, index, patience)?;
+        Ok(placed.map(|Placed { entry, path }| Proof { entry, index, path, checkpoint: note.clone() }))
+    }
+
+    /// What of a proof does not depend on who signed: of an entry in the log of `size` entries; `None` if it has no
+    /// such index.
+    ///
+    /// # Errors
+    /// As [`LogReader::proof`].
+    pub fn placed(&self, size: u64, index: u64, patience: Patience) -> Result<Option<Placed>, ReadError> {
         if index >= size {
             return Ok(None);
         }
         let entry = self.entry_at(size, index, patience)?;
         let leaf = Subtree { height: 0, index };
-        if self.root_of(leaf, size, patience)? != leaf_hash(&entry) {
+        let mut root_of = self.roots(size, patience);
+        if root_of(leaf)? != leaf_hash(&entry) {
             // A proof that cannot hold is not handed out.
             return Err(self.damaged(&path_of(TileLevel::Entries, index, size)));
         }
-        let path = subtree::inclusion_proof(index, size, |subtree| self.root_of(subtree, size, patience))?;
-        Ok(Some(Proof { entry, index, path, checkpoint: note.clone() }))
+        let path = subtree::inclusion_proof(index, size, root_of)?;
+        Ok(Some(Placed { entry, path }))
     }
 
     /// The proof that the log of `new` entries begins with the log of `old` entries, from a log of `size` entries.
@@ -120,7 +140,7 @@ impl LogReader {
         if new > size {
             return Err(NoSuchProof.into());
         }
-        subtree::consistency_proof(old, new, |subtree| self.root_of(subtree, size, Patience::Disk))
+        subtree::consistency_proof(old, new, self.roots(size, Patience::Disk))
     }
 
     /// Where a tile or bundle lies.
@@ -128,10 +148,18 @@ impl LogReader {
         self.folder.join(path.path())
     }
 
-    fn root_of(&self, subtree: Subtree, size: u64, patience: Patience) -> Result<Digest, ReadError> {
-        let place = Place::of(subtree, size).ok_or(NoSuchProof)?;
-        let tile = self.tile(place.tile, patience)?;
-        Ok(*tile.get(place.height, place.position).ok_or(NoSuchProof)?)
+    /// Finds roots of subtrees for one proof.
+    fn roots(&self, size: u64, patience: Patience) -> impl FnMut(Subtree) -> Result<Digest, ReadError> {
+        // Up to eight in a row are in one tile.
+        let mut last: Option<(TilePath, Arc<TileRoots>)> = None;
+        move |subtree| {
+            let place = Place::of(subtree, size).ok_or(NoSuchProof)?;
+            let tile = match &last {
+                Some((path, tile)) if *path == place.tile => tile,
+                _ => &last.insert((place.tile, self.tile(place.tile, patience)?)).1,
+            };
+            Ok(*tile.get(place.height, place.position).ok_or(NoSuchProof)?)
+        }
     }
 
     fn tile(&self, path: TilePath, patience: Patience) -> Result<Arc<TileRoots>, ReadError> {

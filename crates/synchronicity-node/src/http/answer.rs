@@ -37,6 +37,8 @@ pub(super) fn whole(code: StatusCode, kind: &'static str, content: impl Into<Bod
 
 pub(super) fn compressible(mut response: Response<Body>) -> Response<Body> {
     response.extensions_mut().insert(Compressible);
+    // Whether or not this one will be compressed: a cache must not hand one form to everybody.
+    set(&mut response, header::VARY, "accept-encoding");
     response
 }
 

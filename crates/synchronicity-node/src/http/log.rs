@@ -12,12 +12,13 @@ use synchronicity_verify::checkpoint::Checkpoint;
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::map::PrefixMap;
 use synchronicity_verify::note::SignedNote;
+use synchronicity_verify::proof;
 use synchronicity_verify::tile::{TileLevel, TilePath};
 use tokio::sync::watch;
 
 use super::answer::{BYTES, Keep, TEXT, compressible, known_by, missing, text, whole};
 use super::{files, lookup};
-use crate::log_reader::{LogReader, Patience, ReadError};
+use crate::log_reader::{LogReader, Patience, Placed, ReadError};
 use crate::witness::client::Outside;
 
 /// Finds the latest entry below a size in which a crate of this name and version was reproduced.
@@ -37,11 +38,12 @@ pub struct LogSite {
     shown: Arc<Mutex<Option<Shown>>>,
 }
 
-/// The published checkpoint, and what its bytes are known by.
+/// The published checkpoint, its bytes, and what they are known by: made once, for all answers under it.
 #[derive(Clone)]
 pub(super) struct Shown {
     pub(super) note: Arc<SignedNote>,
     pub(super) size: u64,
+    pub(super) text: Arc<str>,
     pub(super) tag: Arc<str>,
 }
 
@@ -78,8 +80,9 @@ impl LogSite {
             Some(shown) if Arc::ptr_eq(&shown.note, &note) => Some(shown.clone()),
             _ => {
                 let size = note.text.parse::<Checkpoint>().ok()?.size;
-                let digest = Digest::of(note.to_string().as_bytes()).to_string();
-                *shown = Some(Shown { note, size, tag: digest[..32].into() });
+                let text: Arc<str> = note.to_string().into();
+                let digest = Digest::of(text.as_bytes()).to_string();
+                *shown = Some(Shown { note, size, text, tag: digest[..32].into() });
                 shown.clone()
             }
         }
@@ -102,7 +105,7 @@ pub fn router(site: LogSite) -> Router {
 async fn checkpoint(Shared(site): Shared<LogSite>) -> Response<Body> {
     let Some(shown) = site.shown() else { return missing("nothing is published yet") };
     match site.outside.add_to(&shown.note) {
-        None => known_by(text(shown.note.to_string()), &shown.tag, Keep::Shortly),
+        None => known_by(text(shown.text.to_string()), &shown.tag, Keep::Shortly),
         Some(note) => {
             let note = note.to_string();
             let digest = Digest::of(note.as_bytes()).to_string();
@@ -121,28 +124,31 @@ async fn tile(Shared(site): Shared<LogSite>, Path(path): Path<String>) -> Respon
 async fn proof_at(Shared(site): Shared<LogSite>, Path(index): Path<String>) -> Response<Body> {
     // No version is a plain number, so a crate that is named `index` keeps its proofs.
     match index.parse::<u64>() {
-        Ok(index) => proof(&site, |_| Some(index)).await,
-        Err(_) => proof(&site, |size| (site.find)("index", &index, size)).await,
+        Ok(index) => proven(&site, |_| Some(index)).await,
+        Err(_) => proven(&site, |size| (site.find)("index", &index, size)).await,
     }
 }
 
 async fn proof_of(Shared(site): Shared<LogSite>, Path((name, version)): Path<(String, String)>) -> Response<Body> {
-    proof(&site, |size| (site.find)(&name, &version, size)).await
+    proven(&site, |size| (site.find)(&name, &version, size)).await
 }
 
-async fn proof(site: &LogSite, find: impl Fn(u64) -> Option<u64>) -> Response<Body> {
+async fn proven(site: &LogSite, find: impl Fn(u64) -> Option<u64>) -> Response<Body> {
     let Some(shown) = site.shown() else { return missing("nothing is published yet") };
     let Some(index) = find(shown.size) else { return missing("no evidence for this in the log as published so far") };
-    let made = match site.reader.proof(&shown.note, index, Patience::Memory) {
+    let made = match site.reader.placed(shown.size, index, Patience::Memory) {
         Err(ReadError::NotAtHand) => {
-            let (reader, note) = (site.reader.clone(), shown.note.clone());
-            let made = tokio::task::spawn_blocking(move || reader.proof(&note, index, Patience::Disk)).await;
+            let reader = site.reader.clone();
+            let made = tokio::task::spawn_blocking(move || reader.placed(shown.size, index, Patience::Disk)).await;
             made.unwrap_or(Err(ReadError::NotAtHand))
         }
         made => made,
     };
     match made {
-        Ok(Some(proof)) => known_by(text(proof.to_string()), &format!("{}-{index}", shown.tag), Keep::Shortly),
+        Ok(Some(Placed { entry, path })) => {
+            let proof = proof::text(&entry, index, &path, &shown.text);
+            known_by(text(proof), &format!("{}-{index}", shown.tag), Keep::Shortly)
+        }
         Ok(None) => missing("no evidence for this in the log as published so far"),
         Err(error) => {
             tracing::warn!(index, %error, "cannot prove an entry");

@@ -6,8 +6,9 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use axum::middleware::{self, Next};
+use tower::Service;
 use tower_http::CompressionLevel;
-use tower_http::compression::CompressionLayer;
+use tower_http::compression::Compression;
 use tower_http::compression::predicate::Predicate;
 
 use super::answer::{Compressible, set, whole};
@@ -17,9 +18,7 @@ const COMPRESSED: &str = "-gzip";
 
 /// Adds to routes what holds for all of them.
 pub(super) fn layered(router: Router) -> Router {
-    // Bundles can be large: the fastest level already takes most of what there is to gain.
-    let compression = CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(Marked);
-    router.layer(compression).layer(middleware::from_fn(finish))
+    router.layer(middleware::from_fn(finish))
 }
 
 /// Answers the question that a browser puts before it lets a script of another site send `If-None-Match`.
@@ -44,7 +43,9 @@ impl Predicate for Marked {
 
 async fn finish(request: Request, next: Next) -> Response<Body> {
     let known = request.headers().get(header::IF_NONE_MATCH).cloned();
-    let mut response = next.run(request).await;
+    // Most who ask for a proof ask for it as it is: a layer that they do not need would cost them.
+    let encodes = request.headers().contains_key(header::ACCEPT_ENCODING);
+    let mut response = if encodes { compressed(request, next).await } else { next.run(request).await };
     set(&mut response, header::ACCESS_CONTROL_ALLOW_ORIGIN, "*");
     let Some(tag) = response.headers().get(header::ETAG).cloned() else { return response };
     set(&mut response, header::ACCESS_CONTROL_EXPOSE_HEADERS, "ETag");
@@ -53,6 +54,15 @@ async fn finish(request: Request, next: Next) -> Response<Body> {
     let same = known.is_some_and(|known| names(&known, &tag));
     response.headers_mut().insert(header::ETAG, tag);
     if same && response.status() == StatusCode::OK { unchanged(response.headers()) } else { response }
+}
+
+async fn compressed(request: Request, next: Next) -> Response<Body> {
+    // Bundles can be large: the fastest level already takes most of what there is to gain.
+    let mut compression = Compression::new(next).quality(CompressionLevel::Fastest).compress_when(Marked);
+    match compression.call(request).await {
+        Ok(response) => response.map(Body::new),
+        Err(never) => match never {},
+    }
 }
 
 /// `304`, with the headers that a cache is to renew.
