@@ -2,6 +2,7 @@
 
 use libtest_mimic::{Arguments, run};
 
+mod attest;
 mod fsck;
 mod logs;
 mod lookup;
@@ -21,6 +22,7 @@ mod verify;
 fn main() {
     let arguments = Arguments::from_args();
     let trials = [
+        attest::trials(),
         source::trials(),
         fsck::trials(),
         lookup::trials(),
