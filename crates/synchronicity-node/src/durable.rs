@@ -87,8 +87,11 @@ fn is_unfinished(name: &OsStr) -> bool {
 fn write_with_mode(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let folder = path.parent().ok_or_else(|| io::Error::other("a durable file needs a folder"))?;
     create_folders(folder)?;
-    let mut file =
-        tempfile::Builder::new().prefix(UNFINISHED).rand_bytes(RANDOM).permissions(Permissions::from_mode(mode)).tempfile_in(folder)?;
+    let mut file = tempfile::Builder::new()
+        .prefix(UNFINISHED)
+        .rand_bytes(RANDOM)
+        .permissions(Permissions::from_mode(mode))
+        .tempfile_in(folder)?;
     // The creation mask may have taken bits away; a log file must stay readable to the web server beside us.
     file.as_file().set_permissions(Permissions::from_mode(mode))?;
     file.write_all(bytes)?;

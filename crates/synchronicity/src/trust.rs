@@ -145,10 +145,11 @@ impl Trust {
                 return Err(TrustError::older(&seen.checkpoint, &newest.checkpoint).into());
             }
             let (old, new) = (seen.checkpoint.size, newest.checkpoint.size);
-            let path = relation::path_from_tiles(new, old, new, |path| source.tile(path)).map_err(|error| match error {
-                TiledError::Read { error, .. } => TrustError::NotShown(error),
-                _ => TrustError::OtherTiles(new),
-            })?;
+            let path =
+                relation::path_from_tiles(new, old, new, |path| source.tile(path)).map_err(|error| match error {
+                    TiledError::Read { error, .. } => TrustError::NotShown(error),
+                    _ => TrustError::OtherTiles(new),
+                })?;
             self.agree(seen, &newest, &path, policy)?;
         }
         Ok(newest)

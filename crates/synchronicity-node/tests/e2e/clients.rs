@@ -172,7 +172,11 @@ fn flipped(group: &Group, index: usize, file: &str, kind: &str) {
     assert_eq!((code, &told["file"]), (INVALID, &path.to_str().unwrap().into()), "{told}");
     let pass = group.monitor(INVALID, &state);
     let alarms = events(&pass, "alarm");
-    assert_eq!((alarms.len(), &alarms[0]["kind"], &alarms[0]["node"]), (1, &kind.into(), &url.as_str().into()), "{pass:#?}");
+    assert_eq!(
+        (alarms.len(), &alarms[0]["kind"], &alarms[0]["node"]),
+        (1, &kind.into(), &url.as_str().into()),
+        "{pass:#?}"
+    );
     let evidence = PathBuf::from(alarms[0]["evidence"].as_str().unwrap());
     assert!(fs::read_dir(group.folder().join(evidence)).unwrap().next().is_some(), "{pass:#?}");
     let end = pass.last().unwrap();

@@ -19,7 +19,9 @@ fn client() -> &'static Path {
                 cargo.env_remove(name);
             }
         }
-        cargo.args(["build", "--quiet", "--workspace", "--bin", "synchronicity"]).current_dir(env!("CARGO_MANIFEST_DIR"));
+        cargo
+            .args(["build", "--quiet", "--workspace", "--bin", "synchronicity"])
+            .current_dir(env!("CARGO_MANIFEST_DIR"));
         if beside.components().any(|part| part.as_os_str() == "release") {
             cargo.arg("--release");
         }
