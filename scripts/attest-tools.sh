@@ -2,6 +2,9 @@
 # Tools of others that check our attestations: in-toto and securesystemslib, in an environment of the workspace's target
 # folder, never the system's. Safe to run twice: what is there is left. Ends with status 75 where they cannot be
 # installed; the tests that need them are then skipped.
+#
+# `--list` installs nothing and prints what is there, one name a line: attesttools, and cosigntool for a cosign that this
+# machine has.
 set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -10,6 +13,12 @@ requirements=$root/interop/python/attest-requirements.txt
 
 say() { echo "attest-tools: $*" >&2; }
 good() { "$1" -c "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))" >/dev/null 2>&1; }
+
+if [ "${1:-}" = --list ]; then
+    if "$venv/bin/python3" -c "import in_toto, securesystemslib" >/dev/null 2>&1; then echo attesttools; fi
+    if cosign version >/dev/null 2>&1; then echo cosigntool; fi
+    exit 0
+fi
 
 cmp -s "$requirements" "$venv/installed.txt" && exit 0
 

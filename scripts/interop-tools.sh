@@ -1,15 +1,18 @@
 #!/bin/sh
 # Tools of others with which tests read our log: Go and its transparency log library from Debian, and Python packages
-# in an environment of the workspace's target folder, never the system's. Safe to run twice: what is there is left.
+# in an environment of the workspace's target folder, never the system's; and vectors, from a crate's package. Safe to run
+# twice: what is there is left.
 # Ends with status 75 where something is missing and may not be installed; the tests that need it are then skipped.
 #
-# `--list` installs nothing and prints what is there, one name a line: go, python, python-aics.
+# `--list` installs nothing and prints what is there, one name a line: go, python, python-aics, vectors.
 set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 target=${CARGO_TARGET_DIR:-$root/target}
 venv=$target/interop/python
 requirements=$root/interop/python/requirements.txt
+vectors=$target/interop/vectors
+lock=$root/interop/vectors/Cargo.lock
 
 say() { echo "interop-tools: $*" >&2; }
 has_go() { command -v go >/dev/null 2>&1 && [ -d /usr/share/gocode/src/golang.org/x/mod/sumdb/tlog ]; }
@@ -21,6 +24,7 @@ if [ "${1:-}" = --list ]; then
     if has_go; then echo go; fi
     if imports "tlog_scales, pymerkle"; then echo python; fi
     if imports aics_tlog; then echo python-aics; fi
+    if [ -f "$vectors/Cargo.lock" ]; then echo vectors; fi
     exit 0
 fi
 
@@ -59,6 +63,16 @@ elif ! cmp -s "$requirements" "$venv/installed.txt"; then
         cp "$requirements" "$venv/installed.txt"
     else
         rm -rf "$venv"
+        failed=1
+    fi
+fi
+if ! cmp -s "$lock" "$vectors/Cargo.lock"; then
+    say "unpacking what interop/vectors/Cargo.lock names into $vectors"
+    rm -rf "$vectors"
+    if cargo vendor --quiet --locked --manifest-path "$root/interop/vectors/Cargo.toml" "$vectors" >/dev/null; then
+        cp "$lock" "$vectors/Cargo.lock"
+    else
+        rm -rf "$vectors"
         failed=1
     fi
 fi

@@ -1,7 +1,7 @@
 #!/bin/sh
 # A server of the S3 protocol for the tests of `log export`: moto from PyPI, in an environment of the workspace's target
 # folder, never the system's. Safe to run twice. Ends with status 75 where it cannot be installed; the tests that need
-# it are then skipped.
+# it are then skipped. `--list` installs nothing and prints `s3` if it is there.
 set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -11,6 +11,10 @@ packages="moto[s3]==5.2.5 flask==3.1.3 flask-cors==6.0.5"
 
 say() { echo "s3-tools: $*" >&2; }
 
+if [ "${1:-}" = --list ]; then
+    if "$venv/bin/python3" -c 'import moto.server' >/dev/null 2>&1; then echo s3; fi
+    exit 0
+fi
 [ "$(cat "$venv/installed.txt" 2>/dev/null)" = "$packages" ] && exit 0
 if ! python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' >/dev/null 2>&1; then
     say "no Python from 3.10 on with its venv module"

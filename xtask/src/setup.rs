@@ -4,7 +4,7 @@
 //! Docker then skip, and are counted as skipped.
 
 use std::path::Path;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Command, ExitCode, Output, Stdio};
 
 /// What the set-up reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +24,7 @@ impl Readiness {
     }
 }
 
-/// What only tests need, each for itself.
+/// What only tests need, each for itself. All but the first say with `--list` what is there.
 const TOOLS: [&str; 4] =
     ["scripts/test-tools.sh", "scripts/interop-tools.sh", "scripts/s3-tools.sh", "scripts/attest-tools.sh"];
 
@@ -45,9 +45,10 @@ pub(crate) fn run(root: &Path) -> Readiness {
 
 /// Which tools of others are here, by the names that tests know them by.
 pub(crate) fn tools_of_others(root: &Path) -> Vec<String> {
-    let list = Command::new("sh").arg(root.join("scripts/interop-tools.sh")).arg("--list").current_dir(root).output();
-    let list = list.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
-    list.lines().map(str::to_owned).collect()
+    let list = |name: &&str| Command::new("sh").arg(root.join(name)).arg("--list").current_dir(root).output().ok();
+    let lists = TOOLS[1..].iter().filter_map(list);
+    let named = |list: Output| String::from_utf8_lossy(&list.stdout).lines().map(str::to_owned).collect::<Vec<_>>();
+    lists.flat_map(named).collect()
 }
 
 fn script(root: &Path, name: &str) -> Result<(), String> {

@@ -25,6 +25,8 @@ pub struct Logged {
     pub entry: Vec<u8>,
     /// Root of the log that ends with it.
     pub root: Digest,
+    /// The map of that log, whose root the entry states.
+    pub map: PrefixMap,
 }
 
 impl Log {
@@ -53,6 +55,6 @@ impl Log {
         entry.map_root = self.map.root();
         let entry = entry.to_bytes();
         self.frontier.append(merkle::leaf_hash(&entry));
-        Logged { index, entry, root: self.root() }
+        Logged { index, entry, root: self.root(), map: self.map.clone() }
     }
 }

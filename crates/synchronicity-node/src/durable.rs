@@ -5,10 +5,15 @@
 //! "synced" and lies, and a rename that reached the disk although its fsync failed. Callers therefore treat a failed
 //! write as "perhaps done", and every write of theirs may be repeated.
 
+use std::ffi::OsStr;
 use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
+
+/// How the names of files begin that are being written; after it come [`RANDOM`] letters and digits.
+const UNFINISHED: &str = ".writing-";
+const RANDOM: usize = 6;
 
 /// Where durable files go. The real one is [`Synced`]; tests have one that fails at a chosen write.
 pub trait Disk: Send {
@@ -57,11 +62,36 @@ pub fn write_secret(path: &Path, bytes: &[u8]) -> io::Result<()> {
     write_with_mode(path, bytes, 0o600)
 }
 
+/// Removes what a process that was killed while it wrote has left in `folder` and below: files with the names of this
+/// module's temporary ones, and nothing else. Nobody may be writing there. What cannot be removed stays; it harms nobody.
+pub fn remove_unfinished(folder: &Path) {
+    let Ok(items) = fs::read_dir(folder) else { return };
+    for item in items.filter_map(Result::ok) {
+        // Of the item itself: a link leads elsewhere and is not ours.
+        match item.file_type() {
+            Ok(kind) if kind.is_dir() => remove_unfinished(&item.path()),
+            Ok(kind) if kind.is_file() && is_unfinished(&item.file_name()) => {
+                let removed = fs::remove_file(item.path());
+                tracing::debug!(path = %item.path().display(), ?removed, "a file that was never finished");
+            }
+            _ => {}
+        }
+    }
+}
+
+fn is_unfinished(name: &OsStr) -> bool {
+    let random = name.to_str().and_then(|name| name.strip_prefix(UNFINISHED));
+    random.is_some_and(|random| random.len() == RANDOM && random.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+}
+
 fn write_with_mode(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let folder = path.parent().ok_or_else(|| io::Error::other("a durable file needs a folder"))?;
     create_folders(folder)?;
-    let mut file =
-        tempfile::Builder::new().prefix(".writing-").permissions(Permissions::from_mode(mode)).tempfile_in(folder)?;
+    let mut file = tempfile::Builder::new()
+        .prefix(UNFINISHED)
+        .rand_bytes(RANDOM)
+        .permissions(Permissions::from_mode(mode))
+        .tempfile_in(folder)?;
     // The creation mask may have taken bits away; a log file must stay readable to the web server beside us.
     file.as_file().set_permissions(Permissions::from_mode(mode))?;
     file.write_all(bytes)?;

@@ -270,7 +270,7 @@ impl Publisher {
         Ok(())
     }
 
-    /// Writes the proofs that are owed, and only then shows the checkpoint: whoever sees it finds the proofs. If they
+    /// Writes the proofs that are owed, and only then shows a new checkpoint: whoever sees it finds the proofs. If they
     /// cannot be written it is shown all the same, because a proof can be made from the log at any time.
     fn prove(&mut self) {
         let Some(from) = self.owed.from else { return };

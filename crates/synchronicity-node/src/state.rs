@@ -59,6 +59,11 @@ impl Folded {
         self.maps.insert(log.size(), log.map().clone());
     }
 
+    /// Keeps the map of the log under the checkpoint that is published: after a restart the log may be ahead of that.
+    pub fn keep_published_map(&mut self, size: u64, map: PrefixMap) {
+        self.maps.insert(size, map);
+    }
+
     /// The map of the log at the published size or a later one that a block left; `None` for any other.
     pub fn map_at(&self, size: u64) -> Option<PrefixMap> {
         self.maps.get(&size).cloned()

@@ -5,10 +5,12 @@ use std::path::PathBuf;
 
 use miette::Diagnostic;
 use synchronicity_rebuild::spec::Spec;
+use synchronicity_verify::proof::Proof;
 use synchronicity_verify::request::{CrateName, CrateVersion};
 
 use crate::cli::Prove;
 use crate::exit::{self, Stop};
+use crate::outside::completed;
 use crate::source::SourceError;
 use crate::trust::Trust;
 use crate::verify::{checked, code};
@@ -39,7 +41,10 @@ pub(crate) fn prove(args: &Prove) -> Result<u8, Stop> {
         return Err(Stop::new(exit::USAGE, ProveError::NoVersion(args.spec.clone())));
     };
     let file = format!("proof/{name}/{version}");
-    let proof = args.node.read(&file, read::PROOF_BYTES_MAX).map_err(|error| match error {
+    let read = || args.node.read(&file, read::PROOF_BYTES_MAX);
+    let parse = |bytes: &[u8]| Proof::parse(bytes).ok();
+    let fetched = completed((&args.node, &policy), read, parse, |proof| &mut proof.checkpoint);
+    let proof = fetched.map_err(|error| match error {
         SourceError::Absent(_) => {
             let (node, name, version) = (args.node.to_string(), name.clone(), version.clone());
             Stop::new(exit::NO_EVIDENCE, ProveError::Absent { node, name, version })

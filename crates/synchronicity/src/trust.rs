@@ -14,20 +14,21 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use synchronicity_verify::checkpoint::Checkpoint;
 use synchronicity_verify::digest::Digest;
+use synchronicity_verify::merkle::extension_path;
 use synchronicity_verify::note::SignedNote;
 use synchronicity_verify::policy::Policy;
+use synchronicity_verify::tiled::TiledError;
 use synchronicity_verify::verify::verify_checkpoint;
 
 use crate::durable;
 use crate::exit::Stop;
+use crate::relation::{self, Shown};
 use crate::source::Source;
 
 mod command;
-mod compare;
 mod refusal;
 
 pub(crate) use command::{Action, trust};
-use compare::Relation;
 pub(crate) use refusal::TrustError;
 
 /// How often a check is done again because another process remembered something meanwhile.
@@ -114,7 +115,8 @@ impl Trust {
                     return Err(TrustError::older(&known.checkpoint, &new.checkpoint).into());
                 }
                 Some(known) => {
-                    let path = compare::path_in(leaves, known.checkpoint.size, new.checkpoint.size);
+                    // Empty, which shows nothing, if the leaves do not reach so far.
+                    let path = extension_path(leaves, known.checkpoint.size, new.checkpoint.size).unwrap_or_default();
                     self.agree(known, &new, &path, policy)?;
                     new.clone()
                 }
@@ -142,7 +144,12 @@ impl Trust {
             if newest.checkpoint.size < seen.checkpoint.size {
                 return Err(TrustError::older(&seen.checkpoint, &newest.checkpoint).into());
             }
-            let path = compare::path_from(source, seen.checkpoint.size, newest.checkpoint.size)?;
+            let (old, new) = (seen.checkpoint.size, newest.checkpoint.size);
+            let path =
+                relation::path_from_tiles(new, old, new, |path| source.tile(path)).map_err(|error| match error {
+                    TiledError::Read { error, .. } => TrustError::NotShown(error),
+                    _ => TrustError::OtherTiles(new),
+                })?;
             self.agree(seen, &newest, &path, policy)?;
         }
         Ok(newest)
@@ -150,10 +157,10 @@ impl Trust {
 
     /// `new` extends `old`, as the path between them shows; a fork is kept and told.
     fn agree(&self, old: &Seen, new: &Seen, path: &[Digest], policy: &Policy) -> Result<(), Stop> {
-        match compare::relation(&old.checkpoint, &new.checkpoint, path) {
-            Relation::Extends => Ok(()),
-            Relation::NotShown => Err(TrustError::OtherTiles(new.checkpoint.size).into()),
-            Relation::Contradicts => Err(self.fork(old, new, path, policy)),
+        match relation::shown(&old.checkpoint, &new.checkpoint, path) {
+            Shown::Extends => Ok(()),
+            Shown::Nothing => Err(TrustError::OtherTiles(new.checkpoint.size).into()),
+            Shown::Contradicts => Err(self.fork(old, new, path, policy)),
         }
     }
 

@@ -28,7 +28,7 @@ pub(super) async fn lookup(Shared(site): Shared<LogSite>, Path(prefix): Path<Str
     };
     let Some(shown) = site.shown() else { return missing("nothing is published yet") };
     let Some(map) = site.map_at(shown.size) else {
-        // After a restart the state may be ahead of what is published; the next checkpoint brings both together.
+        // Another checkpoint was published in between.
         return whole(StatusCode::SERVICE_UNAVAILABLE, TEXT, "the map is not at hand yet: ask again in a moment\n");
     };
     let tag = format!("{}-{prefix}", shown.tag);

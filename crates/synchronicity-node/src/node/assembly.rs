@@ -25,6 +25,7 @@ use crate::monitor::{self, Known};
 use crate::operator::{self, Desk};
 use crate::outbox::Outbox;
 use crate::progress::Progress;
+use crate::publish;
 use crate::publisher::{Owed, Published, Publisher};
 use crate::store::Store;
 use crate::submit::Submissions;
@@ -73,7 +74,9 @@ pub(super) fn start(choices: Choices, prepared: Prepared) -> Result<Running, Sto
     let me = keys.command.id();
     let place = group.members().iter().position(|member| member.command == me);
 
-    let (publish, published) = watch::channel(None);
+    // What is on disk can be served at once: it was shown before, and every proof is made from it.
+    let on_disk = publish::locked(&log).note().cloned().map(Arc::new);
+    let (show, published) = watch::channel(on_disk);
     let (cosigned, own) = mpsc::channel(QUEUE);
     let publisher = Publisher {
         state: state.clone(),
@@ -87,7 +90,7 @@ pub(super) fn start(choices: Choices, prepared: Prepared) -> Result<Running, Sto
         owed: Owed::default(),
         chain: chain.clone(),
         health: health.clone(),
-        published: publish,
+        published: show,
     };
     let gossip = chain.statements().expect("nobody has taken the statements of an engine that was just started");
     tokio::spawn(publisher.run(own, gossip));

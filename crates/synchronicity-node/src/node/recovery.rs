@@ -6,14 +6,16 @@ use std::sync::{Arc, Mutex};
 
 use miette::Diagnostic;
 use synchronicity_core::group::Group;
+use synchronicity_core::log::Logged;
 use synchronicity_core::machine::Machine;
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::entry::{Entry, EntryError};
+use synchronicity_verify::map::PrefixMap;
 use thiserror::Error;
 
 use crate::catalogue::Catalogue;
 use crate::cosign::{Cosignatures, Statement};
-use crate::durable::Synced;
+use crate::durable::{self, Synced};
 use crate::exit::{Stop, StopWith};
 use crate::folder::Folder;
 use crate::journal::{self, PersistedJournal};
@@ -56,7 +58,7 @@ pub(super) fn recover(folder: &Folder, group: &Group) -> Result<Recovered, Stop>
     let published = log.statement();
 
     let mut history = History::of([cosigned, published]);
-    let machine = store.fold(group, |logged| history.take(logged.index, &logged.entry, logged.root)).or_internal()?;
+    let machine = store.fold(group, |logged| history.take(logged, log.size())).or_internal()?;
     let executed = machine.log().size();
     if let Some((size, cosigned)) = cosigned.filter(|(size, _)| *size <= executed) {
         journal::compare(size, cosigned, history.root_at(size)).or_usage()?;
@@ -65,10 +67,15 @@ pub(super) fn recover(folder: &Folder, group: &Group) -> Result<Recovered, Stop>
         tracing::debug!(size, %root, "the published checkpoint is not one that the state has seen");
         return Err(AdoptError::OtherLog { published: size, folded: executed }).or_internal();
     }
+    // Nothing is refused any more: from here on the folder may be changed.
+    durable::remove_unfinished(&folder.log());
     extend(&mut log, &store, group, &machine).or_internal()?;
 
     let journal = PersistedJournal::load(store.clone(), &machine).or_internal()?;
     let state = State::new(machine, history.catalogue, log.tip().clone());
+    if let Some(map) = history.map {
+        state.lock().keep_published_map(log.size(), map);
+    }
     Ok(Recovered { store, state, journal, log: Arc::new(Mutex::new(log)), cosignatures })
 }
 
@@ -86,18 +93,25 @@ struct History {
     catalogue: Catalogue,
     /// Roots at the sizes that matter.
     roots: BTreeMap<u64, Option<Digest>>,
+    /// The map under the published checkpoint, with which lookups are answered until the next one. It is the right one
+    /// if the root at that size is: the last entry states its root.
+    map: Option<PrefixMap>,
 }
 
 impl History {
     fn of(statements: [Option<Statement>; 2]) -> History {
         let sizes = statements.into_iter().flatten().map(|(size, _)| (size, None));
-        History { catalogue: Catalogue::default(), roots: sizes.collect() }
+        History { catalogue: Catalogue::default(), roots: sizes.collect(), map: None }
     }
 
-    fn take(&mut self, index: u64, entry: &[u8], root: Digest) -> Result<(), FoldError> {
-        self.catalogue.add(&Entry::from_bytes(entry)?);
-        if let Some(at) = self.roots.get_mut(&(index + 1)) {
-            *at = Some(root);
+    fn take(&mut self, logged: Logged, published: u64) -> Result<(), FoldError> {
+        self.catalogue.add(&Entry::from_bytes(&logged.entry)?);
+        let size = logged.index + 1;
+        if let Some(at) = self.roots.get_mut(&size) {
+            *at = Some(logged.root);
+        }
+        if size == published {
+            self.map = Some(logged.map);
         }
         Ok(())
     }

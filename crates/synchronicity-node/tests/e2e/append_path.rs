@@ -38,7 +38,7 @@ pub(crate) const WORD: &str = "append-path";
 pub(crate) const PROBE: &str = "may-be-traced";
 
 /// The first line of a life; system calls count from there.
-const BEGIN: &str = "begin";
+pub(crate) const BEGIN: &str = "begin";
 
 /// How often a step whose write fails is taken again, as the node does for as long as it runs.
 const TRIES: usize = 3;
@@ -112,7 +112,7 @@ pub(crate) fn live(folder: &Folder, ahead: &[Batch], flaw: Option<Flaw>, out: &m
 }
 
 /// What cannot be told is not told: nobody depends on it.
-fn tell(out: &mut impl Write, line: &str) {
+pub(crate) fn tell(out: &mut impl Write, line: &str) {
     let _ = out.write_all(format!("{line}\n").as_bytes()).and_then(|()| out.flush());
 }
 

@@ -239,7 +239,7 @@ impl History {
 fn all_faults() {
     let scene = Scene::set();
     let calls = scene.calls(None);
-    let chosen = if std::env::var_os(EVERY).is_some() { (0..calls.len()).collect() } else { sample(&calls) };
+    let chosen = if every() { (0..calls.len()).collect() } else { sample(&calls) };
     let since = Instant::now();
     let mut wrong = Vec::new();
     for &at in &chosen {
@@ -260,8 +260,13 @@ fn all_faults() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// Whether every call is to go wrong.
+pub(crate) fn every() -> bool {
+    std::env::var_os(EVERY).is_some()
+}
+
 /// The same places for the same calls.
-fn sample(calls: &[u64]) -> BTreeSet<usize> {
+pub(crate) fn sample(calls: &[u64]) -> BTreeSet<usize> {
     let every = (0..calls.len()).step_by(STRIDE);
     let ends = calls.iter().filter_map(|number| {
         let first = calls.iter().position(|other| other == number)?;
@@ -288,11 +293,11 @@ fn found_out(flaw: Flaw) {
 }
 
 /// A new folder, in memory where there is such a place: what a killed process has written is the kernel's, not the disk's.
-fn folder() -> tempfile::TempDir {
+pub(crate) fn folder() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).unwrap() {
         let path = entry.unwrap().path();
         let target = to.join(path.file_name().unwrap());

@@ -8,6 +8,7 @@
 
 mod append_path;
 mod attest;
+mod clients;
 mod crash;
 mod devnet;
 mod every_call;
@@ -24,6 +25,7 @@ mod stop;
 mod tracer;
 mod verdict;
 mod verifier;
+mod witness_path;
 #[path = "../it/world.rs"]
 #[allow(dead_code, reason = "what only the other tests need")]
 mod world;
@@ -34,8 +36,8 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use machine::{Machine, Need};
 
 fn main() -> std::process::ExitCode {
-    // One of the tests traces a life of a node in a process of this same program.
-    if let Some(code) = append_path::main() {
+    // Two of the tests trace a life of a node in a process of this same program.
+    if let Some(code) = append_path::main().or_else(witness_path::main) {
         return code;
     }
     let mut arguments = Arguments::from_args();
@@ -43,8 +45,9 @@ fn main() -> std::process::ExitCode {
     arguments.test_threads = Some(1);
     let machine = Machine::look();
     let of_groups = [verdict::tests(), crash::tests(), killed::tests(), stop::tests(), machine_trouble::tests()];
-    let of_parts = [node::tests(), every_call::tests(), idle::tests(), real::tests(), s3::tests(), attest::tests()];
-    let tests: Vec<Test> = of_groups.into_iter().chain(of_parts).flatten().collect();
+    let of_parts = [node::tests(), every_call::tests(), idle::tests(), real::tests(), s3::tests()];
+    let of_clients = [clients::tests(), attest::tests(), witness_path::tests()];
+    let tests: Vec<Test> = of_groups.into_iter().chain(of_parts).chain(of_clients).flatten().collect();
     let names: BTreeSet<&str> = tests.iter().map(|test| test.name).collect();
     assert_eq!(names.len(), tests.len(), "a test is listed twice");
     let trials = tests.into_iter().map(|test| test.on(&machine)).collect();

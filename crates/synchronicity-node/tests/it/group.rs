@@ -383,6 +383,11 @@ async fn a_builder_that_was_away_catches_up_and_what_was_lost_is_written_again()
     assert!(fs::read(&before).unwrap().len() >= checkpoint.len());
     nodes.published(1, 1).await;
     assert_eq!(fs::read(nodes.folder(1).log().join("tile/0/000.p/1")).unwrap().len(), 32);
-    assert!(nodes.folder(2).proofs().join("fixture-plain-binary-0.1.0.tlog-proof").exists());
+    // The checkpoint of before is served from the start on, while proof files are still looked for.
+    let (since, proof) = (Instant::now(), nodes.folder(2).proofs().join("fixture-plain-binary-0.1.0.tlog-proof"));
+    while !proof.exists() {
+        assert!(since.elapsed() < PATIENCE, "the proof is not written again");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     nodes.stop_all().await;
 }

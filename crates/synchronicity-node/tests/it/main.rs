@@ -9,6 +9,7 @@ mod group;
 mod journal;
 mod publish;
 mod recosign;
+mod restarted;
 mod serve;
 mod store;
 mod transcripts;

@@ -1,30 +1,30 @@
 //! What the group publishes is what a client accepts: judged by the real verifier.
 
 use synchronicity_verify::digest::Digest;
-use synchronicity_verify::entry::Entry;
 use synchronicity_verify::merkle;
 use synchronicity_verify::note::SignedNote;
 use synchronicity_verify::proof::Proof;
+use synchronicity_verify::replay::Replay;
 use synchronicity_verify::verify::verify;
 
 use super::require;
 use crate::world::{Published, World};
 
-/// How many entries and checkpoints were judged.
+/// The entries and checkpoints that were judged.
 #[derive(Default)]
 pub(super) struct Seen {
-    entries: u64,
+    replay: Replay,
     published: usize,
 }
 
-/// Every entry is read by the strict reader, which recounts it, and names the group.
+/// Every entry names the group, and the log holds when it is replayed as whoever distrusts the quorum does.
 pub(super) fn invariant_every_entry_reads(world: &World, seen: &mut Seen) -> Result<(), String> {
-    while let Some(entry) = world.entry(seen.entries) {
-        let index = seen.entries;
-        seen.entries += 1;
+    let mut index = seen.replay.size();
+    while let Some(entry) = world.entry(index) {
         let shown = entry.map_err(|error| format!("entry {index}: {error}"))?;
-        let entry = Entry::from_bytes(&shown.to_bytes()).map_err(|error| format!("entry {index}: {error}"))?;
+        let entry = seen.replay.append(&shown.to_bytes()).map_err(|error| format!("entry {index}: {error}"))?;
         require(entry.group == world.founding.group.id(), || format!("entry {index} is of another group"))?;
+        index += 1;
     }
     Ok(())
 }

@@ -1,11 +1,12 @@
 //! Our log as files, read by tools of others that know nothing of us: Go's transparency log library, and three Python
-//! packages. Each check must hold on a good log, and must refuse a damaged one.
+//! packages. Each check must hold on a good log, and must refuse a damaged one. And others' vectors, judged by us.
 //!
 //! `scripts/interop-tools.sh` installs the tools. A check whose tool is missing is counted as ignored, unless
-//! `SYNCHRONICITY_REQUIRE` names the tool (`go`, `python`, `python-aics`): then it fails.
+//! `SYNCHRONICITY_REQUIRE` names the tool (`go`, `python`, `python-aics`, `vectors`): then it fails.
 #![allow(clippy::unwrap_used, reason = "in a test it is the right answer to a surprise")]
 
 mod damage;
+mod elsewhere;
 mod published;
 #[path = "../it/sample.rs"]
 #[allow(dead_code, reason = "made for the other tests, which use the rest")]
@@ -94,15 +95,19 @@ struct Log(OnceLock<TempDir>);
 fn main() {
     let arguments = Arguments::from_args();
     let (log, tools) = (Arc::new(Log::default()), Arc::new(Tools::find()));
-    let trials = CASES.iter().map(|case| {
-        let missing = tools.may_skip(case.tool);
+    let trial = |name: &'static str, tool, check: Box<dyn FnOnce() -> Result<(), Failed> + Send>| {
+        let missing = tools.may_skip(tool);
         if let (Some(why), false) = (&missing, arguments.list) {
-            eprintln!("IGNORED {}: {why}", case.name);
+            eprintln!("IGNORED {name}: {why}");
         }
+        Trial::test(name, check).with_ignored_flag(missing.is_some())
+    };
+    let cases = CASES.iter().map(|case| {
         let (log, tools) = (Arc::clone(&log), Arc::clone(&tools));
-        Trial::test(case.name, move || case.run(&log, &tools)).with_ignored_flag(missing.is_some())
+        trial(case.name, case.tool, Box::new(move || case.run(&log, &tools)))
     });
-    let conclusion = run(&arguments, trials.collect());
+    let vectors = trial(elsewhere::NAME, Tool::Vectors, Box::new(elsewhere::judge));
+    let conclusion = run(&arguments, cases.chain([vectors]).collect());
     // Exiting drops nothing: without this the folder would stay.
     drop(log);
     conclusion.exit();

@@ -15,6 +15,8 @@ pub(crate) enum Tool {
     Aics,
     /// pymerkle, by `interop/python/roots.py`.
     Pymerkle,
+    /// Vectors, which are judged here.
+    Vectors,
 }
 
 /// What a tool said.
@@ -43,6 +45,9 @@ impl Tools {
                 missing.push((capability, format!("{packages} cannot be imported from the environment for tests")));
             }
         }
+        if !crate::elsewhere::folder().is_dir() {
+            missing.push(("vectors", "the vectors of transparency-dev/merkle are not here".to_owned()));
+        }
         Self { missing, checker: OnceLock::new() }
     }
 
@@ -63,6 +68,7 @@ impl Tools {
                 checker.arg(check);
                 checker
             }
+            Tool::Vectors => return Err("vectors answer nothing".to_owned()),
             Tool::Scales | Tool::Aics | Tool::Pymerkle => {
                 let mut python = Command::new(python());
                 python.arg("-B").arg(sources().join("python").join(tool.script()));
@@ -88,12 +94,13 @@ impl Tool {
             Tool::Go => "go",
             Tool::Scales | Tool::Pymerkle => "python",
             Tool::Aics => "python-aics",
+            Tool::Vectors => "vectors",
         }
     }
 
     fn script(self) -> &'static str {
         match self {
-            Tool::Go => "main.go",
+            Tool::Go | Tool::Vectors => unreachable!("not a Python program"),
             Tool::Scales => "scales.py",
             Tool::Aics => "aics.py",
             Tool::Pymerkle => "roots.py",
@@ -109,7 +116,7 @@ fn sources() -> PathBuf {
 }
 
 /// The folder that `scripts/interop-tools.sh` fills, in the workspace's target folder.
-fn installed() -> PathBuf {
+pub(crate) fn installed() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("../interop")
 }
 

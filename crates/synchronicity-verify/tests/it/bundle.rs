@@ -11,7 +11,7 @@ use synchronicity_verify::tile::encode_bundle;
 
 use crate::{replay, sample};
 
-fn good() -> Vec<u8> {
+pub(crate) fn good() -> Vec<u8> {
     let entries: Vec<Vec<u8>> = replay::log().iter().map(|entry| entry.to_bytes()).collect();
     let leaves: Vec<_> = entries.iter().map(|entry| leaf_hash(entry)).collect();
     let checkpoint = Checkpoint { origin: sample::ORIGIN.to_owned(), size: 3, root: root(&leaves) };

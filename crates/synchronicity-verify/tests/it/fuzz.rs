@@ -6,8 +6,11 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use proptest::sample::Index;
+use synchronicity_verify::bundle::BundleReader;
+use synchronicity_verify::lookup::verify;
+use synchronicity_verify::map::Prefix;
 
-use crate::{catalogue, sample};
+use crate::{bundle, catalogue, lookup, sample};
 
 #[path = "../../fuzz/targets.rs"]
 mod targets;
@@ -69,8 +72,33 @@ pub(crate) fn seeds() -> Vec<(PathBuf, Vec<u8>)> {
             seed("cosignature", "of_a_builder", line(1).as_bytes()),
             seed("bundle", "two_entries", b"\x01\x00\x03one\x00\x00"),
             seed("bundle", "one_entry", b"\x00\x00\x01x"),
+            seed("whole_log", "three_entries", &bundle::good()),
+            seed("whole_log", "cut_off", &bundle::good()[..900]),
         ])
+        .chain(
+            [("present", "fd", 3), ("everything", "fd", 0), ("absent", "nobody", 64)]
+                .map(|(name, of, digits)| seed("lookup", name, &lookup::answer_about(of, digits))),
+        )
+        .chain(
+            [("everything", &[][..], 0), ("one", &[0x12, 0x30], 64), ("two", &[0x12], 2), ("none", &[0x40], 4)]
+                .map(|(name, key, digits)| seed("map_proof", name, &map_proof(key, digits))),
+        )
         .collect()
+}
+
+/// The proof of what the target's map has under the first `digits` of a key, spelled as the target reads it.
+fn map_proof(begin: &[u8], digits: u8) -> Vec<u8> {
+    let key = targets::map_key(begin);
+    let proof = targets::map().prove(&Prefix::of(&key, digits), 100).unwrap();
+    let counts = [digits, proof.siblings.len() as u8, proof.leaves.len() as u8];
+    let mut bytes = [&key.0.0[..], &counts].concat();
+    proof.siblings.iter().for_each(|sibling| bytes.extend(sibling.0));
+    for leaf in &proof.leaves {
+        bytes.extend(leaf.key.0.0);
+        bytes.push(leaf.indices.len() as u8);
+        leaf.indices.iter().for_each(|index| bytes.extend(index.to_be_bytes()));
+    }
+    bytes
 }
 
 #[test]
@@ -85,6 +113,19 @@ fn every_target_has_a_program_and_saved_inputs_and_each_holds() {
             println!("{}", path.display());
             target(&bytes);
         }
+    }
+}
+
+/// A target that accepts nothing checks nothing.
+#[test]
+fn the_good_inputs_of_lookups_and_whole_logs_are_accepted() {
+    let policy = sample::policy(3);
+    let mut reader = BundleReader::new(&policy);
+    reader.feed(&bundle::good(), |_, _| ()).unwrap();
+    reader.finish().unwrap();
+    for (of, digits, found) in [("fd", 3, 2), ("fd", 0, 2), ("nobody", 64, 0)] {
+        let answer = verify(&lookup::answer_about(of, digits), &policy, &lookup::key(of)).unwrap();
+        assert_eq!(answer.entries.len(), found);
     }
 }
 

@@ -57,7 +57,12 @@ fn checkpoint(log: &[Entry]) -> Checkpoint {
     Checkpoint { origin: ORIGIN.to_owned(), size: log.len() as u64, root: root(&leaves(log)) }
 }
 
-fn key(name: &str) -> MapKey {
+/// The answer of the log above about what this crate's key begins with.
+pub(crate) fn answer_about(name: &str, digits: u8) -> Vec<u8> {
+    answer(&log(), Prefix::of(&key(name), digits)).to_string().into_bytes()
+}
+
+pub(crate) fn key(name: &str) -> MapKey {
     MapKey::of_crate(&name.parse().unwrap(), &"0.17.0".parse().unwrap())
 }
 

@@ -6,7 +6,6 @@ mod bundle;
 mod canonical;
 mod catalogue;
 mod edge;
-mod elsewhere;
 mod entry;
 mod floor;
 mod fork;

@@ -2,13 +2,14 @@
 
 use miette::Diagnostic;
 use synchronicity_rebuild::download::DownloadError;
-use synchronicity_verify::lookup::LOOKUP_BYTES_MAX;
+use synchronicity_verify::lookup::{LOOKUP_BYTES_MAX, Lookup};
 use synchronicity_verify::map::{MapKey, Prefix};
 use synchronicity_verify::note::SignedNote;
 use synchronicity_verify::policy::Policy;
 use synchronicity_verify::verify::{VerifyError, verify_checkpoint};
 
 use crate::exit::{self, Stop};
+use crate::outside::completed;
 use crate::source::{Source, SourceError};
 
 /// How many entries share what a node is told, at least. Each stands under two keys or more.
@@ -41,7 +42,10 @@ pub(super) fn ask(node: &Source, policy: &Policy, key: &MapKey, reveal: Option<u
     };
     let prefix = Prefix::of(key, digits).to_string();
     let name = format!("lookup/{prefix}");
-    let bytes = node.read(&name, LOOKUP_BYTES_MAX as u64).map_err(|error| match error {
+    let read = || node.read(&name, LOOKUP_BYTES_MAX as u64);
+    let parse = |bytes: &[u8]| Lookup::parse(bytes).ok();
+    let fetched = completed((node, policy), read, parse, |answer| &mut answer.checkpoint);
+    let bytes = fetched.map_err(|error| match error {
         SourceError::Absent(_) => Stop::new(exit::TRY_LATER, AskError::NoLookups(node.to_string())),
         SourceError::Server(DownloadError::Refused { status: 413 | 422, .. }) => {
             let more = usize::from(digits) + 1;

@@ -177,7 +177,9 @@ impl Monitor {
     }
 
     fn sum_up(&mut self, all: &[Findings]) -> Result<u8, MonitorError> {
-        let good = |findings: &&Findings| findings.related && findings.away.is_none() && findings.stale.is_none();
+        let good = |findings: &&Findings| {
+            findings.related && findings.away.is_none() && findings.stale.is_none() && findings.alarms.is_empty()
+        };
         let good = all.iter().filter(good).count();
         let alarms = self.state.alarms().len();
         let code = match (alarms, good) {

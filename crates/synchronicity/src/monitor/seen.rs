@@ -3,12 +3,13 @@
 use synchronicity_verify::checkpoint::Checkpoint;
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::fork::Fork;
-use synchronicity_verify::merkle::roots_from;
 use synchronicity_verify::note::SignedNote;
 use synchronicity_verify::policy::Policy;
 use synchronicity_verify::tile::TilePath;
-use synchronicity_verify::tiled::{self, TiledError};
+use synchronicity_verify::tiled::TiledError;
 use synchronicity_verify::verify::verify_checkpoint;
+
+use crate::relation::{Shown, path_from_tiles, shown};
 
 /// A checkpoint whose signatures hold, and are enough.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,17 +61,9 @@ pub(super) fn relate<E>(
     newer: &Seen,
     log_size: u64,
     policy: &Policy,
-    mut read: impl FnMut(TilePath) -> Result<Vec<u8>, E>,
+    read: impl FnMut(TilePath) -> Result<Vec<u8>, E>,
 ) -> Result<Relation, E> {
-    let (old, new) = (older.size(), newer.size());
-    let fork = |path| Fork::new(older.note.clone(), newer.note.clone(), path, policy).ok().map(Box::new);
-    if old == new {
-        return Ok(if older.root() == newer.root() { Relation::Extends } else { Relation::Fork(fork(Vec::new())) });
-    }
-    if old == 0 {
-        return Ok(Relation::Extends);
-    }
-    let path = match extension_path(old, new, log_size, &mut read) {
+    let path = match path_from_tiles(log_size, older.size(), newer.size(), read) {
         Ok(path) => path,
         Err(TiledError::Read { error, .. }) => return Err(error),
         Err(TiledError::NoSuchProof(error)) => return Ok(Relation::Unproven(error.to_string())),
@@ -78,24 +71,11 @@ pub(super) fn relate<E>(
             return Ok(Relation::Unproven(format!("{path} has {found} bytes, which is not its length")));
         }
     };
-    let roots = path.split_first().and_then(|(first, rest)| roots_from(old, new, first, rest).ok());
-    Ok(match roots {
-        Some((old, new)) if new == newer.root() && old == older.root() => Relation::Extends,
-        Some((_, new)) if new == newer.root() => Relation::Fork(fork(path)),
-        _ => Relation::Unproven("its tiles do not lead to the root that was signed".into()),
+    Ok(match shown(&older.checkpoint, &newer.checkpoint, &path) {
+        Shown::Extends => Relation::Extends,
+        Shown::Contradicts => {
+            Relation::Fork(Fork::new(older.note.clone(), newer.note.clone(), path, policy).ok().map(Box::new))
+        }
+        Shown::Nothing => Relation::Unproven("its tiles do not lead to the root that was signed".into()),
     })
-}
-
-/// As `merkle::extension_path`, from tiles.
-fn extension_path<E>(
-    old: u64,
-    new: u64,
-    log_size: u64,
-    read: &mut impl FnMut(TilePath) -> Result<Vec<u8>, E>,
-) -> Result<Vec<Digest>, TiledError<E>> {
-    let mut path = tiled::consistency_proof(log_size, old, new, &mut *read)?;
-    if old.is_power_of_two() {
-        path.insert(0, tiled::root(log_size, old, &mut *read)?);
-    }
-    Ok(path)
 }

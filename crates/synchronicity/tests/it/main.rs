@@ -2,6 +2,7 @@
 
 use libtest_mimic::{Arguments, run};
 
+mod attest;
 mod check;
 mod diff;
 mod fsck;
@@ -23,6 +24,7 @@ mod verify;
 fn main() {
     let arguments = Arguments::from_args();
     let trials = [
+        attest::trials(),
         source::trials(),
         check::trials(),
         diff::trials(),

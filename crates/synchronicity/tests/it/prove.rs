@@ -5,10 +5,17 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use libtest_mimic::{Failed, Trial};
+use synchronicity_verify::checkpoint::Checkpoint;
+use synchronicity_verify::cosignature::cosign;
+use synchronicity_verify::digest::Digest;
+use synchronicity_verify::note::{KeyKind, NoteSignature, SignedNote};
 
 use crate::program::{Ran, run, sample};
+use crate::sample::{self as group, ORIGIN};
+use crate::server::{Answer as Served, Server};
 
 type Answer = Result<(), Failed>;
 
@@ -20,6 +27,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         Trial::test("prove::a_node_without_the_proof_is_no_evidence", absent),
         Trial::test("prove::a_node_that_is_not_there_is_for_later", unreachable),
         Trial::test("prove::an_endless_answer_is_refused", endless),
+        Trial::test("prove::the_line_of_an_outside_witness_comes_from_the_checkpoint_beside_it", outside_witness),
         Trial::test("prove::a_crate_without_an_exact_version_is_a_usage_error", usage),
     ]
 }
@@ -136,6 +144,60 @@ fn usage() -> Answer {
         let arguments = ["prove", spec, "--node", "http://127.0.0.1:1", "--policy", policy.to_str().unwrap()];
         let ran = run(dir.path(), arguments).expect(2);
         assert!(ran.err.contains(words), "{spec}: {}", ran.err);
+    }
+    Ok(())
+}
+
+/// A node whose checkpoint is `first` when it is asked for the first time, and then `later`.
+fn node_with_checkpoint(proof: Vec<u8>, first: SignedNote, later: SignedNote) -> Server {
+    let asked = AtomicUsize::new(0);
+    Server::start(move |path| match path {
+        PATH => Served::Whole(proof.clone()),
+        "/checkpoint" => {
+            let note = if asked.fetch_add(1, Ordering::Relaxed) == 0 { &first } else { &later };
+            Served::Whole(note.to_string().into_bytes())
+        }
+        _ => Served::Status(404),
+    })
+}
+
+fn outside_witness() -> Answer {
+    let [witness, stranger] =
+        ["outside.example/w", "stranger.example/w"].map(|name| group::signer(name, KeyKind::Cosigner, name));
+    let dir = tempfile::tempdir()?;
+    let policy = fs::read_to_string(sample().1)?.replace(
+        "quorum builders",
+        &format!("witness outside {}\ngroup both all builders outside\nquorum both", witness.verifier_key()),
+    );
+    fs::write(dir.path().join("policy"), policy)?;
+    let proof = group::good_proof();
+    let with = |more: &[NoteSignature]| {
+        let signatures = proof.checkpoint.signatures.iter().chain(more).cloned().collect();
+        SignedNote { text: proof.checkpoint.text.clone(), signatures }
+    };
+    let text = &proof.checkpoint.text;
+    let good = cosign(&witness, text, group::TIME_S).unwrap();
+    let mut bad = good.clone();
+    bad.signature[70] ^= 1;
+    let of_stranger = cosign(&stranger, text, group::TIME_S).unwrap();
+    let moved = Checkpoint { origin: ORIGIN.to_owned(), size: 8, root: Digest::of(b"grown") }.to_string();
+    let moved = group::signed(&moved, &[0, 1, 2, 3]);
+    let both = with(&[of_stranger.clone(), good.clone()]);
+    let asked = |server: &Server, code: i32| {
+        run(dir.path(), ["prove", "hexyl@0.17.0", "--policy", "policy", "--node", &server.address]).expect(code)
+    };
+    for (first, later) in [(both.clone(), both.clone()), (moved.clone(), both.clone())] {
+        asked(&node_with_checkpoint(proof.to_string().into_bytes(), first, later), 0);
+        let kept = fs::read_to_string(dir.path().join("hexyl-0.17.0.tlog-proof"))?;
+        // What is not named would make the file one that is refused.
+        assert!(kept.contains(&good.to_string()) && !kept.contains("stranger"), "{kept}");
+        run(dir.path(), ["verify", "hexyl-0.17.0.tlog-proof", "--policy", "policy"]).expect(0);
+        fs::remove_file(dir.path().join("hexyl-0.17.0.tlog-proof"))?;
+    }
+    for note in [with(&[]), with(&[of_stranger]), with(&[bad]), moved] {
+        let ran = asked(&node_with_checkpoint(proof.to_string().into_bytes(), note.clone(), note), 43);
+        assert!(ran.err.contains("outside"), "{}", ran.err);
+        assert!(!dir.path().join("hexyl-0.17.0.tlog-proof").exists());
     }
     Ok(())
 }
