@@ -70,7 +70,7 @@ pub(super) fn in_words(list: &[Circumstance]) -> String {
         tell("could not be varied here", &same);
     }
     if list.iter().any(|it| it.what == "date" && !it.varied) {
-        tell("to vary the date", "install libfaketime (on Debian: apt install faketime)");
+        tell("to vary the date", "--sandbox embedded, with libfaketime (on Debian: apt install faketime)");
     }
     text
 }
