@@ -89,6 +89,6 @@ mod tests {
         assert!(!is_varied("processors") && !is_varied("date") && !is_varied("order of files"));
         let text = in_words(&list);
         assert!(text.contains("could not be varied here: build folder, user, processors"), "{text}");
-        assert!(text.contains("apt install faketime") && text.lines().all(|line| line.len() <= 80), "{text}");
+        assert!(text.contains("libfaketime") && text.lines().all(|line| line.len() <= 80), "{text}");
     }
 }
