@@ -50,50 +50,57 @@ pub(crate) struct Findings<'f> {
     pub(crate) list: Vec<Found>,
     /// Parts that differ only because something else does.
     pub(crate) consequences: BTreeSet<String>,
+    /// How many differences were seen and not kept.
+    pub(crate) dropped: usize,
     /// Whether limits ended the search early.
     pub(crate) cut_short: bool,
     pub(crate) budget: Budget,
 }
 
-/// The most differences of one part that are taken in.
-const REGIONS_MAX: usize = 256;
+/// The most differences of one part that are looked at: among tables of addresses a text must still be found.
+const REGIONS_MAX: usize = 50_000;
+/// The most of a part that are kept, of texts and of numbers.
+const TEXTS_MAX: usize = 256;
+const NUMBERS_MAX: usize = 64;
 /// The most of a whole artifact: each holds two excerpts.
 pub(crate) const FOUND_MAX: usize = 4096;
 
 impl<'f> Findings<'f> {
     pub(crate) fn new(facts: &'f Facts, budget: Budget) -> Self {
-        Self { facts, list: Vec::new(), consequences: BTreeSet::new(), cut_short: false, budget }
+        Self { facts, list: Vec::new(), consequences: BTreeSet::new(), dropped: 0, cut_short: false, budget }
     }
 
     /// Compares two parts that belong together. Differences in text count as text only where `texts` says that the part
     /// is written for people; elsewhere printable bytes mean nothing.
     pub(crate) fn part(&mut self, part: &Part<'_>, first: &[u8], second: &[u8]) {
-        let (regions, whole) = align::regions(first, second, REGIONS_MAX, &mut self.budget);
-        self.cut_short |= !whole;
-        for region in regions
-            .iter()
-            .flat_map(|region| if part.texts { pieces(first, second, region) } else { vec![region.clone()] })
-        {
-            if self.list.len() >= FOUND_MAX {
-                self.cut_short = true;
-                return;
+        let most = if part.texts { REGIONS_MAX } else { NUMBERS_MAX };
+        let (regions, whole) = align::regions(first, second, most, &mut self.budget);
+        // Code behind a string that grew differs everywhere: a few places of it are enough.
+        self.cut_short |= !whole && (part.texts || self.budget.is_spent());
+        let whole_regions = |region: &Region| vec![region.clone()];
+        let pieces = |region| if part.texts { pieces(first, second, region) } else { whole_regions(region) };
+        let (mut texts, mut numbers) = (0, 0);
+        for region in regions.iter().flat_map(pieces) {
+            let spot = Spot::new(first, second, &region);
+            let is_text = part.texts && spot.is_text();
+            let (count, most) = if is_text { (&mut texts, TEXTS_MAX) } else { (&mut numbers, NUMBERS_MAX) };
+            *count += 1;
+            if *count > most || self.list.len() >= FOUND_MAX {
+                self.dropped += 1;
+            } else if part.only_text && !is_text {
+                self.consequences.insert(part.section.to_owned());
+            } else {
+                self.add(part, &spot, is_text);
             }
-            self.region(part, first, second, &region);
         }
     }
 
-    fn region(&mut self, part: &Part<'_>, first: &[u8], second: &[u8], region: &Region) {
-        let spot = Spot::new(first, second, region);
-        let is_text = part.texts && spot.is_text();
-        if part.only_text && !is_text {
-            self.consequences.insert(part.section.to_owned());
-            return;
-        }
-        let moved = is_text && self.is_elsewhere(&spot);
+    fn add(&mut self, part: &Part<'_>, spot: &Spot<'_>, is_text: bool) {
+        let moved = is_text && self.is_elsewhere(spot);
         let guess = match is_text {
             true if moved => Guess::new(Cause::IterationOrder, Certainty::Possible, "the same text in another place"),
-            true => guess::of_text(&spot, self.facts),
-            false => guess::of_bytes(&spot, self.facts),
+            true => guess::of_text(spot, self.facts),
+            false => guess::of_bytes(spot, self.facts),
         };
         let shown = |side: &crate::spot::Side<'_>| {
             if is_text {
@@ -102,12 +109,12 @@ impl<'f> Findings<'f> {
                 escape::excerpt(side.whole, side.core.clone(), false)
             }
         };
-        let guilty = is_text.then(|| guilty::by_path(&spot, self.facts)).flatten();
+        let guilty = is_text.then(|| guilty::by_path(spot, self.facts)).flatten();
         self.list.push(Found {
             weight: if is_text && !moved { part.weight } else { part.weight.max(Weight::Bytes) },
             member: part.member.map(str::to_owned),
             section: part.section.to_owned(),
-            offset: [region.first.start as u64, region.second.start as u64],
+            offset: [spot.first.core.start as u64, spot.second.core.start as u64],
             run: spot.first.run_start() as u64,
             first: shown(&spot.first),
             second: shown(&spot.second),

@@ -34,12 +34,14 @@ const OF_THE_TOOLCHAIN: [&str; 12] = [
 /// The crate whose source folder is named in the difference itself, as `name version`.
 pub(crate) fn by_path(spot: &Spot<'_>, facts: &Facts) -> Option<String> {
     let named = |side: &crate::spot::Side<'_>| {
-        SOURCE.captures_iter(side.text()).find_map(|found| {
+        let text = side.text();
+        SOURCE.captures_iter(text).find_map(|found| {
             let all = found.get(0)?;
-            // What the path is part of may go on after the folder's name.
-            let end = side.text()[all.end()..].iter().position(|byte| !byte.is_ascii_graphic());
-            let end = end.map_or(side.text().len(), |at| all.end() + at);
-            side.touches(&(all.start()..end))
+            // What the path is part of goes on before and behind.
+            let of_a_path = |byte: &u8| byte.is_ascii_alphanumeric() || b"_./+@~-".contains(byte);
+            let before = text[..all.start()].iter().rev().take_while(|byte| of_a_path(byte)).count();
+            let behind = text[all.end()..].iter().take_while(|byte| of_a_path(byte)).count();
+            side.touches(&(all.start() - before..all.end() + behind))
                 .then(|| format!("{} {}", escape::text(&found[1]), escape::text(&found[2])))
         })
     };

@@ -9,7 +9,7 @@ use crate::guilty;
 
 /// The report of one artifact: the nearest to the origin first, at most `most` differences.
 pub(crate) fn report(name: &str, kind: &'static str, size: [u64; 2], findings: Findings<'_>, most: usize) -> Artifact {
-    let Findings { facts, list, mut consequences, cut_short, .. } = findings;
+    let Findings { facts, list, mut consequences, dropped, cut_short, .. } = findings;
     let lightest = list.iter().map(|found| found.weight).min();
     // Names of members and sections are told beside text; numbers and code only where there is no text.
     let origin = |found: &Found| Some(found.weight) == lightest || found.weight == Weight::Shape && is_named(found);
@@ -23,7 +23,8 @@ pub(crate) fn report(name: &str, kind: &'static str, size: [u64; 2], findings: F
         (std::cmp::Reverse(found.guess.certainty), unknown, found.weight)
     });
     let mut differences: Vec<Difference> = Vec::new();
-    let mut more = 0;
+    // Where there is text, numbers are consequences, and most of what was dropped is numbers.
+    let mut more = if lightest >= Some(Weight::Bytes) { dropped } else { 0 };
     for found in origins {
         if differences.len() < most && !differences.iter().any(|known| is_repeated(known, &found)) {
             differences.push(difference(name, found, facts));

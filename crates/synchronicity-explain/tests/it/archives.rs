@@ -46,10 +46,18 @@ fn times_owners_and_the_order_of_members_are_differences_of_their_own() {
 
 #[test]
 fn members_whose_names_differ_in_a_hash_only_belong_together() {
-    let with = |hash: &str, text: &[u8]| archive(&[(&format!("x-{hash}"), 0, 0, text)]);
-    // Sixteen characters are all that fits into a header; a long name is tested with a real library.
-    let explanation = explained(&with("0123456789", b"a"), &with("0123456789", b"b"), &Facts::default());
-    assert_eq!(explanation.artifacts[0].differences.len(), 1);
+    // A name that is too long for the header stands before the content, as BSD's `ar` puts it.
+    let with = |name: &str, text: &str| {
+        let (field, content) = (format!("#1/{}", name.len()), format!("{name}{text}"));
+        let size = content.len();
+        format!("!<arch>\n{field:<16}{:<12}{:<6}{:<6}{:<8}{size:<10}`\n{content}", 0, 0, 0, "100644").into_bytes()
+    };
+    let (first, second) = ("mycrate-0123456789abcdef.cgu.0.o", "mycrate-fedcba9876543210.cgu.0.o");
+    let explanation = explained(&with(first, "threads: 1"), &with(second, "threads: 2"), &Facts::default());
+    let difference = &explanation.artifacts[0].differences[0];
+    assert_eq!(explanation.artifacts[0].differences.len(), 1, "{explanation:?}");
+    assert_eq!((difference.member.as_deref(), difference.guilty.as_deref()), (Some(first), Some("mycrate")));
+    assert_eq!(difference.cause, Cause::JobCount);
 }
 
 #[test]

@@ -86,3 +86,18 @@ fn a_constant_that_only_moved_is_not_told_beside_one_that_changed() {
     let causes: Vec<_> = explanation.artifacts[0].differences.iter().map(|it| it.cause).collect();
     assert_eq!(causes, [Cause::HostName], "{explanation:?}");
 }
+
+#[test]
+fn a_text_behind_a_thousand_tables_of_numbers_is_still_the_origin() {
+    // Runs that differ, far enough apart to be differences of their own.
+    let tables = |value: u8| -> Vec<u8> {
+        (0..1000_u32).flat_map(|n| [&[value; 8][..], &n.to_be_bytes(), &[1; 20], &n.to_le_bytes()].concat()).collect()
+    };
+    let with = |value: u8, text: &str| [tables(value), text.as_bytes().to_vec(), vec![0]].concat();
+    let (first, second) = (with(0x80, "host: alpha"), with(0x90, "host: omega"));
+    let explanation = explained(&object("f", &first), &object("f", &second), &Facts::default());
+    let artifact = &explanation.artifacts[0];
+    assert_eq!(artifact.differences.len(), 1, "{artifact:?}");
+    assert_eq!(artifact.differences[0].cause, Cause::HostName);
+    assert_eq!(artifact.consequences, ["numbers in .rodata"]);
+}

@@ -70,7 +70,7 @@ pub(super) fn in_words(list: &[Circumstance]) -> String {
         tell("could not be varied here", &same);
     }
     if list.iter().any(|it| it.what == "date" && !it.varied) {
-        tell("to vary the date", "install libfaketime (on Debian: apt install faketime)");
+        tell("to vary the date", "--sandbox embedded, with libfaketime (on Debian: apt install faketime)");
     }
     text
 }
@@ -89,6 +89,6 @@ mod tests {
         assert!(!is_varied("processors") && !is_varied("date") && !is_varied("order of files"));
         let text = in_words(&list);
         assert!(text.contains("could not be varied here: build folder, user, processors"), "{text}");
-        assert!(text.contains("apt install faketime") && text.lines().all(|line| line.len() <= 80), "{text}");
+        assert!(text.contains("libfaketime") && text.lines().all(|line| line.len() <= 80), "{text}");
     }
 }
