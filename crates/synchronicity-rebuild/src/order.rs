@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use synchronicity_verify::request::BuildRequest;
 
+use crate::containment::Walls;
 use crate::docker_shim::Labels;
 
 /// Everything a worker needs to know.
@@ -30,8 +31,8 @@ pub(crate) struct Order {
 /// Which sandbox runs the build.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Room {
-    Docker { program: PathBuf, labels: Labels },
-    Embedded { program: PathBuf },
+    Docker { program: PathBuf, labels: Labels, gvisor: bool },
+    Embedded { program: PathBuf, required: Walls },
 }
 
 /// What a worker says.

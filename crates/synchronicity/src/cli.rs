@@ -148,7 +148,7 @@ pub(crate) struct Rebuild {
     /// The crate, as NAME@VERSION; NAME alone takes the newest version
     #[arg(value_name = "CRATE[@VERSION]")]
     pub(crate) spec: Spec,
-    /// auto, docker or embedded
+    /// auto, docker, gvisor or embedded
     #[arg(long, value_name = "SANDBOX", default_value = "auto", env = "SYNCHRONICITY_SANDBOX")]
     pub(crate) sandbox: SandboxChoice,
     /// Copy the artifacts to this folder

@@ -41,6 +41,27 @@ fn the_identity_covers_everything_but_addresses_and_order() {
 }
 
 #[test]
+fn a_group_that_asks_for_no_walls_keeps_its_old_id_and_each_wall_changes_it() {
+    let with = |walls: &[&str]| {
+        let mut charter = charter(4, 3);
+        charter.containment = walls.iter().map(|wall| (*wall).to_owned()).collect();
+        Group::new(charter)
+    };
+    // Computed before groups could ask for anything.
+    assert_eq!(with(&[]).unwrap().id().to_string(), "OLD_ID");
+    let both = with(&["seccomp", "cgroups"]).unwrap();
+    assert_eq!(both.containment(), ["cgroups", "seccomp"]);
+    assert_eq!(both.id(), with(&["cgroups", "seccomp"]).unwrap().id());
+    assert_ne!(both.id(), with(&["seccomp"]).unwrap().id());
+    assert_ne!(both.id(), with(&[]).unwrap().id());
+    assert_eq!(Group::parse(&both.to_text()).unwrap(), both);
+    assert!(!with(&[]).unwrap().to_text().contains("containment"), "older programs must read it");
+    for walls in [&["seccomp", "seccomp"][..], &[""], &["Seccomp"], &["a b"], &[&"x".repeat(33)], &["x"; 17]] {
+        assert_eq!(with(walls), Err(GroupError::Containment), "{walls:?}");
+    }
+}
+
+#[test]
 fn two_different_results_can_never_both_reach_the_threshold() {
     for (members, threshold) in [(4, 2), (5, 2), (2, 1), (4, 5), (1, 0)] {
         let error = Group::new(charter(members, threshold)).unwrap_err();
