@@ -99,10 +99,8 @@ impl EmbeddedSandbox {
 
     /// The build's control group; none where none can be made, unless one is required.
     fn group(&self, job: &Job) -> Result<Option<Cgroup>, SandboxError> {
-        if !self.grouped {
-            return Ok(None);
-        }
-        match Cgroup::make(&job.limits) {
+        let made = if self.grouped { Cgroup::make(&job.limits) } else { Err(io::ErrorKind::Unsupported.into()) };
+        match made {
             Ok(group) => Ok(Some(group)),
             Err(error) if self.required.contains(&Wall::Cgroups) => {
                 Err(refused("make a control group", &error.to_string()))

@@ -12,8 +12,8 @@ use super::place;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Counters {
     memory: Option<PathBuf>,
-    /// Of version 1 only: how often the limit was met.
-    memory_limit: Option<PathBuf>,
+    /// Of version 1 only: the most that was used, and the limit. (Its counts of failures stay at zero on new kernels.)
+    peak_and_limit: Option<[PathBuf; 2]>,
     pids: Option<PathBuf>,
 }
 
@@ -30,7 +30,8 @@ impl Counters {
         for folder in folders {
             let file = |name: &str| Some(folder.join(name)).filter(|path| path.exists());
             found.memory = found.memory.or_else(|| file("memory.events")).or_else(|| file("memory.oom_control"));
-            found.memory_limit = found.memory_limit.or_else(|| file("memory.failcnt"));
+            let both = || Some([file("memory.max_usage_in_bytes")?, file("memory.limit_in_bytes")?]);
+            found.peak_and_limit = found.peak_and_limit.or_else(both);
             found.pids = found.pids.or_else(|| file("pids.events"));
         }
         found
@@ -55,8 +56,9 @@ impl Counters {
     }
 
     fn met_its_limit(&self) -> bool {
-        let failures = |path: &PathBuf| fs::read_to_string(path).ok()?.trim().parse::<u64>().ok();
-        count(&self.memory, "oom") > 0 || self.memory_limit.as_ref().and_then(failures).unwrap_or(0) > 0
+        let bytes = |path: &PathBuf| fs::read_to_string(path).ok()?.trim().parse::<u64>().ok();
+        let near = |[peak, limit]: &[PathBuf; 2]| Some(bytes(peak)? >= bytes(limit)? / 16 * 15);
+        count(&self.memory, "oom") > 0 || self.peak_and_limit.as_ref().and_then(near).unwrap_or(false)
     }
 }
 
@@ -100,11 +102,15 @@ mod tests {
     #[test]
     fn version_one_says_the_same_in_other_files() {
         let kills = ("memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 4\n");
+        let limit = ("memory.limit_in_bytes", "83886080\n");
         let pids = folder(&[("pids.events", "max 0\n")]);
-        assert_eq!(told(&[&folder(&[kills, ("memory.failcnt", "12\n")]), &pids]), (Some(Failure::Memory), false));
-        assert_eq!(told(&[&folder(&[kills, ("memory.failcnt", "0\n")]), &pids]), (None, true));
+        let at = |peak| told(&[&folder(&[kills, limit, ("memory.max_usage_in_bytes", peak)]), &pids]);
+        assert_eq!(at("83886080\n"), (Some(Failure::Memory), false));
+        assert_eq!(at("83000000\n"), (Some(Failure::Memory), false), "the kernel charges in batches");
+        assert_eq!(at("40000000\n"), (None, true));
         let none = ("memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 0\n");
-        assert_eq!(told(&[&folder(&[none, ("memory.failcnt", "12\n")]), &pids]), (None, false), "it gave back others");
+        let full = folder(&[none, limit, ("memory.max_usage_in_bytes", "83886080\n")]);
+        assert_eq!(told(&[&full, &pids]), (None, false), "it gave back what it had only kept of files");
     }
 
     #[test]

@@ -60,7 +60,7 @@ pub(crate) fn contained(choice: SandboxChoice) -> Result<(), Failed> {
         let pinned = workshop.pin(&fixture(name), |options| {
             small(options);
             // Time is what this one uses up.
-            options.limits.time_seconds = if name == "sleeps-without-end" { 5 } else { 120 };
+            options.limits.time_seconds = if name == "sleeps-without-end" { 5 } else { 60 };
         })?;
         let begun = Instant::now();
         let (outcome, next) = both(&workshop, &pinned, &plain, name.contains("sibling"))?;
