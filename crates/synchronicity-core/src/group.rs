@@ -110,9 +110,7 @@ pub enum GroupError {
         ms: u64,
     },
     /// Too many walls, one twice, or a name that is none.
-    #[error(
-        "containment: name at most {WALLS_MAX} walls, each once and with 1 to {WALL_NAME_BYTES_MAX} of a-z 0-9 -"
-    )]
+    #[error("containment: name at most {WALLS_MAX} walls, each once and with 1 to {WALL_NAME_BYTES_MAX} of a-z 0-9 -")]
     Containment,
     /// The log key does not speak for this origin.
     #[error("the log key is named {key}, the origin is {origin}: they must be the same, with a key of type 01")]

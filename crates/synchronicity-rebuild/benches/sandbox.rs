@@ -27,7 +27,9 @@ fn main() {
     let spec = words.next().unwrap_or_else(|| "hexyl@0.17.0".to_owned());
     let pairs: usize = words.next().map_or(3, |word| word.parse().unwrap());
     println!("{spec}, {pairs} pairs, load before: {}\n", load());
-    println!("| sandbox | sandbox, s | cargo alone, s | ratio of the medians | start and stop, s |\n| --- | --- | --- | --- | --- |");
+    println!(
+        "| sandbox | sandbox, s | cargo alone, s | ratio of the medians | start and stop, s |\n| --- | --- | --- | --- | --- |"
+    );
     for choice in [SandboxChoice::Docker, SandboxChoice::Embedded] {
         let place = Place::new(choice);
         let pinned = place.pin(&spec);

@@ -20,7 +20,6 @@ use nix::unistd::geteuid;
 use synchronicity_verify::request::{BuildRequest, Environment, Toolchain};
 
 pub use crate::choice::{SandboxChoice, UnknownSandbox};
-use choose::Chosen;
 use crate::containment::{UnknownWall, Walls};
 use crate::docker_shim::Labels;
 use crate::fingerprint::NoCompiler;
@@ -33,6 +32,7 @@ use crate::sandbox::SandboxError;
 use crate::scripted::{self, Script};
 use crate::seed::{self, SeedError};
 use crate::worker;
+use choose::Chosen;
 
 /// How many ended builds keep their transcripts and artifacts on the bench.
 const ENDED_KEPT: usize = 8;
@@ -168,7 +168,9 @@ impl Bench {
         let Chosen { kind, environment, walls } = choose::choose(options, &installed.toolchain, &homes, &program)?;
         seed::freeze(&installed, &homes.join("rustup-home"))?;
         let id = identity(&dir.join("bench-id"))?;
-        if let (Kind::Embedded { .. }, Some(closed)) = (&kind, closed_to_builds(&dir).or_else(|| closed_to_builds(&homes))) {
+        if let (Kind::Embedded { .. }, Some(closed)) =
+            (&kind, closed_to_builds(&dir).or_else(|| closed_to_builds(&homes)))
+        {
             return Err(BenchError::Closed(closed));
         }
         if let Kind::Docker { docker, .. } = &kind {
@@ -183,7 +185,17 @@ impl Bench {
         let (toolchain, environment) = (script.toolchain.clone(), script.environment);
         let kind = Kind::Scripted(Arc::new(script));
         let (id, homes) = ("scripted".into(), dir.join("homes"));
-        Ok(Self { dir, homes, id, program: PathBuf::new(), toolchain, environment, kind, walls: Walls::new(), _lock: lock })
+        Ok(Self {
+            dir,
+            homes,
+            id,
+            program: PathBuf::new(),
+            toolchain,
+            environment,
+            kind,
+            walls: Walls::new(),
+            _lock: lock,
+        })
     }
 
     /// The environment that requests for this bench pin.

@@ -123,10 +123,9 @@ impl Place {
                 wished("cpu.max", format!("{quota_us} {PERIOD_US}")),
             ],
             Version::One { controller } => match controller.as_str() {
-                "memory" => vec![
-                    needed("memory.limit_in_bytes", memory.clone()),
-                    wished("memory.memsw.limit_in_bytes", memory),
-                ],
+                "memory" => {
+                    vec![needed("memory.limit_in_bytes", memory.clone()), wished("memory.memsw.limit_in_bytes", memory)]
+                }
                 "pids" => vec![processes],
                 _ => vec![
                     wished("cpu.cfs_period_us", PERIOD_US.to_string()),

@@ -82,7 +82,10 @@ impl Shim {
             "--cap-drop=ALL".into(),
             "--security-opt=no-new-privileges".into(),
             "--read-only".into(),
-            format!("--tmpfs=/tmp:rw,exec,nosuid,nodev,size={temporary_bytes},nr_inodes={}", files_max(temporary_bytes)),
+            format!(
+                "--tmpfs=/tmp:rw,exec,nosuid,nodev,size={temporary_bytes},nr_inodes={}",
+                files_max(temporary_bytes)
+            ),
             "--ipc=none".into(),
             // Reaps what builds leave behind: a process table full of dead ones would count against the limit.
             "--init".into(),
@@ -229,7 +232,8 @@ mod tests {
     #[test]
     fn of_the_cargo_home_only_the_registry_is_shown() {
         let line = edited("create -v /a/home:/opt/rustwide/cargo-home:ro,Z -v /b:/opt/rustwide/rustup-home:ro,Z image");
-        let mounts = "-v /a/home/registry:/opt/rustwide/cargo-home/registry:ro,Z -v /b:/opt/rustwide/rustup-home:ro,Z image";
+        let mounts =
+            "-v /a/home/registry:/opt/rustwide/cargo-home/registry:ro,Z -v /b:/opt/rustwide/rustup-home:ro,Z image";
         assert!(line.ends_with(mounts), "{line}");
     }
 

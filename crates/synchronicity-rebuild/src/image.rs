@@ -43,7 +43,9 @@ pub enum ImageError {
     #[error("Docker has no image {IMAGE}: run scripts/sandbox-image.sh, or use the embedded sandbox")]
     NoImage,
     /// No gVisor.
-    #[error("this Docker daemon has no runtime {RUNSC}: install gVisor and name it in the daemon's configuration, or choose the sandbox docker")]
+    #[error(
+        "this Docker daemon has no runtime {RUNSC}: install gVisor and name it in the daemon's configuration, or choose the sandbox docker"
+    )]
     NoGvisor,
     /// An image of another origin under our name.
     #[error("the image {IMAGE} has {0} layers where one is expected: run scripts/sandbox-image.sh --force")]

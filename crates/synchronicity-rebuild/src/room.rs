@@ -28,9 +28,7 @@ use nix::unistd::{Pid, close, dup2_stdout, sethostname, setsid};
 use serde::{Deserialize, Serialize};
 
 use crate::containment::Walls;
-use crate::sandbox::{
-    INNER_CARGO_HOME, INNER_HOSTNAME, INNER_RUSTUP_HOME, INNER_SOURCE, INNER_TARGET, Job, REGISTRY,
-};
+use crate::sandbox::{INNER_CARGO_HOME, INNER_HOSTNAME, INNER_RUSTUP_HOME, INNER_SOURCE, INNER_TARGET, Job, REGISTRY};
 use crate::{room_files, room_rights};
 
 /// The argument under which the executable becomes the outer process.

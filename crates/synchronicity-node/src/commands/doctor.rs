@@ -114,10 +114,12 @@ mod tests {
     fn a_group_that_asks_for_more_than_the_machine_can_give_is_told_what_is_missing() {
         let offered =
             [("docker", Walls::from([Wall::Cgroups, Wall::Seccomp])), ("embedded", Walls::from([Wall::Landlock]))];
-        let told = |asked: &[&str]| {
-            containment(&asked.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>(), &offered)
-        };
-        assert_eq!(told(&["landlock"]), State::Good("the group asks for landlock: the sandbox embedded has that".into()));
+        let told =
+            |asked: &[&str]| containment(&asked.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>(), &offered);
+        assert_eq!(
+            told(&["landlock"]),
+            State::Good("the group asks for landlock: the sandbox embedded has that".into())
+        );
         assert_eq!(
             told(&["cgroups", "landlock"]),
             State::Bad(

@@ -112,8 +112,20 @@ fn folders(mounts: &[Mounted], memberships: &str) -> Vec<Place> {
 /// From `/proc/self/mountinfo`: the fourth and fifth fields are root and point; after a dash come kind, source, options.
 fn mounted(table: &str) -> Vec<Mounted> {
     const CONTROLLERS: [&str; 14] = [
-        "cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids", "net_cls", "net_prio", "hugetlb",
-        "perf_event", "rdma", "misc",
+        "cpu",
+        "cpuacct",
+        "cpuset",
+        "memory",
+        "devices",
+        "freezer",
+        "blkio",
+        "pids",
+        "net_cls",
+        "net_prio",
+        "hugetlb",
+        "perf_event",
+        "rdma",
+        "misc",
     ];
     let mut found = Vec::new();
     for line in table.lines() {
@@ -166,10 +178,10 @@ mod tests {
     #[test]
     fn lines_that_are_none_are_passed_over() {
         assert_eq!(mounted("nonsense\n1 2 - cgroup\n\n - \n"), []);
-        assert_eq!(folders(&mounted(HYBRID), "nonsense\n1\n::\n"), [Place {
-            folder: "/sys/fs/cgroup/unified".into(),
-            version: Version::Two
-        }]);
+        assert_eq!(
+            folders(&mounted(HYBRID), "nonsense\n1\n::\n"),
+            [Place { folder: "/sys/fs/cgroup/unified".into(), version: Version::Two }]
+        );
     }
 
     #[test]

@@ -78,12 +78,7 @@ pub(crate) fn contained(choice: SandboxChoice) -> Result<(), Failed> {
 }
 
 /// The hostile build, and an honest one after it or at the same time.
-fn both(
-    workshop: &Workshop,
-    hostile: &Pinned,
-    plain: &Pinned,
-    at_once: bool,
-) -> Result<(Outcome, Outcome), Failed> {
+fn both(workshop: &Workshop, hostile: &Pinned, plain: &Pinned, at_once: bool) -> Result<(Outcome, Outcome), Failed> {
     if at_once {
         let running = workshop.bench.start(&hostile.request, &hostile.lock)?;
         let next = workshop.build(plain)?;

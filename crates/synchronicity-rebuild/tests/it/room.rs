@@ -284,8 +284,8 @@ fn signals() -> Answer {
 fn stopped() -> Answer {
     let room = Room::new();
     let started = Instant::now();
-    let finished =
-        sandbox().build(&room.job("while true; do echo spam; done"), &mut |_| ControlFlow::Break(Failure::Transcript))?;
+    let finished = sandbox()
+        .build(&room.job("while true; do echo spam; done"), &mut |_| ControlFlow::Break(Failure::Transcript))?;
     assert_eq!(finished, Finished::Stopped(Failure::Transcript));
     assert!(started.elapsed() < Duration::from_secs(10));
     let left = Command::new("pgrep").args(["-f", "echo spam"]).output()?;
