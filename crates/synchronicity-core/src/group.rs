@@ -30,6 +30,11 @@ pub const EPOCH_MAX: u64 = (1 << 53) - 1;
 /// Longest key name (of the log or of a cosigner), in bytes: names are repeated in every entry.
 pub const KEY_NAME_BYTES_MAX: usize = 128;
 
+/// Most walls that a group asks of its builders' sandboxes, and the longest name of one, in bytes.
+pub const WALLS_MAX: usize = 16;
+/// See [`WALLS_MAX`].
+pub const WALL_NAME_BYTES_MAX: usize = 32;
+
 /// Longest name of a member, in bytes.
 pub const MEMBER_NAME_BYTES_MAX: usize = 64;
 
@@ -48,6 +53,9 @@ pub struct Charter {
     pub commit_window_ms: u64,
     /// How long builders may take to reveal, in milliseconds of block time.
     pub reveal_window_ms: u64,
+    /// Walls that every builder's sandbox must have, by name, in any order. What a name means is the builders' affair: a
+    /// node that does not know one does not build.
+    pub containment: Vec<String>,
     /// The builders, in any order.
     pub members: Vec<Member>,
 }
@@ -101,6 +109,9 @@ pub enum GroupError {
         /// What the charter says.
         ms: u64,
     },
+    /// Too many walls, one twice, or a name that is none.
+    #[error("containment: name at most {WALLS_MAX} walls, each once and with 1 to {WALL_NAME_BYTES_MAX} of a-z 0-9 -")]
+    Containment,
     /// The log key does not speak for this origin.
     #[error("the log key is named {key}, the origin is {origin}: they must be the same, with a key of type 01")]
     LogKey {
@@ -154,7 +165,9 @@ impl Group {
     /// One [`GroupError`] for the first rule that the charter breaks.
     pub fn new(mut charter: Charter) -> Result<Group, GroupError> {
         charter.members.sort_by(|a, b| a.name.cmp(&b.name));
+        charter.containment.sort_unstable();
         check_numbers(&charter)?;
+        check_containment(&charter.containment)?;
         check_names(&charter)?;
         check_keys(&charter)?;
         let id = charter_id(&charter);
@@ -194,6 +207,11 @@ impl Group {
     /// Milliseconds of block time to reveal.
     pub fn reveal_window_ms(&self) -> u64 {
         self.charter.reveal_window_ms
+    }
+
+    /// Names of the walls that every builder's sandbox must have, sorted.
+    pub fn containment(&self) -> &[String] {
+        &self.charter.containment
     }
 
     /// The builders, sorted by name.
@@ -267,6 +285,14 @@ fn check_numbers(charter: &Charter) -> Result<(), GroupError> {
     Ok(())
 }
 
+/// `walls` is sorted.
+fn check_containment(walls: &[String]) -> Result<(), GroupError> {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let named = |wall: &String| (1..=WALL_NAME_BYTES_MAX).contains(&wall.len()) && wall.bytes().all(allowed);
+    let unique = walls.windows(2).all(|pair| pair[0] != pair[1]);
+    if walls.len() <= WALLS_MAX && unique && walls.iter().all(named) { Ok(()) } else { Err(GroupError::Containment) }
+}
+
 fn check_names(charter: &Charter) -> Result<(), GroupError> {
     if charter.log_key.name() != charter.origin || charter.log_key.kind() != KeyKind::Log {
         return Err(GroupError::LogKey { key: charter.log_key.name().to_owned(), origin: charter.origin.clone() });
@@ -332,12 +358,15 @@ fn check_keys(charter: &Charter) -> Result<(), GroupError> {
 }
 
 /// `tagged("synchronicity/group/v1", CBOR)` with
-/// `[origin, epoch, log vkey, threshold, commit ms, reveal ms, [[name, consensus, command, cosigner vkey, attestation]…]]`.
+/// `[origin, epoch, log vkey, threshold, commit ms, reveal ms, [[name, consensus, command, cosigner vkey, attestation]…]]`,
+/// and behind that the names of the walls, `[name…]`, if the group asks for any: a group that asks for none keeps the id
+/// that it had before groups could ask.
 fn charter_id(charter: &Charter) -> Digest {
     let mut bytes = Vec::new();
     let mut cbor = Encoder::new(&mut bytes);
     let written = (|| {
-        cbor.array(7)?
+        let asks = !charter.containment.is_empty();
+        cbor.array(if asks { 8 } else { 7 })?
             .str(&charter.origin)?
             .u64(charter.epoch)?
             .str(&charter.log_key.to_string())?
@@ -352,6 +381,12 @@ fn charter_id(charter: &Charter) -> Digest {
                 .bytes(&member.command.0)?
                 .str(&member.cosigner.to_string())?
                 .bytes(&member.attestation)?;
+        }
+        if asks {
+            cbor.array(charter.containment.len() as u64)?;
+            for wall in &charter.containment {
+                cbor.str(wall)?;
+            }
         }
         Ok::<(), minicbor::encode::Error<core::convert::Infallible>>(())
     })();

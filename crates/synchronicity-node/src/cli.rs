@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use synchronicity_rebuild::containment::Wall;
+
 use crate::config::Sandbox;
 use crate::{attest_command, devnet, verify_command};
 
@@ -115,6 +117,9 @@ pub struct GroupNew {
     /// How long builders may take to reveal
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     pub reveal_window: u64,
+    /// A wall that every builder's sandbox must have: cgroups, gvisor, landlock, seccomp or session-keyring
+    #[arg(long = "require", value_name = "WALL")]
+    pub containment: Vec<Wall>,
 }
 
 /// `run`

@@ -4,7 +4,7 @@
 //! name = "alder"
 //! listen = "192.0.2.7:4800"      # where the other members reach this node
 //! http = "127.0.0.1:4801"        # where the log is served, read-only
-//! sandbox = "auto"               # or docker, embedded
+//! sandbox = "auto"               # or docker, gvisor, embedded
 //! # public-url = "https://alder.example/log"   # what the policy names as the place of the log
 //! # clock-skew-ms-max = 5000     # how far a block's time may be from this node's clock before it refuses to vote
 //! # recosign-seconds = 3600      # how often an unchanged log is signed again; 0 for never
@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use miette::Diagnostic;
 use serde::{Deserialize, Serialize};
+use synchronicity_rebuild::bench::SandboxChoice;
 use thiserror::Error;
 
 use crate::durable::{Disk, Synced};
@@ -68,8 +69,21 @@ pub enum Sandbox {
     Auto,
     /// Containers, through a Docker daemon.
     Docker,
+    /// Containers in gVisor, through a Docker daemon that has `runsc` among its runtimes.
+    Gvisor,
     /// Linux namespaces, without a daemon.
     Embedded,
+}
+
+impl From<Sandbox> for SandboxChoice {
+    fn from(sandbox: Sandbox) -> Self {
+        match sandbox {
+            Sandbox::Auto => Self::Auto,
+            Sandbox::Docker => Self::Docker,
+            Sandbox::Gvisor => Self::Gvisor,
+            Sandbox::Embedded => Self::Embedded,
+        }
+    }
 }
 
 /// Why a configuration cannot be used.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use miette::Diagnostic;
 use synchronicity_core::group::{Group, GroupTextError, MEMBER_NAME_BYTES_MAX, Member};
+use synchronicity_rebuild::containment::Wall;
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::note::VerifierKey;
 use thiserror::Error;
@@ -62,6 +63,8 @@ pub struct Founding<'a> {
     pub commit_window_s: u64,
     /// Seconds to reveal.
     pub reveal_window_s: u64,
+    /// Walls that every builder's sandbox must have.
+    pub containment: &'a [Wall],
 }
 
 /// Reads `group.toml`.
@@ -94,12 +97,14 @@ pub fn member_text(member: &Member) -> String {
 pub fn found(founding: &Founding<'_>, members: &[PathBuf]) -> Result<Group, GroupFileError> {
     let quoted = |text: &str| toml::Value::from(text).to_string();
     let mut text = format!(
-        "origin = {}\nepoch = 0\nlog-key = {}\nthreshold = {}\ncommit-window-ms = {}\nreveal-window-ms = {}\n",
+        "origin = {}\nepoch = 0\nlog-key = {}\nthreshold = {}\ncommit-window-ms = {}\nreveal-window-ms = {}\n\
+         containment = [{}]\n",
         quoted(founding.origin),
         quoted(&founding.log_key.to_string()),
         founding.threshold,
         founding.commit_window_s.saturating_mul(1000),
         founding.reveal_window_s.saturating_mul(1000),
+        founding.containment.iter().map(|wall| quoted(wall.name())).collect::<Vec<_>>().join(", "),
     );
     for path in members {
         text.push('\n');

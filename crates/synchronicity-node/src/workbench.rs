@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use synchronicity_rebuild::bench::{Bench, BenchError, BenchOptions, SandboxChoice};
+use synchronicity_rebuild::bench::{Bench, BenchError, BenchOptions};
+use synchronicity_rebuild::containment::{UnknownWall, Wall, Walls};
 use synchronicity_rebuild::host_cargo::{CargoError, HostCargo};
 use synchronicity_rebuild::recipe::{self, Options, PinError, Pinned};
 use synchronicity_rebuild::source::Depot;
@@ -52,16 +53,15 @@ pub enum BenchPinError {
     Depot(io::Error),
 }
 
-/// Opens the bench in `folder`; `shared` holds toolchain and downloads of several nodes of one owner.
-pub fn opener(folder: &Path, choice: Sandbox, shared: Option<&Path>) -> Opener {
-    let choice = match choice {
-        Sandbox::Auto => SandboxChoice::Auto,
-        Sandbox::Docker => SandboxChoice::Docker,
-        Sandbox::Embedded => SandboxChoice::Embedded,
-    };
-    let folder = folder.to_owned();
-    let options = BenchOptions { choice, shared: shared.map(Path::to_owned), program: None };
-    Box::new(move || Bench::open(&folder, &options))
+/// Opens the bench in `folder`; `shared` holds toolchain and downloads of several nodes of one owner, `containment` names
+/// the walls that the group asks for. Without one of them, or where a name is strange to this program, nothing is built.
+pub fn opener(folder: &Path, choice: Sandbox, shared: Option<&Path>, containment: &[String]) -> Opener {
+    let required: Result<Walls, UnknownWall> = containment.iter().map(|name| name.parse::<Wall>()).collect();
+    let (folder, shared) = (folder.to_owned(), shared.map(Path::to_owned));
+    Box::new(move || {
+        let required = required.clone()?;
+        Bench::open(&folder, &BenchOptions { choice: choice.into(), shared: shared.clone(), program: None, required })
+    })
 }
 
 /// Starts to prepare the sandbox.

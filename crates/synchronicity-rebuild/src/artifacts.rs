@@ -2,12 +2,14 @@
 //!
 //! The target folder is hostile: a build can have put links, pipes or devices where its products should be. So the
 //! names come from the manifest, the caller makes sure that every process of the build is gone, no link is followed
-//! on any level, and only regular files are read.
+//! on any level, and only regular files are read that belong to the folder's own owner, on the folder's own disk: a
+//! hard link to a file of somebody else is no product either. What is copied is the content alone: a set-user-id bit,
+//! attributes and capabilities stay behind.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use nix::dir::Dir;
@@ -21,8 +23,8 @@ use synchronicity_verify::result::{Artifact, ArtifactName, Artifacts, ResultErro
 /// The products of a build cannot be collected.
 #[derive(Debug, thiserror::Error)]
 pub enum CollectError {
-    /// A product that the manifest promises is not there, or is no regular file. This is the build's fault.
-    #[error("the build left no regular file {0} among its products")]
+    /// A product that the manifest promises is not there, or is no regular file of its own. This is the build's fault.
+    #[error("the build left no regular file {0} of its own among its products")]
     Missing(String),
     /// The products are more than the request allows. This is the build's fault.
     #[error("the products exceed the request's disk limit of {0} bytes")]
@@ -47,13 +49,14 @@ pub fn collect(
     limit_bytes: u64,
 ) -> Result<Artifacts, CollectError> {
     let mut folder: OwnedFd = File::options().read(true).custom_flags(FOLDER.bits()).open(target)?.into();
+    let origin = File::from(folder.try_clone()?).metadata()?;
     for name in path {
         folder = enter(&folder, name).map_err(|error| missing(error, name))?;
     }
     let mut left = limit_bytes;
     let mut artifacts = Vec::with_capacity(expected.len());
     for name in expected {
-        let product = open_product(&folder, name)?;
+        let product = open_product(&folder, name, &origin)?;
         let (size, sha256) = copy(product, &into.join(name), left)?.ok_or(CollectError::TooLarge(limit_bytes))?;
         left -= size;
         artifacts.push(Artifact { name: ArtifactName::try_from(name.clone())?, size, sha256 });
@@ -65,7 +68,8 @@ const FOLDER: OFlag = OFlag::O_DIRECTORY.union(OFlag::O_NOFOLLOW).union(OFlag::O
 // Non-blocking, because opening a pipe without a writer would wait for ever.
 const PLAIN: OFlag = OFlag::O_NOFOLLOW.union(OFlag::O_NONBLOCK).union(OFlag::O_CLOEXEC);
 
-fn open_product(folder: &OwnedFd, name: &str) -> Result<File, CollectError> {
+/// `origin` is what the system says of the target folder.
+fn open_product(folder: &OwnedFd, name: &str, origin: &Metadata) -> Result<File, CollectError> {
     // Cargo leaves the metadata of a library among the dependencies, under a name with a hash.
     let product = match name.strip_suffix(".rmeta") {
         Some(stem) => {
@@ -76,7 +80,9 @@ fn open_product(folder: &OwnedFd, name: &str) -> Result<File, CollectError> {
         None => openat(folder, name, PLAIN, Mode::empty()),
     };
     let product = File::from(product.map_err(|error| missing(error, name))?);
-    if product.metadata()?.is_file() { Ok(product) } else { Err(CollectError::Missing(name.into())) }
+    let found = product.metadata()?;
+    let is_own = found.uid() == origin.uid() && found.dev() == origin.dev();
+    if found.is_file() && is_own { Ok(product) } else { Err(CollectError::Missing(name.into())) }
 }
 
 /// The one file `STEM-HASH.rmeta` of a folder; none if there is no such file or more than one.
@@ -108,7 +114,7 @@ fn missing(error: Errno, name: &str) -> CollectError {
 
 /// Size and hash of what was copied; nothing if it is more than `limit_bytes`.
 fn copy(mut from: File, to: &Path, limit_bytes: u64) -> io::Result<Option<(u64, Digest)>> {
-    let mode = if std::os::unix::fs::MetadataExt::mode(&from.metadata()?) & 0o100 != 0 { 0o755 } else { 0o644 };
+    let mode = if from.metadata()?.mode() & 0o100 != 0 { 0o755 } else { 0o644 };
     let mut to = File::options().write(true).create_new(true).mode(mode).open(to)?;
     let (mut hash, mut size, mut buffer) = (Sha256::new(), 0, vec![0; 1 << 16]);
     loop {

@@ -10,9 +10,9 @@
 //! builds/<request id>    one folder for each build: transcript and artifacts after it, more during it
 //! ```
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::{self, Read};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -20,8 +20,9 @@ use nix::unistd::geteuid;
 use synchronicity_verify::request::{BuildRequest, Environment, Toolchain};
 
 pub use crate::choice::{SandboxChoice, UnknownSandbox};
+use crate::containment::{UnknownWall, Walls};
 use crate::docker_shim::Labels;
-use crate::fingerprint::{self, NoCompiler};
+use crate::fingerprint::NoCompiler;
 use crate::folder;
 use crate::image::{Docker, ImageError};
 use crate::make::{FREE_BYTES_MIN, free_bytes};
@@ -31,7 +32,8 @@ use crate::running::{Remains, Running};
 use crate::sandbox::SandboxError;
 use crate::scripted::{self, Script};
 use crate::seed::{self, SeedError};
-use crate::{probe, worker};
+use crate::worker;
+use choose::Chosen;
 
 /// How many ended builds keep their transcripts and artifacts on the bench.
 const ENDED_KEPT: usize = 8;
@@ -49,6 +51,8 @@ pub struct BenchOptions {
     pub shared: Option<PathBuf>,
     /// The program that becomes workers: it must call [`worker::main`] first. Without it, this program.
     pub program: Option<PathBuf>,
+    /// Walls that every build here must have around it.
+    pub required: Walls,
 }
 
 /// A bench cannot be opened.
@@ -77,6 +81,20 @@ pub enum BenchError {
     /// The kernel does not let the embedded sandbox work.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
+    /// The group asks for more than this machine can give.
+    #[error(
+        "the sandbox {sandbox} on this machine has no {lacking}, which the group asks of its builders: choose another \
+         sandbox or machine; the program's doctor says what each can give"
+    )]
+    Walls {
+        /// The sandbox's name.
+        sandbox: &'static str,
+        /// The missing walls, by name.
+        lacking: String,
+    },
+    /// The group asks for what this program does not know.
+    #[error("the group asks of its builders what this program does not know: {0}; a newer one may")]
+    UnknownWall(#[from] UnknownWall),
     /// A folder that root's builds, who are not root, cannot reach.
     #[error("builds in the embedded sandbox cannot pass {}, which another user has closed: choose another folder", .0.display())]
     Closed(PathBuf),
@@ -121,13 +139,14 @@ pub struct Bench {
     toolchain: Toolchain,
     environment: Environment,
     kind: Kind,
+    walls: Walls,
     _lock: File,
 }
 
 #[derive(Debug)]
 enum Kind {
-    Docker(Docker),
-    Embedded,
+    Docker { docker: Docker, gvisor: bool },
+    Embedded { required: Walls },
     Scripted(Arc<Script>),
 }
 
@@ -147,16 +166,18 @@ impl Bench {
         if options.shared.is_none() {
             bound(&homes.join("cargo-home"))?;
         }
-        let (kind, environment) = choose(options.choice, &installed.toolchain, &homes, &program)?;
+        let Chosen { kind, environment, walls } = choose::choose(options, &installed.toolchain, &homes, &program)?;
         seed::freeze(&installed, &homes.join("rustup-home"))?;
         let id = identity(&dir.join("bench-id"))?;
-        if let (Kind::Embedded, Some(closed)) = (&kind, closed_to_builds(&dir).or_else(|| closed_to_builds(&homes))) {
+        if let (Kind::Embedded { .. }, Some(closed)) =
+            (&kind, closed_to_builds(&dir).or_else(|| closed_to_builds(&homes)))
+        {
             return Err(BenchError::Closed(closed));
         }
-        if let Kind::Docker(docker) = &kind {
+        if let Kind::Docker { docker, .. } = &kind {
             docker.remove_labelled(&Labels::owner_label(&id)).map_err(BenchError::Leftovers)?;
         }
-        Ok(Self { dir, homes, id, program, toolchain: installed.toolchain, environment, kind, _lock: lock })
+        Ok(Self { dir, homes, id, program, toolchain: installed.toolchain, environment, kind, walls, _lock: lock })
     }
 
     /// A bench whose builds are written down beforehand: for tests of what is around builds.
@@ -165,7 +186,17 @@ impl Bench {
         let (toolchain, environment) = (script.toolchain.clone(), script.environment);
         let kind = Kind::Scripted(Arc::new(script));
         let (id, homes) = ("scripted".into(), dir.join("homes"));
-        Ok(Self { dir, homes, id, program: PathBuf::new(), toolchain, environment, kind, _lock: lock })
+        Ok(Self {
+            dir,
+            homes,
+            id,
+            program: PathBuf::new(),
+            toolchain,
+            environment,
+            kind,
+            walls: Walls::new(),
+            _lock: lock,
+        })
     }
 
     /// The environment that requests for this bench pin.
@@ -178,13 +209,14 @@ impl Bench {
         self.toolchain.clone()
     }
 
-    /// The sandbox's name: `docker`, `embedded` or `scripted`.
+    /// The sandbox's name: `docker`, `gvisor`, `embedded` or `scripted`.
     pub fn name(&self) -> &'static str {
-        match self.kind {
-            Kind::Docker(_) => "docker",
-            Kind::Embedded => "embedded",
-            Kind::Scripted(_) => "scripted",
-        }
+        self.kind.name()
+    }
+
+    /// The walls that its builds have around them.
+    pub fn walls(&self) -> &Walls {
+        &self.walls
     }
 
     /// The folder of verified downloads, for a [`Depot`](crate::source::Depot) of the same owner.
@@ -223,11 +255,13 @@ impl Bench {
         folder::fresh(&folder).and_then(|()| folder::fresh(&folder.join("target"))).map_err(file(&folder))?;
         let (room, remains) = match &self.kind {
             Kind::Scripted(script) => return Ok(scripted::play(Arc::clone(script), request, folder)),
-            Kind::Embedded => (Room::Embedded { program: self.program.clone() }, None),
-            Kind::Docker(docker) => {
+            Kind::Embedded { required } => {
+                (Room::Embedded { program: self.program.clone(), required: required.clone() }, None)
+            }
+            Kind::Docker { docker, gvisor } => {
                 let labels = Labels { owner: self.id.clone(), build: name };
                 let remains = Remains { docker: docker.clone(), label: labels.build_label() };
-                (Room::Docker { program: docker.program().to_owned(), labels }, Some(remains))
+                (Room::Docker { program: docker.program().to_owned(), labels, gvisor: *gvisor }, Some(remains))
             }
         };
         let order = Order {
@@ -287,6 +321,17 @@ impl Bench {
     }
 }
 
+impl Kind {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Docker { gvisor: false, .. } => "docker",
+            Self::Docker { gvisor: true, .. } => "gvisor",
+            Self::Embedded { .. } => "embedded",
+            Self::Scripted(_) => "scripted",
+        }
+    }
+}
+
 fn at(path: impl AsRef<Path>) -> impl FnOnce(io::Error) -> BenchError {
     let path = path.as_ref().to_owned();
     move |source| BenchError::File { path, source }
@@ -305,6 +350,8 @@ fn enter(dir: &Path) -> Result<(PathBuf, File), BenchError> {
     }
     let builds = dir.join("builds");
     folder::fresh(&builds).map_err(at(&builds))?;
+    // A build can leave set-user-id programs, for its own user: nobody else on this machine shall come by them.
+    fs::set_permissions(&builds, Permissions::from_mode(0o700)).map_err(at(&builds))?;
     Ok((dir, lock))
 }
 
@@ -339,27 +386,8 @@ fn identity(path: &Path) -> Result<String, BenchError> {
     Ok(id)
 }
 
-fn choose(
-    choice: SandboxChoice,
-    toolchain: &Toolchain,
-    homes: &Path,
-    program: &Path,
-) -> Result<(Kind, Environment), BenchError> {
-    if choice != SandboxChoice::Embedded {
-        let docker = Docker::find().and_then(|docker| {
-            let layer = docker.layer_or_build(&homes.join("image.lock"))?;
-            Ok((Kind::Docker(docker), Environment::Image { layer }))
-        });
-        match docker {
-            Err(_) if choice == SandboxChoice::Auto => {}
-            done => return Ok(done?),
-        }
-    }
-    let fingerprint = fingerprint::of_this_host(toolchain)?;
-    probe::try_room(program)?;
-    Ok((Kind::Embedded, Environment::Host { fingerprint }))
-}
-
+#[path = "bench/choose.rs"]
+mod choose;
 #[cfg(test)]
 #[path = "bench/tests.rs"]
 mod tests;

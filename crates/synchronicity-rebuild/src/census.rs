@@ -32,7 +32,8 @@ impl Census {
         if usage.memory_bytes > limits.memory_bytes {
             return Some(Failure::Memory);
         }
-        (usage.threads > u64::from(limits.processes)).then_some(Failure::Processes)
+        // The first process is not the build's but the sandbox's.
+        (usage.threads > u64::from(limits.processes) + 1).then_some(Failure::Processes)
     }
 
     /// Processes come and go meanwhile; one that is gone counts nothing.

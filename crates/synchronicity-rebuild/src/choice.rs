@@ -10,13 +10,15 @@ pub enum SandboxChoice {
     Auto,
     /// Docker or nothing.
     Docker,
+    /// Docker with gVisor as its runtime, or nothing.
+    Gvisor,
     /// Namespaces, without any daemon.
     Embedded,
 }
 
 /// A word that names no sandbox.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no sandbox is named {0:?}: use auto, docker or embedded")]
+#[error("no sandbox is named {0:?}: use auto, docker, gvisor or embedded")]
 pub struct UnknownSandbox(String);
 
 impl FromStr for SandboxChoice {
@@ -26,6 +28,7 @@ impl FromStr for SandboxChoice {
         match text {
             "auto" => Ok(Self::Auto),
             "docker" => Ok(Self::Docker),
+            "gvisor" => Ok(Self::Gvisor),
             "embedded" => Ok(Self::Embedded),
             other => Err(UnknownSandbox(other.into())),
         }

@@ -2,7 +2,7 @@
 //! reproducible. For `check`, which asks for no evidence; builds for a group have no conditions.
 //!
 //! What a request fixes stays as it is (toolchain, lock, features, SOURCE_DATE_EPOCH). Everything varied here is varied
-//! by the job's command and environment, inside whichever sandbox runs it: a short shell script ([`SCRIPT`]) arranges what
+//! by the job's command, environment and identity, inside whichever sandbox runs it: a short shell script ([`SCRIPT`]) arranges what
 //! it may, says what came of it, and becomes cargo.
 
 use std::collections::BTreeMap;
@@ -65,11 +65,12 @@ const MARK: &str = "[conditions] ";
 const LIBRARIES: [&str; 5] =
     ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib", "/usr/local/lib"];
 
-/// Host name and user need a user namespace within the sandbox: where the kernel or a filter forbids that, they stay, and
-/// the lines that the script prints say so. Rustc keeps the real clock: with libfaketime its allocator waits for itself.
+/// What differs from what was asked for, because the sandbox or the machine does not give it, is in the lines that the script
+/// prints: host name and user, for instance, are Docker's own there.
+/// Rustc keeps the real clock: with libfaketime its allocator waits for itself.
 const SCRIPT: &str = r#"set -eu
-place=$1 umask=$2 cpu=$3 host=$4 user=$5 clock=$6
-shift 6
+place=$1 umask=$2 cpu=$3 clock=$4
+shift 4
 umask "$umask"
 mkdir -p "$HOME" "$TMPDIR"
 if [ "$place" != "$PWD" ]; then
@@ -97,10 +98,6 @@ fi
 if [ "$cpu" = one ]; then
     cpu=$(sed -n 's/^Cpus_allowed_list:[^0-9]*\([0-9]*\).*/\1/p' /proc/self/status)
     ! taskset -c "$cpu" true 2>/dev/null || set -- taskset -c "$cpu" "$@"
-fi
-if [ -n "$host" ] && unshare --user --map-root-user --uts hostname "$host" 2>/dev/null; then
-    set -- unshare --user --map-root-user --uts /bin/sh -c 'hostname "$0"; exec "$@"' "$host" \
-        unshare --user --map-user="$user" --map-group="$user" "$@"
 fi
 unset AHEAD
 exec "$@"
@@ -159,16 +156,19 @@ impl Conditions {
         *flags = format!("{flags}{separator}--remap-path-prefix={}={INNER_SOURCE}", self.place);
         let own = [("HOME", &self.home), ("TMPDIR", &self.temporary), ("SOURCE_DIR", &self.place)];
         job.env.extend(own.map(|(name, value)| (name.to_owned(), value.clone())));
-        if let Some((name, _)) = &self.user {
+        if let Some((name, number)) = &self.user {
             job.env.extend(["USER", "LOGNAME"].map(|variable| (variable.to_owned(), name.clone())));
+            job.identity.user = *number;
+        }
+        if let Some(host) = &self.host {
+            job.identity.host.clone_from(host);
         }
         job.env.extend(self.env.clone());
         job.env.insert("AHEAD".into(), CLOCK_AHEAD.into());
-        let user = self.user.as_ref().map_or(String::new(), |(_, number)| number.to_string());
         let mut command: Vec<String> = ["/bin/sh", "-c", SCRIPT, "conditions"].map(str::to_owned).to_vec();
         command.extend([&self.place, &self.umask].map(Clone::clone));
         command.push(if self.one_processor { "one".into() } else { String::new() });
-        command.extend([self.host.clone().unwrap_or_default(), user, self.clock.clone().unwrap_or_default()]);
+        command.push(self.clock.clone().unwrap_or_default());
         command.append(&mut job.command);
         Job { command, ..job }
     }

@@ -10,16 +10,19 @@ use std::io;
 use std::ops::ControlFlow;
 use std::os::unix::fs::{chown, symlink};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
-use rustwide::cmd::{CommandError, SandboxBuilder, SandboxImage};
+use rustwide::cmd::{CommandError, DockerRuntime, SandboxBuilder, SandboxImage};
 use rustwide::{Crate, Toolchain, Workspace, WorkspaceBuilder};
 use synchronicity_verify::result::Failure;
 
+use crate::cgroup::Counters;
 use crate::docker_shim::Labels;
+use crate::ended::Reckoning;
 use crate::folder;
 use crate::guard::Guard;
 use crate::image::{Docker, IMAGE};
-use crate::sandbox::{BUILD_USER, Finished, Job, Sandbox, SandboxError, Watch};
+use crate::sandbox::{BUILD_USER, Finished, Job, REGISTRY, Sandbox, SandboxError, Watch};
 use crate::seed;
 
 /// Sent along by rustwide's downloads, of which there are none.
@@ -33,6 +36,8 @@ const STAND_IN_LOCK: &str = "version = 4\n\n[[package]]\nname = \"stand-in\"\nve
 pub(crate) struct DockerSandbox {
     pub(crate) docker: Docker,
     pub(crate) labels: Labels,
+    /// Whether the container runs in gVisor.
+    pub(crate) gvisor: bool,
 }
 
 /// `uid:gid` of builds: a number of nobody where this process is root, else its own.
@@ -53,11 +58,12 @@ impl Sandbox for DockerSandbox {
                 .map_err(SandboxError::file("change the owner of", &job.target))?;
         }
         let workspace = workspace(job)?;
-        let container = self.labels.container();
-        let (docker, name) = (self.docker.clone(), container.clone());
-        // The memory limit is the container's own; its other limits are flags of the container.
-        let guard = Guard::start(&job.limits, &job.target, move || docker.remove(&name), || None);
-        let ended = run(&workspace, job, &mut |line| {
+        let meter = Meter::of(self);
+        let (docker, name, sampled) = (self.docker.clone(), self.labels.container(), meter.clone());
+        // Memory and processes are limited by the container; what is sampled is whether the build met those limits.
+        let sample = move || sampled.counters()?.exceeded();
+        let guard = Guard::start(&job.limits, &job.target, move || docker.remove(&name), sample);
+        let ended = self.run(&workspace, job, &meter, &mut |line| {
             if let ControlFlow::Break(failure) = watch(line) {
                 guard.trip(failure);
             }
@@ -72,6 +78,38 @@ impl Sandbox for DockerSandbox {
     }
 }
 
+/// Finds what the kernel counts of a container, once it runs.
+#[derive(Clone)]
+struct Meter {
+    docker: Docker,
+    container: String,
+    /// Nothing in it: the container has no counts that this machine can read.
+    found: Arc<OnceLock<Option<Counters>>>,
+}
+
+impl Meter {
+    fn of(sandbox: &DockerSandbox) -> Self {
+        let found = Arc::new(OnceLock::new());
+        if sandbox.gvisor {
+            // All processes inside are one to this machine's kernel.
+            let _ = found.set(None);
+        }
+        Self { docker: sandbox.docker.clone(), container: sandbox.labels.container(), found }
+    }
+
+    fn counters(&self) -> Option<&Counters> {
+        if self.found.get().is_none() {
+            let first = self.docker.first_process(&self.container)?;
+            let _ = self.found.set(Counters::of(first).ok());
+        }
+        self.found.get()?.as_ref()
+    }
+
+    fn runs(&self) -> bool {
+        self.docker.first_process(&self.container).is_some()
+    }
+}
+
 /// A rustwide workspace of this build alone, whose homes are links to the job's folders: rustwide resolves links
 /// before it mounts.
 fn workspace(job: &Job) -> Result<Workspace, SandboxError> {
@@ -81,6 +119,7 @@ fn workspace(job: &Job) -> Result<Workspace, SandboxError> {
         fs::create_dir_all(&build)?;
         symlink(&job.target, build.join("target"))?;
         symlink(&job.cargo_home, path.join("cargo-home"))?;
+        fs::create_dir_all(job.cargo_home.join(REGISTRY))?;
         symlink(&job.rustup_home, path.join("rustup-home"))?;
         fs::create_dir_all(stand_in(job).join("src"))?;
         fs::write(stand_in(job).join("Cargo.toml"), STAND_IN_MANIFEST)?;
@@ -110,33 +149,56 @@ fn the_toolchain(rustup_home: &Path) -> io::Result<PathBuf> {
     toolchains.find(|path| path.join("bin/cargo").exists()).ok_or(io::ErrorKind::NotFound.into())
 }
 
-fn run(workspace: &Workspace, job: &Job, each: &mut dyn FnMut(&str)) -> Result<Finished, SandboxError> {
-    // More than the address space is no limit.
-    let memory = usize::try_from(job.limits.memory_bytes).ok();
-    let sandbox = SandboxBuilder::new().enable_networking(false).memory_limit(memory);
-    let mut folder = workspace.build_dir(BUILD_FOLDER);
-    let built = folder.build(&Toolchain::dist("stable"), &Crate::local(&stand_in(job)), sandbox).run(|build| {
-        put_source(&job.source, &build.host_source_dir())?;
-        let variables = job.env.iter().map(|(name, value)| format!("{name}={value}"));
-        let ended = build
-            .cmd("/usr/bin/env")
-            // After `--` no name of a variable can be an option.
-            .args(["-i", "--"].map(str::to_owned).into_iter().chain(variables).chain(job.command.iter().cloned()))
-            .process_lines(&mut |line, _| each(line))
-            .log_output(false)
-            .run();
-        Ok(ended)
-    });
-    let ended = built.map_err(|error| SandboxError::Docker(format!("{error:#}")))?.into_inner();
-    match ended {
-        Ok(()) => Ok(Finished::Succeeded),
-        Err(CommandError::SandboxOOM) => Ok(Finished::Stopped(Failure::Memory)),
-        // From 125 up the status is not cargo's but Docker's, or a signal's.
-        Err(CommandError::ExecutionFailed { status, .. }) if status.code().is_some_and(|code| code < 125) => {
-            Ok(Finished::Failed)
-        }
-        Err(error) => Err(SandboxError::Docker(error.to_string())),
+impl DockerSandbox {
+    fn run(
+        &self,
+        workspace: &Workspace,
+        job: &Job,
+        meter: &Meter,
+        each: &mut dyn FnMut(&str),
+    ) -> Result<Finished, SandboxError> {
+        // More than the address space is no limit.
+        let memory = usize::try_from(job.limits.memory_bytes).ok();
+        let runtime = if self.gvisor { DockerRuntime::Runsc } else { DockerRuntime::Default };
+        let sandbox = SandboxBuilder::new().enable_networking(false).memory_limit(memory).docker_runtime(runtime);
+        let mut folder = workspace.build_dir(BUILD_FOLDER);
+        let built = folder.build(&Toolchain::dist("stable"), &Crate::local(&stand_in(job)), sandbox).run(|build| {
+            put_source(&job.source, &build.host_source_dir())?;
+            let variables = job.env.iter().map(|(name, value)| format!("{name}={value}"));
+            let reckoning = Reckoning::begin();
+            let ended = build
+                .cmd("/usr/bin/env")
+                // After `--` no name of a variable can be an option.
+                .args(["-i", "--"].map(str::to_owned).into_iter().chain(variables).chain(job.command.iter().cloned()))
+                .process_lines(&mut |line, _| each(line))
+                .log_output(false)
+                .run();
+            // While the container is there: what it counted, and whether it is.
+            Ok(finish(ended.map(|_| ()), &reckoning, meter, each))
+        });
+        built.map_err(|error| SandboxError::Docker(format!("{error:#}")))?.into_inner()
     }
+}
+
+fn finish(
+    ended: Result<(), CommandError>,
+    reckoning: &Reckoning,
+    meter: &Meter,
+    each: &mut dyn FnMut(&str),
+) -> Result<Finished, SandboxError> {
+    let status = match ended {
+        Ok(()) => 0,
+        Err(CommandError::SandboxOOM) => return Ok(Finished::Stopped(Failure::Memory)),
+        Err(CommandError::ExecutionFailed { status, .. }) => {
+            status.code().ok_or_else(|| SandboxError::Docker("the docker program was killed".into()))?
+        }
+        Err(error) => return Err(SandboxError::Docker(error.to_string())),
+    };
+    // The build cannot end its container: somebody outside did, and what the command died of says nothing.
+    if status != 0 && !meter.runs() {
+        return Err(SandboxError::Docker("the container was ended from outside".into()));
+    }
+    reckoning.finish(status, meter.counters(), each).map_err(SandboxError::Docker)
 }
 
 /// Replaces what is in the mounted folder, but not the folder itself, which the container holds.

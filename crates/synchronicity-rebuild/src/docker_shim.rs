@@ -4,7 +4,7 @@
 //! which `docker` is a link to this very executable. Called by that name it edits two commands and hands everything
 //! on to the real program:
 //!
-//! - `create` gets the flags that take rights and resources away;
+//! - `create` gets the flags that take rights and resources away, and shows of the cargo home only its registry;
 //! - `exec` runs as the user of builds instead of root, and what it prints becomes text in lines of bounded length,
 //!   because rustwide reads lines of any length and gives up on bytes that are no UTF-8.
 
@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use synchronicity_verify::request::Limits;
 
 use crate::lines::each_line;
+use crate::sandbox::{INNER_CARGO_HOME, REGISTRY, files_max};
 
 /// The name under which the executable becomes the stand-in.
 const NAME: &str = "docker";
@@ -25,6 +26,11 @@ const NAME: &str = "docker";
 const VARIABLE: &str = "SYNCHRONICITY_DOCKER_SHIM";
 /// Share of the processor under contention, where 1024 is an ordinary container's: the engine goes first.
 const CPU_SHARES: u32 = 256;
+/// Period of the processor limit, in microseconds.
+const CPU_PERIOD_US: u64 = 100_000;
+/// Who the container's own two processes are: nobody either, and another nobody than the build, which must not be able
+/// to end them. That the container still runs is then a sign of how a build ended.
+const KEEPER: u32 = crate::sandbox::BUILD_USER - 1;
 
 /// What the stand-in changes.
 #[derive(Debug, Serialize, Deserialize)]
@@ -71,18 +77,24 @@ impl Shim {
             format!("--name={}", labels.container()),
             format!("--label={}", Labels::owner_label(&labels.owner)),
             format!("--label={}", labels.build_label()),
-            format!("--user={user}"),
+            format!("--user={KEEPER}:{KEEPER}"),
             format!("--hostname={}", crate::sandbox::INNER_HOSTNAME),
             "--cap-drop=ALL".into(),
             "--security-opt=no-new-privileges".into(),
             "--read-only".into(),
-            format!("--tmpfs=/tmp:rw,exec,nosuid,nodev,size={temporary_bytes}"),
+            format!(
+                "--tmpfs=/tmp:rw,exec,nosuid,nodev,size={temporary_bytes},nr_inodes={}",
+                files_max(temporary_bytes)
+            ),
             "--ipc=none".into(),
             // Reaps what builds leave behind: a process table full of dead ones would count against the limit.
             "--init".into(),
             format!("--pids-limit={}", limits.processes),
             format!("--memory-swap={}", limits.memory_bytes),
             format!("--cpu-shares={CPU_SHARES}"),
+            format!("--cpu-period={CPU_PERIOD_US}"),
+            // Unlike `--cpus` this may be more than the machine has.
+            format!("--cpu-quota={}", CPU_PERIOD_US.saturating_mul(u64::from(limits.jobs))),
             "--ulimit=core=0:0".into(),
             "--ulimit=nofile=4096:4096".into(),
             format!("--ulimit=fsize={0}:{0}", limits.disk_bytes),
@@ -116,6 +128,7 @@ impl Shim {
         let mut arguments: Vec<OsString> = arguments.into_iter().collect();
         match arguments.first().and_then(|first| first.to_str()) {
             Some("create") => {
+                arguments.iter_mut().for_each(show_registry_only);
                 arguments.splice(1..1, self.create.iter().map(OsString::from));
             }
             Some("exec") => {
@@ -131,6 +144,14 @@ impl Shim {
             _ => {}
         }
         arguments
+    }
+}
+
+/// Changes the argument that mounts the cargo home, and no other.
+fn show_registry_only(argument: &mut OsString) {
+    let mount = format!(":{INNER_CARGO_HOME}:");
+    if let Some((outside, options)) = argument.to_str().and_then(|text| text.split_once(&mount)) {
+        *argument = format!("{outside}/{REGISTRY}:{INNER_CARGO_HOME}/{REGISTRY}:{options}").into();
     }
 }
 
@@ -206,6 +227,14 @@ mod tests {
             assert!(line.contains(flag), "{flag} in {line}");
         }
         assert!(line.ends_with("-v /a:/b:ro,Z --network none image sleep infinity"));
+    }
+
+    #[test]
+    fn of_the_cargo_home_only_the_registry_is_shown() {
+        let line = edited("create -v /a/home:/opt/rustwide/cargo-home:ro,Z -v /b:/opt/rustwide/rustup-home:ro,Z image");
+        let mounts =
+            "-v /a/home/registry:/opt/rustwide/cargo-home/registry:ro,Z -v /b:/opt/rustwide/rustup-home:ro,Z image";
+        assert!(line.ends_with(mounts), "{line}");
     }
 
     #[test]

@@ -30,6 +30,7 @@ macro_rules! fixture {
 /// All fixtures, sorted by name.
 pub const FIXTURES: &[Fixture] = &[
     fixture!("depends-on-path": "Cargo.toml" "src/main.rs"),
+    fixture!("eats-memory": "Cargo.lock" "Cargo.toml" "build.rs" "src/main.rs"),
     fixture!("embeds-build-path": "Cargo.lock" "Cargo.toml" "src/main.rs"),
     fixture!("embeds-build-time": "Cargo.lock" "Cargo.toml" "build.rs" "src/main.rs"),
     fixture!("embeds-directory-order": "Cargo.lock" "Cargo.toml" "build.rs" "pages/ants.md" "pages/bears.md"
@@ -40,12 +41,23 @@ pub const FIXTURES: &[Fixture] = &[
     fixture!("embeds-host-name": "Cargo.lock" "Cargo.toml" "build.rs" "src/main.rs"),
     fixture!("embeds-job-count": "Cargo.lock" "Cargo.toml" "build.rs" "src/main.rs"),
     fixture!("embeds-random-number": "Cargo.lock" "Cargo.toml" "build.rs" "src/main.rs"),
+    fixture!("escapes-by-symlink": "Cargo.lock" "Cargo.toml" "build.rs" "src/main.rs"),
+    fixture!("fills-the-disk": "Cargo.lock" "Cargo.toml" "build.rs" "src/main.rs"),
+    fixture!("forks-without-end": "Cargo.lock" "Cargo.toml" "build.rs" "src/main.rs"),
     fixture!("has-a-broken-lock": "Cargo.lock" "Cargo.toml" "src/main.rs"),
+    fixture!("kills-its-parent": "Cargo.lock" "Cargo.toml" "build.rs" "src/main.rs"),
+    fixture!("leaves-a-process-behind": "Cargo.lock" "Cargo.toml" "build.rs" "src/main.rs"),
     fixture!("library-without-lock": "Cargo.toml" "src/lib.rs"),
     fixture!("needs-network": "Cargo.lock" "Cargo.toml" "build.rs" "src/main.rs"),
     fixture!("needs-newer-rust": "Cargo.lock" "Cargo.toml" "src/main.rs"),
+    fixture!("opens-the-network": "Cargo.lock" "Cargo.toml" "build.rs" "src/main.rs"),
     fixture!("plain-binary": "Cargo.lock" "Cargo.toml" "src/main.rs"),
-    fixture!("tests-its-walls": "Cargo.lock" "Cargo.toml" "build.rs" "src/main.rs"),
+    fixture!("plants-a-false-artifact": "Cargo.lock" "Cargo.toml" "build.rs" "src/main.rs"),
+    fixture!("prints-without-end": "Cargo.lock" "Cargo.toml" "src/lib.rs" "src/main.rs"),
+    fixture!("reads-the-hosts-home": "Cargo.lock" "Cargo.toml" "build.rs" "src/main.rs"),
+    fixture!("sleeps-without-end": "Cargo.lock" "Cargo.toml" "build.rs" "src/main.rs"),
+    fixture!("tampers-with-a-siblings-build": "Cargo.lock" "Cargo.toml" "build.rs" "src/main.rs"),
+    fixture!("writes-to-the-cargo-home": "Cargo.lock" "Cargo.toml" "build.rs" "src/main.rs"),
 ];
 
 /// Why a folder is not accepted.

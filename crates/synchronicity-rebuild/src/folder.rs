@@ -9,8 +9,11 @@ use std::time::{Duration, SystemTime};
 /// Every file of a source gets the time that builds are told: some build scripts embed it.
 const SOURCE_TIME: Duration = Duration::from_secs(synchronicity_verify::recipe::SOURCE_DATE_EPOCH);
 
-/// Space that the files below `root` occupy on disk, in bytes; links are not followed, what cannot be read counts
-/// nothing, a file that grows or vanishes meanwhile counts either way.
+/// What every file and folder counts at least: empty ones use up the disk's inodes.
+const FILE_BYTES_MIN: u64 = 4096;
+
+/// Space that the files below `root` occupy on disk, in bytes, each of them 4096 at least; links are not followed, what
+/// cannot be read counts nothing, a file that grows or vanishes meanwhile counts either way.
 pub(crate) fn size_bytes(root: &Path) -> u64 {
     let mut total = 0;
     let mut waiting = vec![root.to_owned()];
@@ -18,7 +21,7 @@ pub(crate) fn size_bytes(root: &Path) -> u64 {
         let Ok(entries) = fs::read_dir(&folder) else { continue };
         for entry in entries.flatten() {
             let Ok(metadata) = entry.metadata() else { continue };
-            total += metadata.blocks() * 512;
+            total += (metadata.blocks() * 512).max(FILE_BYTES_MIN);
             if metadata.is_dir() {
                 waiting.push(entry.path());
             }
@@ -104,7 +107,7 @@ mod tests {
         fs::write(folder.path().join("big"), vec![1; 1 << 20]).unwrap();
         symlink(folder.path().join("big"), folder.path().join("in/link")).unwrap();
         symlink("/", folder.path().join("in/root")).unwrap();
-        assert!(size_bytes(&folder.path().join("in")) < 10_000);
+        assert_eq!(size_bytes(&folder.path().join("in")), 2 * FILE_BYTES_MIN, "two links");
         assert!(size_bytes(folder.path()) >= 1 << 20);
     }
 

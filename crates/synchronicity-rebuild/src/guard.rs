@@ -14,8 +14,9 @@ use synchronicity_verify::result::Failure;
 
 /// How often the sandbox's own sample is taken: a burst of memory or processes is caught within this.
 const SAMPLE_EVERY: Duration = Duration::from_millis(250);
-/// How often the products are measured, which costs a walk over all of them.
-const MEASURE_EVERY: Duration = Duration::from_secs(2);
+/// The products are measured after this many times as long as it took to measure them: a walk over a large target must
+/// not cost more than a twentieth of a processor, and a small one can be looked at in every sample.
+const MEASURE_REST: u32 = 20;
 
 /// Stops a build; called at most once, from any thread.
 type Halt = Arc<dyn Fn() + Send + Sync>;
@@ -77,7 +78,7 @@ struct Gauge {
     deadline: Instant,
     disk_bytes: u64,
     target: PathBuf,
-    measured: Instant,
+    due: Instant,
 }
 
 impl Gauge {
@@ -85,18 +86,19 @@ impl Gauge {
         let now = Instant::now();
         // A limit beyond a month is a month: the sum must not overflow.
         let time = Duration::from_secs(limits.time_seconds.min(31 * 24 * 3600));
-        Self { deadline: now + time, disk_bytes: limits.disk_bytes, target: target.to_owned(), measured: now }
+        Self { deadline: now + time, disk_bytes: limits.disk_bytes, target: target.to_owned(), due: now }
     }
 
     fn exceeded(&mut self) -> Option<Failure> {
         if Instant::now() >= self.deadline {
             return Some(Failure::Time);
         }
-        if self.measured.elapsed() < MEASURE_EVERY {
+        let begun = Instant::now();
+        if begun < self.due {
             return None;
         }
         let bytes = crate::folder::size_bytes(&self.target);
-        self.measured = Instant::now();
+        self.due = Instant::now() + begun.elapsed() * MEASURE_REST;
         (bytes > self.disk_bytes).then_some(Failure::Disk)
     }
 }

@@ -9,8 +9,13 @@ use std::time::{Duration, Instant};
 
 use synchronicity_verify::digest::Digest;
 
+use crate::containment::{Wall, Walls};
+
 /// The image that `scripts/sandbox-image.sh` makes. The number is that of the script's recipe.
 pub const IMAGE: &str = "synchronicity-sandbox:1";
+
+/// The name of gVisor among the daemon's runtimes.
+pub(crate) const RUNSC: &str = "runsc";
 
 /// How long a daemon may take for one answer. The slowest is the removal of a large container on a busy machine.
 const ANSWER_MAX: Duration = Duration::from_secs(60);
@@ -37,6 +42,11 @@ pub enum ImageError {
     /// No image.
     #[error("Docker has no image {IMAGE}: run scripts/sandbox-image.sh, or use the embedded sandbox")]
     NoImage,
+    /// No gVisor.
+    #[error(
+        "this Docker daemon has no runtime {RUNSC}: install gVisor and name it in the daemon's configuration, or choose the sandbox docker"
+    )]
+    NoGvisor,
     /// An image of another origin under our name.
     #[error("the image {IMAGE} has {0} layers where one is expected: run scripts/sandbox-image.sh --force")]
     Layers(usize),
@@ -102,6 +112,19 @@ impl Docker {
             let _ = Command::new("sh").args(["-c", SCRIPT]).stdin(Stdio::null()).stdout(Stdio::null()).status();
         }
         self.layer()
+    }
+
+    /// The number of a running container's first process, as this machine counts; none if it does not run.
+    pub(crate) fn first_process(&self, container: &str) -> Option<u32> {
+        let printed = self.run(&["inspect", "--format", "{{.State.Pid}}", container]).ok()?;
+        printed.trim().parse().ok().filter(|number| *number != 0)
+    }
+
+    /// The walls that containers of this daemon have; with `gvisor`, those that run in gVisor.
+    pub(crate) fn walls(&self, gvisor: bool) -> Result<Walls, ImageError> {
+        let format = "{{.MemoryLimit}} {{.PidsLimit}} {{json .SecurityOptions}} {{json .Runtimes}}";
+        let said = self.run(&["info", "--format", format]).map_err(ImageError::NoDaemon)?;
+        walls(&said, gvisor)
     }
 
     /// Removes every container with this label, running or not, and waits until they are gone.
@@ -173,6 +196,21 @@ impl Docker {
     }
 }
 
+/// From what `docker info` says about limits on memory and processes, security options and runtimes, in this order.
+fn walls(said: &str, gvisor: bool) -> Result<Walls, ImageError> {
+    let options = said.split_whitespace().nth(2).unwrap_or_default();
+    if gvisor && !said.contains(&format!("\"{RUNSC}\"")) {
+        return Err(ImageError::NoGvisor);
+    }
+    // The daemon gives each container a session keyring of its own.
+    let mut walls = Walls::from([Wall::SessionKeyring]);
+    walls.extend((options.contains("seccomp") && !options.contains("unconfined")).then_some(Wall::Seccomp));
+    // Inside of gVisor the limit on processes is not the kernel's.
+    walls.extend((!gvisor && said.starts_with("true true ")).then_some(Wall::Cgroups));
+    walls.extend(gvisor.then_some(Wall::Gvisor));
+    Ok(walls)
+}
+
 /// Reads a pipe on a thread of its own, so that a full one never stops the program.
 fn text(pipe: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
     thread::spawn(move || {
@@ -194,6 +232,18 @@ mod tests {
         let line = |start: &str| SCRIPT.lines().find_map(|line| line.strip_prefix(start)).unwrap();
         let (name, recipe) = (line("image="), line("recipe="));
         assert_eq!(name.replace("$recipe", recipe), format!("${{SYNCHRONICITY_IMAGE:-{IMAGE}}}"));
+    }
+
+    #[test]
+    fn the_walls_of_containers_are_read_from_what_the_daemon_says() {
+        let usual = r#"true true ["name=seccomp,profile=default"] {"runc":{"path":"runc"}}"#;
+        let all = Walls::from([Wall::Cgroups, Wall::Seccomp, Wall::SessionKeyring]);
+        assert_eq!(walls(usual, false).unwrap(), all);
+        assert!(matches!(walls(usual, true), Err(ImageError::NoGvisor)));
+        let open = r#"true false ["name=seccomp,profile=unconfined"] {"runc":{},"runsc":{"path":"/usr/bin/runsc"}}"#;
+        assert_eq!(walls(open, false).unwrap(), Walls::from([Wall::SessionKeyring]));
+        assert_eq!(walls(open, true).unwrap(), Walls::from([Wall::Gvisor, Wall::SessionKeyring]));
+        assert_eq!(walls("", false).unwrap(), Walls::from([Wall::SessionKeyring]), "what is not said is not there");
     }
 
     #[test]

@@ -8,23 +8,27 @@
 //!
 //! Then comes the build. A [`bench::Bench`] starts a [`worker`] process for each request; the worker fetches, writes the
 //! command down (`invocation`), and runs it in a [`sandbox`]: `docker` (with `docker_shim` and [`image`]) or
-//! [`embedded`] (with `room`, `room_files` and `census`), both with the toolchain that [`seed`] froze and under the eyes
-//! of `guard`. What it prints becomes a `transcript`, a failure is named by `diagnose`, and [`artifacts`] collects
-//! and hashes what it leaves (`make`). [`probe`] says what a machine can give. A trial build, of which no evidence comes, has
-//! [`conditions`] of its own, and may be of a [`local`] folder.
+//! [`embedded`] (with `room`, `room_files`, `room_rights`, `reach`, `syscalls`, `cgroup` and `census`), both with the
+//! toolchain that [`seed`] froze and under the eyes of `guard`. What it prints becomes a `transcript`, how it ended is read
+//! by `ended` and `diagnose`, and [`artifacts`] collects and hashes what it leaves (`make`). [`probe`] says what a machine
+//! can give, in the names of [`containment`]. A trial build, of which no evidence comes, has [`conditions`] of its own, and
+//! may be of a [`local`] folder.
 
 pub mod artifacts;
 pub mod bench;
 pub mod by_hand;
 pub mod cache;
 mod census;
+mod cgroup;
 mod choice;
 pub mod conditions;
+pub mod containment;
 mod diagnose;
 mod docker;
 mod docker_shim;
 pub mod download;
 pub mod embedded;
+mod ended;
 mod fingerprint;
 pub mod fixture;
 mod folder;
@@ -39,11 +43,13 @@ mod make;
 pub mod manifest;
 mod order;
 pub mod probe;
+mod reach;
 pub mod recipe;
 pub mod registry;
 pub mod release;
 mod room;
 mod room_files;
+mod room_rights;
 pub mod running;
 pub mod sandbox;
 pub mod scripted;
@@ -51,6 +57,7 @@ pub mod seed;
 mod skeleton;
 pub mod source;
 pub mod spec;
+mod syscalls;
 mod transcript;
 pub mod unpack;
 pub mod vendor;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use synchronicity_verify::request::BuildRequest;
 
 use crate::conditions::Conditions;
+use crate::containment::Walls;
 use crate::docker_shim::Labels;
 
 /// Everything a worker needs to know.
@@ -43,8 +44,8 @@ pub struct Trial {
 /// Which sandbox runs the build.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Room {
-    Docker { program: PathBuf, labels: Labels },
-    Embedded { program: PathBuf },
+    Docker { program: PathBuf, labels: Labels, gvisor: bool },
+    Embedded { program: PathBuf, required: Walls },
 }
 
 /// What a worker says.

@@ -2,38 +2,39 @@
 //!
 //! Two processes, because a PID namespace begins with a child: the *outer* one leaves the host's namespaces, waits
 //! until its users are mapped (which only the worker outside can do) and starts the *first* one, number 1 inside. That
-//! builds the file system, gives up every right, and becomes the build's command. Both are this very executable under
+//! builds the file system, gives up every right (the module `room_rights`), starts the build's command, and reaps what
+//! the build leaves behind. Being number 1, it cannot be killed from inside. Both are this very executable under
 //! a hidden argument, and have one thread, which the kernel asks of a process that leaves its user namespace.
 //!
-//! Reports go to standard output, one per line (`unshared`, `started PID`, `ready`, `failed STEP: REASON`, `ended status N`,
-//! `ended signal N`). The build itself never has that pipe: what it prints goes to standard error, both streams.
+//! Reports go to standard output, one per line (`unshared`, `started PID`, `ready WALLS`, `failed STEP: REASON`,
+//! `ended status N`, `ended signal N`). The build itself never has that pipe: what it prints goes to standard error, both
+//! streams.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::io::{self, BufRead, Write};
 use std::os::fd::AsFd;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use nix::errno::Errno;
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl;
-use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::Signal;
 use nix::sys::stat::{Mode, umask};
-use nix::unistd::{Gid, Uid, close, dup2_stdout, setgroups, sethostname, setresgid, setresuid, setsid};
+use nix::sys::wait::{WaitStatus, wait};
+use nix::unistd::{Pid, close, dup2_stdout, sethostname, setsid};
 use serde::{Deserialize, Serialize};
 
-use crate::room_files;
-use crate::sandbox::{
-    BUILD_USER, INNER_CARGO_HOME, INNER_HOSTNAME, INNER_RUSTUP_HOME, INNER_SOURCE, INNER_TARGET, Job,
-};
+use crate::containment::Walls;
+use crate::sandbox::{INNER_CARGO_HOME, INNER_RUSTUP_HOME, INNER_SOURCE, INNER_TARGET, Identity, Job, REGISTRY};
+use crate::{room_files, room_rights};
 
 /// The argument under which the executable becomes the outer process.
 pub(crate) const OUTER_ARGUMENT: &str = "__synchronicity-room";
 /// The argument under which it becomes the first process inside; the plan follows as JSON.
 const FIRST_ARGUMENT: &str = "__synchronicity-first";
-const OPEN_FILES_MAX: u64 = 4096;
 
 /// What the room looks like and what happens in it.
 #[derive(Debug, Serialize, Deserialize)]
@@ -45,12 +46,15 @@ pub(crate) struct Plan {
     /// Size of `/tmp`, in bytes.
     pub(crate) temporary_bytes: u64,
     /// Whether users besides our own are mapped, because the worker is root.
-    as_root: bool,
+    pub(crate) as_root: bool,
+    /// Walls without which the command may not run.
+    pub(crate) required: Walls,
+    pub(crate) identity: Identity,
     command: Vec<String>,
     env: BTreeMap<String, String>,
-    memory_bytes: u64,
-    file_bytes: u64,
-    processes: u64,
+    pub(crate) memory_bytes: u64,
+    pub(crate) file_bytes: u64,
+    pub(crate) processes: u64,
 }
 
 /// A folder of the host that is shown inside.
@@ -75,18 +79,20 @@ pub(crate) fn at<E: Display>(step: impl Into<String>) -> impl FnOnce(E) -> Refus
 }
 
 impl Plan {
-    pub(crate) fn new(job: &Job, root: PathBuf, as_root: bool) -> Self {
+    pub(crate) fn new(job: &Job, root: PathBuf, as_root: bool, required: &Walls) -> Self {
         let mount = |from: &Path, to: &str, writable| Mount { from: from.to_owned(), to: to.into(), writable };
         Self {
             root,
             mounts: vec![
                 mount(&job.source, INNER_SOURCE, false),
-                mount(&job.cargo_home, INNER_CARGO_HOME, false),
+                mount(&job.cargo_home.join(REGISTRY), &format!("{INNER_CARGO_HOME}/{REGISTRY}"), false),
                 mount(&job.rustup_home, INNER_RUSTUP_HOME, false),
                 mount(&job.target, INNER_TARGET, true),
             ],
             temporary_bytes: (job.limits.memory_bytes / 2).min(job.limits.disk_bytes),
             as_root,
+            required: required.clone(),
+            identity: job.identity.clone(),
             command: job.command.clone(),
             env: job.env.clone(),
             memory_bytes: job.limits.memory_bytes,
@@ -124,6 +130,7 @@ fn outer() -> Result<i32, Refused> {
         CloneFlags::CLONE_NEWNET,
         CloneFlags::CLONE_NEWIPC,
         CloneFlags::CLONE_NEWUTS,
+        CloneFlags::CLONE_NEWCGROUP,
     ];
     unshare(spaces.into_iter().collect()).map_err(at("leave the host's namespaces"))?;
     println!("unshared");
@@ -172,68 +179,37 @@ fn first(plan: &str) -> Result<i32, Refused> {
     let plan: Plan = serde_json::from_str(plan).map_err(at("read its plan"))?;
     umask(Mode::from_bits_truncate(0o022));
     room_files::arrange(&plan)?;
-    sethostname(INNER_HOSTNAME).map_err(at("set the host name"))?;
-    limit(&plan)?;
-    become_nobody(plan.as_root)?;
-    prctl::set_no_new_privs().map_err(at("give up new rights"))?;
+    sethostname(&plan.identity.host).map_err(at("set the host name"))?;
+    let walls = room_rights::give_up(&plan)?;
     std::env::set_current_dir(INNER_SOURCE).map_err(at("enter the source"))?;
     let Some((program, arguments)) = plan.command.split_first() else {
         return Err(at("run its command")("there is none"));
     };
     let mut command = Command::new(program);
     command.args(arguments).env_clear().envs(&plan.env);
+    // A parent that died before this process was tied to it is found out by the pipe that nobody reads any more.
+    let names: Vec<&str> = walls.iter().map(|wall| wall.name()).collect();
+    writeln!(io::stdout(), "ready {}", names.join(" ")).map_err(at("report its walls"))?;
     // From here on nothing can be reported: the pipe for reports is not for the build.
     dup2_stdout(io::stderr()).map_err(at("close its reports"))?;
-    let error = command.exec();
-    eprintln!("{program} cannot be run: {error}");
-    Ok(127)
-}
-
-/// Backstops for what the worker measures every quarter of a second: a burst must not hurt the machine meanwhile.
-fn limit(plan: &Plan) -> Result<(), Refused> {
-    let limits = [
-        // For each process. What is measured is the sum.
-        (Resource::RLIMIT_DATA, plan.memory_bytes),
-        (Resource::RLIMIT_FSIZE, plan.file_bytes),
-        (Resource::RLIMIT_NPROC, plan.processes),
-        (Resource::RLIMIT_NOFILE, OPEN_FILES_MAX),
-        (Resource::RLIMIT_CORE, 0),
-    ];
-    for (resource, limit) in limits {
-        // A lower limit that this process came with stays.
-        let (_, hard) = nix::sys::resource::getrlimit(resource).map_err(at("read its limits"))?;
-        let limit = limit.min(hard);
-        setrlimit(resource, limit, limit).map_err(at(format!("set {resource:?}")))?;
+    match command.spawn() {
+        Ok(child) => Ok(reap(Pid::from_raw(child.id().cast_signed()))),
+        Err(error) => {
+            eprintln!("{program} cannot be run: {error}");
+            Ok(127)
+        }
     }
-    Ok(())
 }
 
-/// Changes to the user of builds. All rights over the namespaces are lost with the next `exec`, for that user is not
-/// root in any of them.
-fn become_nobody(as_root: bool) -> Result<(), Refused> {
-    let (uid, gid) = (Uid::from_raw(BUILD_USER), Gid::from_raw(BUILD_USER));
-    if as_root {
-        setgroups(&[]).map_err(at("leave its groups"))?;
-        setresgid(gid, gid, gid).map_err(at("change its group"))?;
-        setresuid(uid, uid, uid).map_err(at("change its user"))?;
-    } else {
-        // With one user mapped, that user can only be given another number, in a namespace below.
-        unshare(CloneFlags::CLONE_NEWUSER).map_err(at("leave its user namespace"))?;
-        let write = |name: &str, text: String| {
-            std::fs::write(format!("/proc/self/{name}"), text).map_err(at(format!("write {name}")))
-        };
-        write("setgroups", "deny".into()).or_else(already_denied)?;
-        write("uid_map", format!("{BUILD_USER} 0 1"))?;
-        write("gid_map", format!("{BUILD_USER} 0 1"))?;
+/// Waits for the build's command, and for all that becomes this process's child meanwhile. When it then ends, the kernel
+/// kills what is left.
+fn reap(command: Pid) -> i32 {
+    loop {
+        match wait() {
+            Ok(WaitStatus::Exited(ended, code)) if ended == command => return code,
+            Ok(WaitStatus::Signaled(ended, signal, _)) if ended == command => return 128 + signal as i32,
+            Err(error) if error != Errno::EINTR => return 125,
+            _ => {}
+        }
     }
-    // Changing users cut the tie.
-    prctl::set_pdeathsig(Signal::SIGKILL).map_err(at("tie itself to its parent"))?;
-    // A parent that died before that is found out by the pipe that nobody reads any more.
-    writeln!(io::stdout(), "ready").map_err(at("tie itself to its parent"))
-}
-
-/// The namespace above may have denied it for all below, and the file then refuses a second denial.
-fn already_denied(refused: Refused) -> Result<(), Refused> {
-    let now = std::fs::read_to_string("/proc/self/setgroups").unwrap_or_default();
-    if now.trim() == "deny" { Ok(()) } else { Err(refused) }
 }

@@ -11,6 +11,7 @@ use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::pivot_root;
 
 use crate::room::{Plan, Refused, at};
+use crate::sandbox::files_max;
 
 /// Where programs and libraries are. On most systems all but the first are links into it.
 const SYSTEM: [&str; 7] = ["usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32"];
@@ -115,7 +116,7 @@ fn folder(root: &Path, name: impl AsRef<Path>) -> Result<PathBuf, Refused> {
 /// A file system in memory, empty, of at most `bytes`, that anybody inside may write to if its folder is `/tmp`.
 fn temporary(over: &Path, bytes: u64) -> Result<(), Refused> {
     let mode = if over.ends_with("tmp") { "1777" } else { "755" };
-    let options = format!("size={bytes},mode={mode}");
+    let options = format!("size={bytes},mode={mode},nr_inodes={}", files_max(bytes));
     mount(Some("tmpfs"), over, Some("tmpfs"), HARMLESS, Some(options.as_str()))
         .map_err(at(format!("mount memory over {}", over.display())))
 }

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! /opt/rustwide/workdir       the source           read-only
-//! /opt/rustwide/cargo-home    crates, registry     read-only
+//! /opt/rustwide/cargo-home    its `registry`       read-only
 //! /opt/rustwide/rustup-home   the toolchain        read-only
 //! /opt/rustwide/target        products             read-write, the only place that outlives the build
 //! /tmp                        private              read-write, gone after the build
@@ -16,12 +16,16 @@ use std::io;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
 pub use synchronicity_verify::recipe::{INNER_CARGO_HOME, INNER_TARGET};
 use synchronicity_verify::request::Limits;
 use synchronicity_verify::result::Failure;
 
 /// Where the source is inside.
 pub const INNER_SOURCE: &str = "/opt/rustwide/workdir";
+/// All of a cargo home that is shown inside. Beside it lie the files by which cargo and this program lock it: a build that
+/// could open them, if only for reading, could make every other one wait.
+pub(crate) const REGISTRY: &str = "registry";
 /// Where toolchains are inside.
 pub const INNER_RUSTUP_HOME: &str = "/opt/rustwide/rustup-home";
 /// The host name inside.
@@ -29,6 +33,11 @@ pub const INNER_HOSTNAME: &str = "builder";
 /// User and group inside, and outside too where root runs the sandbox: a number that Debian reserves and gives to
 /// nobody, within the range that even nested user namespaces usually map.
 pub const BUILD_USER: u32 = 59_999;
+
+/// How many files a file system in memory of this size may hold: their inodes are memory that its size does not count.
+pub(crate) fn files_max(bytes: u64) -> u64 {
+    (bytes / 4096).max(1024)
+}
 
 /// One build, ready to run: everything is fetched and verified, nothing has run yet.
 #[derive(Debug, Clone)]
@@ -49,6 +58,24 @@ pub struct Job {
     pub env: BTreeMap<String, String>,
     /// What the build may use.
     pub limits: Limits,
+    /// Who the build is to itself.
+    pub identity: Identity,
+}
+
+/// The names by which a build knows its machine and its user. A recipe fixes them; only a trial has others, and only the
+/// embedded sandbox gives them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// Host name.
+    pub host: String,
+    /// Number of user and group, inside.
+    pub user: u32,
+}
+
+impl Default for Identity {
+    fn default() -> Self {
+        Self { host: INNER_HOSTNAME.into(), user: BUILD_USER }
+    }
 }
 
 /// How a build ended.

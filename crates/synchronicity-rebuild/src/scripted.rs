@@ -16,7 +16,7 @@ use crate::folder;
 use crate::make::{Expected, Halt, broken, make};
 use crate::order::Report;
 use crate::running::{self, BuildEvent, Running};
-use crate::sandbox::{Finished, Job, Sandbox, SandboxError, Watch};
+use crate::sandbox::{Finished, Identity, Job, Sandbox, SandboxError, Watch};
 
 /// What a bench with scripted builds says about itself, and what each build comes to.
 #[derive(Debug, Clone)]
@@ -108,6 +108,7 @@ pub(crate) fn play(script: Arc<Script>, request: &BuildRequest, folder: PathBuf)
             command: Vec::new(),
             env: Default::default(),
             limits,
+            identity: Identity::default(),
         };
         let expected = Expected { folder: &["release"], names: build.leaves.keys().cloned().collect() };
         let result = make(build, &job, &expected, &folder, &mut tell);

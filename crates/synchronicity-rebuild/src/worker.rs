@@ -27,7 +27,7 @@ use crate::invocation;
 use crate::make::{Expected, Halt, broken, make};
 use crate::manifest::ManifestError;
 use crate::order::{Order, Report, Room};
-use crate::sandbox::{Job, Sandbox};
+use crate::sandbox::{Identity, Job, Sandbox};
 use crate::skeleton::SkeletonError;
 use crate::source::Depot;
 use crate::{fingerprint, folder, local, room, seed};
@@ -60,7 +60,7 @@ pub fn main() {
 pub(crate) fn command(program: &Path, order: &Order, request: &BuildRequest, shim: &Path) -> io::Result<Command> {
     let mut worker = Command::new(program);
     worker.arg(ARGUMENT);
-    if let Room::Docker { program: docker, labels } = &order.room {
+    if let Room::Docker { program: docker, labels, .. } = &order.room {
         let user = crate::docker::build_user();
         Shim::new(docker, labels, &user, &request.limits).install(shim, program, &mut worker)?;
     }
@@ -79,7 +79,7 @@ fn order() -> Result<Order, String> {
     io::stdin().lock().read_line(&mut line).map_err(|error| error.to_string())?;
     let order: Order = serde_json::from_str(&line).map_err(|error| format!("a worker got no order: {error}"))?;
     let container = match &order.room {
-        Room::Docker { program, labels } => Some((Docker::at(program.clone()), labels.build_label())),
+        Room::Docker { program, labels, .. } => Some((Docker::at(program.clone()), labels.build_label())),
         Room::Embedded { .. } => None,
     };
     thread::spawn(move || {
@@ -144,16 +144,19 @@ fn build(order: &Order, request: &BuildRequest) -> Result<BuildResult, Halt> {
         command: invocation::command(request),
         env: invocation::environment(request),
         limits: request.limits,
+        identity: Identity::default(),
     };
     let job = match &order.trial {
         Some(trial) => trial.conditions.apply(job),
         None => job,
     };
     let sandbox: &dyn Sandbox = match &order.room {
-        Room::Docker { program, labels } => {
-            &DockerSandbox { docker: Docker::at(program.clone()), labels: labels.clone() }
+        Room::Docker { program, labels, gvisor } => {
+            &DockerSandbox { docker: Docker::at(program.clone()), labels: labels.clone(), gvisor: *gvisor }
         }
-        Room::Embedded { program } => &EmbeddedSandbox { program: program.clone() },
+        Room::Embedded { program, required } => {
+            &EmbeddedSandbox { required: required.clone(), ..EmbeddedSandbox::new(program.clone()) }
+        }
     };
     make(sandbox, &job, &expected, &order.folder, &mut |report| say(&report))
 }

@@ -68,6 +68,7 @@ impl Founding {
             threshold: executed_threshold,
             commit_window_ms: COMMIT_WINDOW_MS,
             reveal_window_ms: REVEAL_WINDOW_MS,
+            containment: Vec::new(),
             members: written,
         };
         let group = Group::new(charter).expect("the options allow only groups that can be founded");

@@ -157,7 +157,7 @@ pub(crate) struct Wanted {
     /// The crate, as NAME@VERSION; NAME alone takes the newest version
     #[arg(value_name = "CRATE[@VERSION]")]
     pub(crate) spec: Spec,
-    /// auto, docker or embedded
+    /// auto, docker, gvisor or embedded
     #[arg(long, value_name = "SANDBOX", default_value = "auto", env = "SYNCHRONICITY_SANDBOX")]
     pub(crate) sandbox: SandboxChoice,
     /// Features to turn on, separated by commas

@@ -45,6 +45,7 @@ impl Company {
             threshold: u16::try_from(ports.len()).unwrap() / 2 + 1,
             commit_window_ms: 600_000,
             reveal_window_ms: 60_000,
+            containment: Vec::new(),
             members: ports.iter().enumerate().map(member).collect(),
         };
         let group = Group::new(charter).unwrap();

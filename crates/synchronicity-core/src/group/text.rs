@@ -7,6 +7,7 @@
 //! threshold = 3
 //! commit-window-ms = 1800000
 //! reveal-window-ms = 60000
+//! # containment = ["cgroups", "seccomp"]   # walls that every builder's sandbox must have; none unless it says so
 //!
 //! [[member]]
 //! name = "alder"
@@ -55,6 +56,8 @@ struct GroupText {
     threshold: u16,
     commit_window_ms: u64,
     reveal_window_ms: u64,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    containment: Vec<String>,
     member: Vec<MemberText>,
 }
 
@@ -86,6 +89,7 @@ impl Group {
             threshold: written.threshold,
             commit_window_ms: written.commit_window_ms,
             reveal_window_ms: written.reveal_window_ms,
+            containment: written.containment,
             members,
         })?)
     }
@@ -107,6 +111,7 @@ impl Group {
             threshold: self.threshold(),
             commit_window_ms: self.commit_window_ms(),
             reveal_window_ms: self.reveal_window_ms(),
+            containment: self.containment().to_vec(),
             member: members.collect(),
         };
         toml::to_string(&text).expect("strings, integers and one array of tables are always TOML")

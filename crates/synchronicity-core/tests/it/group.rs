@@ -2,6 +2,7 @@
 
 use synchronicity_core::command::CommandKey;
 use synchronicity_core::group::{Charter, EPOCH_MAX, Group, GroupError, GroupTextError, WINDOW_MS_MAX};
+use synchronicity_verify::digest::Digest;
 use synchronicity_verify::note::{KeyKind, Signer};
 use synchronicity_verify::policy::Policy;
 
@@ -38,6 +39,42 @@ fn the_identity_covers_everything_but_addresses_and_order() {
     assert_ne!(id, with(&|charter| charter.members[0].name = "zebra".into()));
     assert_ne!(id, with(&|charter| charter.members.truncate(3)));
     assert_ne!(id, with(&|charter| charter.members[0].attestation = CommandKey::from_seed([9; 32]).id().0));
+}
+
+#[test]
+fn a_group_that_asks_for_no_walls_keeps_its_old_id_and_each_wall_changes_it() {
+    let with = |walls: &[&str]| {
+        let mut charter = charter(4, 3);
+        charter.containment = walls.iter().map(|wall| (*wall).to_owned()).collect();
+        Group::new(charter)
+    };
+    assert_eq!(with(&[]).unwrap().id(), id_of_old(&with(&[]).unwrap()));
+    let both = with(&["seccomp", "cgroups"]).unwrap();
+    assert_eq!(both.containment(), ["cgroups", "seccomp"]);
+    assert_eq!(both.id(), with(&["cgroups", "seccomp"]).unwrap().id());
+    assert_ne!(both.id(), with(&["seccomp"]).unwrap().id());
+    assert_ne!(both.id(), with(&[]).unwrap().id());
+    assert_eq!(Group::parse(&both.to_text()).unwrap(), both);
+    assert!(!with(&[]).unwrap().to_text().contains("containment"), "older programs must read it");
+    for walls in [&["seccomp", "seccomp"][..], &[""], &["Seccomp"], &["a b"], &[&"x".repeat(33)], &["x"; 17]] {
+        assert_eq!(with(walls), Err(GroupError::Containment), "{walls:?}");
+    }
+}
+
+/// The identity as it was defined before groups could ask for walls: seven items.
+fn id_of_old(group: &Group) -> Digest {
+    let mut bytes = Vec::new();
+    let mut cbor = minicbor::Encoder::new(&mut bytes);
+    cbor.array(7).unwrap().str(group.origin()).unwrap().u64(group.epoch()).unwrap();
+    cbor.str(&group.log_key().to_string()).unwrap().u16(group.threshold()).unwrap();
+    cbor.u64(group.commit_window_ms()).unwrap().u64(group.reveal_window_ms()).unwrap();
+    cbor.array(group.members().len() as u64).unwrap();
+    for member in group.members() {
+        cbor.array(5).unwrap().str(&member.name).unwrap().bytes(&member.consensus).unwrap();
+        cbor.bytes(&member.command.0).unwrap().str(&member.cosigner.to_string()).unwrap();
+        cbor.bytes(&member.attestation).unwrap();
+    }
+    Digest::tagged("synchronicity/group/v1", &[&bytes])
 }
 
 #[test]

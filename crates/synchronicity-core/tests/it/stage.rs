@@ -157,6 +157,7 @@ pub(crate) fn charter(members: u8, threshold: u16) -> Charter {
         threshold,
         commit_window_ms: COMMIT_WINDOW_MS,
         reveal_window_ms: REVEAL_WINDOW_MS,
+        containment: Vec::new(),
         members: (0..members).map(member).collect(),
     }
 }

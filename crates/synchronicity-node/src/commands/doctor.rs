@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use serde_json::json;
-use synchronicity_rebuild::probe::{State, probe};
+use synchronicity_core::group::Group;
+use synchronicity_rebuild::containment::{Wall, Walls};
+use synchronicity_rebuild::probe::{State, offered, probe};
 
 use super::say;
 use crate::cli::Doctor;
@@ -56,11 +58,34 @@ fn node(folder: &Folder) -> Vec<Line> {
         Ok(Err(error)) => told(&error),
         Err(_) => State::Bad("cannot be checked without a group file".to_owned()),
     };
+    let asked = group.as_ref().map_or(&[][..], Group::containment);
+    let choice = Config::read(&folder.config()).map(|config| config.sandbox).unwrap_or_default();
+    let walls = (!asked.is_empty()).then(|| line("containment", containment(asked, &offered(choice.into()))));
     let group = match &group {
         Ok(group) => State::Good(format!("{} ({} members)", group.origin(), group.members().len())),
         Err(error) => told(error),
     };
-    vec![line("node", config), line("group", group), line("keys", keys)]
+    let mut lines = vec![line("node", config), line("group", group), line("keys", keys)];
+    lines.extend(walls);
+    lines
+}
+
+/// Whether one of the sandboxes offered here, each with its walls, has all that the group asks for.
+fn containment(asked: &[String], offered: &[(&'static str, Walls)]) -> State {
+    let required: Walls = match asked.iter().map(|name| name.parse::<Wall>()).collect() {
+        Ok(required) => required,
+        Err(error) => return State::Bad(format!("the group asks for what this program does not know: {error}")),
+    };
+    let asks = format!("the group asks for {}", asked.join(", "));
+    if let Some((name, _)) = offered.iter().find(|(_, walls)| required.is_subset(walls)) {
+        return State::Good(format!("{asks}: the sandbox {name} has that"));
+    }
+    let lacks = |(name, walls): &(&str, Walls)| {
+        let lacking: Vec<_> = required.difference(walls).map(|wall| wall.name()).collect();
+        format!("the sandbox {name} has no {}", lacking.join(", "))
+    };
+    let lacks: Vec<_> = offered.iter().map(lacks).collect();
+    State::Bad(format!("{asks}; {}: this node would not build", lacks.join(" and ")))
 }
 
 fn describe(line: &Line) -> String {
@@ -79,4 +104,30 @@ fn as_json(line: &Line) -> serde_json::Value {
         State::Bad(text) => ("bad", text),
     };
     json!({ "what": line.what, "state": state, "text": text })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_that_asks_for_more_than_the_machine_can_give_is_told_what_is_missing() {
+        let offered =
+            [("docker", Walls::from([Wall::Cgroups, Wall::Seccomp])), ("embedded", Walls::from([Wall::Landlock]))];
+        let told =
+            |asked: &[&str]| containment(&asked.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>(), &offered);
+        assert_eq!(
+            told(&["landlock"]),
+            State::Good("the group asks for landlock: the sandbox embedded has that".into())
+        );
+        assert_eq!(
+            told(&["cgroups", "landlock"]),
+            State::Bad(
+                "the group asks for cgroups, landlock; the sandbox docker has no landlock and the sandbox embedded has no \
+                 cgroups: this node would not build"
+                    .into()
+            )
+        );
+        assert!(matches!(told(&["moat"]), State::Bad(text) if text.contains("\"moat\"")));
+    }
 }

@@ -29,6 +29,7 @@ pub(super) fn new(args: &GroupNew) -> Result<u8, Stop> {
         threshold: args.threshold,
         commit_window_s: args.commit_window,
         reveal_window_s: args.reveal_window,
+        containment: &args.containment,
     };
     let group = group_file::found(&founding, &args.members).or_usage()?;
     seed.write(&key).or_internal()?;
@@ -64,6 +65,9 @@ fn describe(group: &Group) -> String {
         format!("log signed {} of {all} builders on each published checkpoint", group.quorum()),
         format!("windows    {build_s} s to build, {reveal_s} s to reveal"),
     ];
+    if !group.containment().is_empty() {
+        lines.push(format!("sandboxes  must have {}", group.containment().join(", ")));
+    }
     let members = group.members().iter();
     lines.extend(
         members.map(|member| format!("builder    {:16} {:24} {}", member.name, member.address, member.command)),
@@ -90,6 +94,7 @@ fn as_json(group: &Group) -> serde_json::Value {
         "quorum": group.quorum(),
         "commit_window_ms": group.commit_window_ms(),
         "reveal_window_ms": group.reveal_window_ms(),
+        "containment": group.containment(),
         "members": group.members().iter().map(member).collect::<Vec<_>>(),
     })
 }

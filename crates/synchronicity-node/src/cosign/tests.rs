@@ -26,6 +26,7 @@ fn members(count: usize) -> Members {
         threshold: u16::try_from(count / 2 + 1).unwrap(),
         commit_window_ms: 1000,
         reveal_window_ms: 1000,
+        containment: Vec::new(),
         members: keys.iter().enumerate().map(member).collect(),
     };
     let signer = |(index, keys): (usize, &Keys)| {

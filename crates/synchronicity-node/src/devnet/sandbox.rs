@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use synchronicity_rebuild::bench::{Bench, BenchError, BenchOptions, SandboxChoice};
+use synchronicity_rebuild::bench::{Bench, BenchError, BenchOptions};
 
 use super::event::Event;
 use super::folder::Folder;
@@ -23,12 +23,7 @@ pub(super) struct Ready {
 /// Opens a bench once: that fills what the nodes' benches share, and decides what `auto` stands for.
 pub(super) fn prepare(choice: Sandbox, folder: &Folder, view: &mut View) -> Result<Ready, BenchError> {
     view.show(&Event::Preparing { folder: folder.cache() });
-    let choice = match choice {
-        Sandbox::Auto => SandboxChoice::Auto,
-        Sandbox::Docker => SandboxChoice::Docker,
-        Sandbox::Embedded => SandboxChoice::Embedded,
-    };
-    let options = BenchOptions { choice, shared: Some(folder.cache()), ..BenchOptions::default() };
+    let options = BenchOptions { choice: choice.into(), shared: Some(folder.cache()), ..BenchOptions::default() };
     let bench = Bench::open(&folder.cache().join("bench"), &options)?;
     let ready = Ready { name: bench.name().to_owned(), rustc: bench.toolchain().release, shared: folder.cache() };
     view.show(&Event::Ready { sandbox: ready.name.clone(), rustc: ready.rustc.clone() });

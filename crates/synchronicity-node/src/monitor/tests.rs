@@ -21,6 +21,7 @@ fn group(members: u8) -> Group {
         threshold: u16::from(members),
         commit_window_ms: 600_000,
         reveal_window_ms: 5_000,
+        containment: Vec::new(),
         members: (1..=members).map(member).collect(),
     })
     .unwrap()

@@ -112,7 +112,7 @@ pub(super) fn start(choices: Choices, prepared: Prepared) -> Result<Running, Sto
     let routes = http::router(site).merge(witness::serve::router(witness, resting.clone()));
     tokio::spawn(http::serve(http, routes, told(stopping.clone())));
 
-    let workbench = workbench::prepare(opener(choices.bench, &folder, &config), health.clone());
+    let workbench = workbench::prepare(opener(choices.bench, &folder, &config, &group), health.clone());
     let (outbox, submitted) = mpsc::channel(QUEUE);
     let submissions = Submissions::new(state.clone(), keys.command.clone(), workbench.clone(), outbox);
     tokio::spawn(operator::serve(socket, Desk { view, submissions }, told(stopping.clone())));
@@ -170,11 +170,12 @@ fn log_site(reader: LogReader, published: Published, view: &View) -> LogSite {
     LogSite::new(reader, published, Arc::new(find), Arc::new(map_at))
 }
 
-fn opener(choice: BenchChoice, folder: &Folder, config: &Config) -> Opener {
+fn opener(choice: BenchChoice, folder: &Folder, config: &Config, group: &Group) -> Opener {
     match choice {
         BenchChoice::Opened(open) => open,
         BenchChoice::Own { sandbox, shared } => {
-            workbench::opener(&folder.builds(), sandbox.unwrap_or(config.sandbox), shared.as_deref())
+            let sandbox = sandbox.unwrap_or(config.sandbox);
+            workbench::opener(&folder.builds(), sandbox, shared.as_deref(), group.containment())
         }
     }
 }

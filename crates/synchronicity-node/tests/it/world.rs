@@ -44,6 +44,7 @@ impl World {
             threshold: u16::try_from(members / 2 + 1).unwrap(),
             commit_window_ms: 600_000,
             reveal_window_ms: 15_000,
+            containment: Vec::new(),
             members: keys.iter().enumerate().map(member).collect(),
         };
         World { group: Group::new(charter).unwrap(), keys, log_key }

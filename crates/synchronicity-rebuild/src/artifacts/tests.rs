@@ -65,6 +65,33 @@ fn a_folder_replaced_by_a_link_is_not_followed() {
 }
 
 #[test]
+fn a_hard_link_to_a_file_of_another_owner_is_no_product_and_one_to_a_file_of_the_build_is() {
+    let place = Place::new();
+    let (target, outside) = (place.folder.path().join("target"), place.folder.path().join("outside"));
+    fs::write(&outside, "a file of the host").unwrap();
+    fs::hard_link(&outside, target.join("release/tool")).unwrap();
+    assert!(place.collect(&["tool"]).is_ok(), "one owner: cargo itself links its products");
+    fs::remove_file(place.folder.path().join("out/tool")).unwrap();
+    if std::os::unix::fs::chown(&target, Some(12_345), None).is_err() {
+        // Only root can make a file of another owner, and only then can there be a link to one.
+        return;
+    }
+    assert!(matches!(place.collect(&["tool"]), Err(CollectError::Missing(_))));
+}
+
+#[test]
+fn a_set_user_id_bit_is_not_copied() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new();
+    place.put("tool", "an executable");
+    let product = place.folder.path().join("target/release/tool");
+    fs::set_permissions(&product, fs::Permissions::from_mode(0o6755)).unwrap();
+    assert_eq!(fs::metadata(&product).unwrap().mode() & 0o7777, 0o6755);
+    place.collect(&["tool"]).unwrap();
+    assert_eq!(fs::metadata(place.folder.path().join("out/tool")).unwrap().mode() & 0o7777, 0o755);
+}
+
+#[test]
 fn two_candidates_for_one_product_are_none() {
     let place = Place::new();
     place.put("deps/liba-0123456789abcdef.rmeta", "one");

@@ -165,7 +165,7 @@ fn a_bench_keeps_its_name_and_two_benches_have_two() {
 fn sandboxes_are_chosen_by_name() {
     assert_eq!("embedded".parse(), Ok(SandboxChoice::Embedded));
     let error = "podman".parse::<SandboxChoice>().unwrap_err().to_string();
-    assert_eq!(error, "no sandbox is named \"podman\": use auto, docker or embedded");
+    assert_eq!(error, "no sandbox is named \"podman\": use auto, docker, gvisor or embedded");
 }
 
 #[test]

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use super::*;
 
+mod refusals;
+
 const ARCHIVE: &[u8] = b"as good as an archive: nothing here unpacks it";
 
 enum Answer {

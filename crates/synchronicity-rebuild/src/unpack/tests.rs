@@ -14,7 +14,7 @@ use synchronicity_verify::result::Failure;
 const MANIFEST: &[u8] = b"[package]\nname = \"x\"\nversion = \"1.0.0\"\n";
 
 /// One entry of an archive, as raw as its author wants it.
-struct Raw<'a> {
+pub(crate) struct Raw<'a> {
     path: &'a [u8],
     kind: u8,
     link: &'a [u8],
@@ -22,15 +22,15 @@ struct Raw<'a> {
     content: &'a [u8],
 }
 
-fn file<'a>(path: &'a str, content: &'a [u8]) -> Raw<'a> {
+pub(crate) fn file<'a>(path: &'a str, content: &'a [u8]) -> Raw<'a> {
     Raw { path: path.as_bytes(), kind: b'0', link: b"", mode: 0o644, content }
 }
 
-fn other<'a>(path: &'a str, kind: u8, link: &'a str) -> Raw<'a> {
+pub(crate) fn other<'a>(path: &'a str, kind: u8, link: &'a str) -> Raw<'a> {
     Raw { path: path.as_bytes(), kind, link: link.as_bytes(), mode: 0o644, content: b"" }
 }
 
-fn tar_of(entries: &[Raw<'_>]) -> Vec<u8> {
+pub(crate) fn tar_of(entries: &[Raw<'_>]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for entry in entries {
         let mut header = tar::Header::new_gnu();
@@ -49,7 +49,7 @@ fn tar_of(entries: &[Raw<'_>]) -> Vec<u8> {
     bytes
 }
 
-fn gz(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn gz(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()

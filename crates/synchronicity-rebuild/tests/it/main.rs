@@ -3,6 +3,7 @@
 use libtest_mimic::{Arguments, run};
 
 mod builds;
+mod hostile;
 mod orphans;
 mod registry;
 mod require;

@@ -10,9 +10,10 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use libtest_mimic::{Failed, Trial};
+use synchronicity_rebuild::containment::{Wall, Walls};
 use synchronicity_rebuild::embedded::EmbeddedSandbox;
 use synchronicity_rebuild::probe::{State, probe};
-use synchronicity_rebuild::sandbox::{Finished, Job, Sandbox};
+use synchronicity_rebuild::sandbox::{Finished, Identity, Job, Sandbox};
 use synchronicity_verify::request::Limits;
 use synchronicity_verify::result::Failure;
 
@@ -36,6 +37,9 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("a_build_has_no_rights_and_cannot_get_any", rights),
         trial("a_process_left_behind_is_gone_when_the_build_has_ended", leftovers),
         trial("each_limit_ends_the_build_with_its_own_failure", limits),
+        trial("every_wall_that_stands_is_told_and_one_that_is_required_and_missing_ends_the_build", walls),
+        trial("system_calls_that_no_build_needs_are_refused_or_absent", calls),
+        trial("a_build_cannot_end_the_sandbox_and_its_own_end_is_a_failure", signals),
         trial("a_build_that_is_stopped_by_its_watcher_ends_at_once", stopped),
         trial("the_probe_finds_what_builds_here_need", probed),
     ]
@@ -79,18 +83,26 @@ impl Room {
             command: ["/bin/sh", "-c", command].map(String::from).to_vec(),
             env: BTreeMap::from([("PATH".to_owned(), "/usr/bin:/bin".to_owned())]),
             limits: self.limits,
+            identity: Identity::default(),
         }
     }
 
     fn run(&self, command: &str) -> Result<Ran, Failed> {
+        self.run_in(&sandbox(), command)
+    }
+
+    fn run_in(&self, sandbox: &EmbeddedSandbox, command: &str) -> Result<Ran, Failed> {
         let mut lines = Vec::new();
-        let sandbox = EmbeddedSandbox { program: std::env::current_exe()? };
         let finished = sandbox.build(&self.job(command), &mut |line| {
             lines.push(line.to_owned());
             ControlFlow::Continue(())
         })?;
         Ok((finished, lines))
     }
+}
+
+fn sandbox() -> EmbeddedSandbox {
+    EmbeddedSandbox::new(std::env::current_exe().unwrap())
 }
 
 fn prints(command: &str) -> String {
@@ -124,7 +136,7 @@ fn writing() -> Answer {
 fn hidden() -> Answer {
     assert_eq!(prints("ls /"), "bin\ndev\netc\nlib\nlib64\nopt\nproc\nsbin\ntmp\nusr".replace("lib64", &lib64()));
     assert_eq!(prints("ls /home /root /var /run /mnt /sys 2>/dev/null; cat /etc/shadow 2>/dev/null; ls /tmp"), "");
-    assert_eq!(prints("echo /proc/[0-9]*"), "/proc/1", "the shell alone");
+    assert_eq!(prints("echo /proc/[0-9]*"), "/proc/1 /proc/2", "the sandbox's own process and the shell");
     Ok(())
 }
 
@@ -137,7 +149,7 @@ fn inherited() -> Answer {
     fs::write(&careless, format!("#!/bin/sh\nexec 7<{}\nexec {} \"$@\"\n", open.display(), program.display()))?;
     fs::set_permissions(&careless, fs::Permissions::from_mode(0o755))?;
     let mut lines = Vec::new();
-    EmbeddedSandbox { program: careless }.build(&room.job("cat <&7; ls /proc/self/fd"), &mut |line| {
+    EmbeddedSandbox::new(careless).build(&room.job("cat <&7; ls /proc/self/fd"), &mut |line| {
         lines.push(line.to_owned());
         ControlFlow::Continue(())
     })?;
@@ -184,29 +196,97 @@ fn leftovers() -> Answer {
     Ok(())
 }
 
+/// With a control group, where this machine lets one be made, and with the worker's own eyes alone.
 fn limits() -> Answer {
-    let ended = |change: fn(&mut Limits), command: &str| {
-        let mut room = Room::new();
-        change(&mut room.limits);
-        room.run(command).unwrap().0
-    };
-    assert_eq!(ended(|it| it.time_seconds = 1, "sleep 30"), Finished::Stopped(Failure::Time));
-    // Four processes that are each within the limit.
-    let hungry = "for i in 1 2 3 4; do perl -e '$x = \"x\" x 30_000_000; sleep 30' & done; wait";
-    assert_eq!(ended(|it| it.memory_bytes = 80 << 20, hungry), Finished::Stopped(Failure::Memory));
-    let many = "for i in $(seq 40); do sleep 30 & done; wait";
-    assert!(matches!(ended(|it| it.processes = 20, many), Finished::Stopped(Failure::Processes) | Finished::Failed));
-    let large = "for i in $(seq 40); do head -c 1000000 /dev/zero > /opt/rustwide/target/$i; done; sleep 30";
-    assert_eq!(ended(|it| it.disk_bytes = 20 << 20, large), Finished::Stopped(Failure::Disk));
+    for grouped in [true, false] {
+        let ended = |change: fn(&mut Limits), command: &str| {
+            let mut room = Room::new();
+            change(&mut room.limits);
+            room.run_in(&EmbeddedSandbox { grouped, ..sandbox() }, command).unwrap().0
+        };
+        assert_eq!(ended(|it| it.time_seconds = 1, "sleep 30"), Finished::Stopped(Failure::Time));
+        // Four processes that are each within the limit.
+        let hungry = "for i in 1 2 3 4; do perl -e '$x = \"x\" x 30_000_000; sleep 30' & done; wait";
+        assert_eq!(ended(|it| it.memory_bytes = 80 << 20, hungry), Finished::Stopped(Failure::Memory), "{grouped}");
+        let many = "for i in $(seq 30); do sleep 30 & done; wait";
+        assert_eq!(ended(|it| it.processes = 20, many), Finished::Stopped(Failure::Processes), "{grouped}");
+        let large = "for i in $(seq 40); do head -c 1000000 /dev/zero > /opt/rustwide/target/$i; done; sleep 30";
+        assert_eq!(ended(|it| it.disk_bytes = 20 << 20, large), Finished::Stopped(Failure::Disk));
+        let empty = "i=0; while true; do i=$((i+1)); : > /opt/rustwide/target/$i; done";
+        assert_eq!(ended(|it| it.disk_bytes = 4 << 20, empty), Finished::Stopped(Failure::Disk), "empty files");
+    }
+    Ok(())
+}
+
+fn walls() -> Answer {
+    let (_, walls) = sandbox().run(&Room::new().job("true"), &mut |_| ControlFlow::Continue(()))?;
+    eprintln!("walls here: {walls:?}");
+    assert!(walls.contains(&Wall::Seccomp), "{walls:?}");
+    assert!(!walls.contains(&Wall::Gvisor));
+    assert!(prints("grep ^Seccomp: /proc/self/status").ends_with('2'));
+    // What was required and is there is no hindrance; what is not there is the end.
+    let asking = |required| EmbeddedSandbox { required, ..sandbox() };
+    assert_eq!(Room::new().run_in(&asking(walls), "true")?.0, Finished::Succeeded);
+    let refused = Room::new().run_in(&asking(Walls::from([Wall::Gvisor])), "true").unwrap_err();
+    assert!(refused.message().is_some_and(|text| text.contains("asks for gvisor")), "{refused:?}");
+    let refused = EmbeddedSandbox { grouped: false, ..asking(Walls::from([Wall::Cgroups])) };
+    assert!(Room::new().run_in(&refused, "true").is_err(), "no group was made");
+    Ok(())
+}
+
+/// Numbers are those of x86-64: name, arguments, and the error that they end with.
+const CALLS: [(&str, &str, i32); 20] = [
+    ("unshare", "272, 0x10000000", EPERM),
+    ("clone into a namespace", "56, 0x10000011, 0, 0, 0, 0", EPERM),
+    ("clone3", "435, 0, 0", ENOSYS),
+    ("setns", "308, 0, 0", EPERM),
+    ("mount", "165, 0, 0, 0, 0, 0", EPERM),
+    ("open_tree", "428, -100, 0, 0", EPERM),
+    ("pivot_root", "155, 0, 0", EPERM),
+    ("ptrace", "101, 0, 0, 0, 0", EPERM),
+    ("keyctl", "250, 0, -3, 0", EPERM),
+    ("bpf", "321, 0, 0, 0", EPERM),
+    ("perf_event_open", "298, 0, 0, -1, -1, 0", EPERM),
+    ("open_by_handle_at", "304, 0, 0, 0", EPERM),
+    ("clock_settime", "227, 0, 0", EPERM),
+    ("userfaultfd", "323, 0", ENOSYS),
+    ("io_uring_setup", "425, 1, 0", ENOSYS),
+    ("a socket to the hypervisor", "41, 40, 1, 0", EPERM),
+    ("a socket into the kernel's ciphers", "41, 38, 5, 0", EPERM),
+    ("personality", "135, 0x0040000", EPERM),
+    ("a call that is not known yet", "463, 0, 0, 0, 0, 0, 0", ENOSYS),
+    ("getpid of the x32 table", "0x40000027", ENOSYS),
+];
+const EPERM: i32 = 1;
+const ENOSYS: i32 = 38;
+
+fn calls() -> Answer {
+    for (name, arguments, errno) in CALLS {
+        let said = prints(&format!("perl -e '$! = 0; syscall({arguments}); print 0 + $!'"));
+        assert_eq!(said, errno.to_string(), "{name}");
+    }
+    // What ordinary builds do goes on.
+    assert_eq!(prints("perl -e '$! = 0; syscall(41, 2, 1, 0); print 0 + $!'"), "0", "a socket of the internet");
+    assert_eq!(prints("perl -e '$! = 0; syscall(135, 0xffffffff); print 0 + $!'"), "0", "asking for the personality");
+    Ok(())
+}
+
+fn signals() -> Answer {
+    assert_eq!(prints("kill -9 1; kill -15 1; sleep 0.2; echo still here").lines().last(), Some("still here"));
+    let (finished, lines) = Room::new().run("kill -9 -1; kill -9 $$; sleep 30")?;
+    assert_eq!(finished, Finished::Failed);
+    assert_eq!(lines.last().map(String::as_str), Some("cargo was ended by signal 9, which the build itself sent"));
+    // Orphans end as children of the first process, which takes note of their end.
+    let orphans = "for i in 1 2 3; do (sleep 0.1 &); done; sleep 0.6; cat /proc/[0-9]*/status | grep -c '^State:.*Z'";
+    assert_eq!(prints(orphans), "0", "dead processes stay in the table");
     Ok(())
 }
 
 fn stopped() -> Answer {
     let room = Room::new();
     let started = Instant::now();
-    let sandbox = EmbeddedSandbox { program: std::env::current_exe()? };
-    let finished =
-        sandbox.build(&room.job("while true; do echo spam; done"), &mut |_| ControlFlow::Break(Failure::Transcript))?;
+    let finished = sandbox()
+        .build(&room.job("while true; do echo spam; done"), &mut |_| ControlFlow::Break(Failure::Transcript))?;
     assert_eq!(finished, Finished::Stopped(Failure::Transcript));
     assert!(started.elapsed() < Duration::from_secs(10));
     let left = Command::new("pgrep").args(["-f", "echo spam"]).output()?;
@@ -217,7 +297,9 @@ fn stopped() -> Answer {
 fn probed() -> Answer {
     let findings = probe(&std::env::temp_dir().join("not/yet/there"));
     let names: Vec<_> = findings.iter().map(|finding| finding.what).collect();
-    assert_eq!(names, ["rust", "c compiler", "docker daemon", "docker image", "embedded sandbox", "disk"]);
+    let walls = Wall::ALL.map(Wall::name);
+    let others = ["rust", "c compiler", "docker daemon", "docker image", "embedded sandbox", "disk"];
+    assert_eq!(names, [&others[..], &walls].concat());
     for finding in &findings {
         eprintln!("{:16} {:?}", finding.what, finding.state);
         if ["rust", "c compiler", "embedded sandbox"].contains(&finding.what) {

@@ -47,6 +47,7 @@ fn evidence() -> (Group, Entry) {
         threshold: 3,
         commit_window_ms: 1000,
         reveal_window_ms: 1000,
+        containment: Vec::new(),
         members: (0..4).map(member).collect(),
     })
     .unwrap();
