@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use miette::Diagnostic;
 use synchronicity_rebuild::embedded::EmbeddedSandbox;
-use synchronicity_rebuild::sandbox::{Finished, Job, Sandbox, SandboxError};
+use synchronicity_rebuild::sandbox::{Finished, Identity, Job, Sandbox, SandboxError};
 use synchronicity_verify::request::Limits;
 use synchronicity_verify::result::Failure;
 
@@ -74,10 +74,11 @@ pub(crate) fn show(first: &Path, second: &Path) -> Result<(), DiffoscopeError> {
         command: command.map(str::to_owned).to_vec(),
         env: env.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().collect::<BTreeMap<_, _>>(),
         limits: LIMITS,
+        identity: Identity::default(),
     };
     let program = std::env::current_exe().map_err(file(Path::new("/proc/self/exe")))?;
     let mut printed = 0;
-    let finished = EmbeddedSandbox { program }.build(&job, &mut |line| {
+    let finished = EmbeddedSandbox::new(program).build(&job, &mut |line| {
         printed += line.len() as u64 + 1;
         println!("{}", harmless(line));
         if printed > REPORT_BYTES_MAX { ControlFlow::Break(Failure::Transcript) } else { ControlFlow::Continue(()) }

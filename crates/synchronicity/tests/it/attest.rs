@@ -62,6 +62,7 @@ fn group() -> Group {
         threshold: 3,
         commit_window_ms: 1000,
         reveal_window_ms: 1000,
+        containment: Vec::new(),
         members: (0..4).map(member).collect(),
     })
     .unwrap()
