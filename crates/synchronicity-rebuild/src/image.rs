@@ -204,8 +204,9 @@ fn walls(said: &str, gvisor: bool) -> Result<Walls, ImageError> {
     }
     // The daemon gives each container a session keyring of its own.
     let mut walls = Walls::from([Wall::SessionKeyring]);
-    walls.extend((options.contains("seccomp") && !options.contains("unconfined")).then_some(Wall::Seccomp));
-    // Inside of gVisor the limit on processes is not the kernel's.
+    // gVisor answers the calls itself, and the limit on its processes is not the kernel's.
+    let filters = options.contains("seccomp") && !options.contains("unconfined");
+    walls.extend((!gvisor && filters).then_some(Wall::Seccomp));
     walls.extend((!gvisor && said.starts_with("true true ")).then_some(Wall::Cgroups));
     walls.extend(gvisor.then_some(Wall::Gvisor));
     Ok(walls)
@@ -243,6 +244,8 @@ mod tests {
         let open = r#"true false ["name=seccomp,profile=unconfined"] {"runc":{},"runsc":{"path":"/usr/bin/runsc"}}"#;
         assert_eq!(walls(open, false).unwrap(), Walls::from([Wall::SessionKeyring]));
         assert_eq!(walls(open, true).unwrap(), Walls::from([Wall::Gvisor, Wall::SessionKeyring]));
+        let both = usual.replace("runc\":{", "runsc\":{");
+        assert_eq!(walls(&both, true).unwrap(), Walls::from([Wall::Gvisor, Wall::SessionKeyring]));
         assert_eq!(walls("", false).unwrap(), Walls::from([Wall::SessionKeyring]), "what is not said is not there");
     }
 

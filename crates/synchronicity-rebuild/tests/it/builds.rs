@@ -9,8 +9,10 @@ use std::time::{Duration, Instant};
 use libtest_mimic::{Failed, Trial};
 use synchronicity_rebuild::bench::{Bench, BenchError, BenchOptions, SandboxChoice, StartError};
 use synchronicity_rebuild::by_hand;
+use synchronicity_rebuild::containment::Wall;
 use synchronicity_rebuild::host_cargo::HostCargo;
 use synchronicity_rebuild::image::Docker;
+use synchronicity_rebuild::probe::offered;
 use synchronicity_rebuild::recipe::{Options, Pinned, pin};
 use synchronicity_rebuild::running::{BuildEvent, Outcome, Running};
 use synchronicity_rebuild::source::Depot;
@@ -56,10 +58,16 @@ pub(crate) fn trials() -> Vec<Trial> {
         Trial::test("builds::auto_takes_docker_where_it_answers_and_namespaces_elsewhere", auto)
             .with_ignored_flag(no_embedded),
     );
+    let no_gvisor = no_docker || may_skip("gvisor", offered(SandboxChoice::Gvisor).is_empty());
+    trials.push(Trial::test("gvisor::a_crate_has_the_same_bytes_as_in_docker", gvisor).with_ignored_flag(no_gvisor));
     trials.push(Trial::test("docker::the_container_is_hardened", hardening).with_ignored_flag(no_docker));
     // In Docker's image the linker may be another than the host's.
     trials.push(
         Trial::test("embedded::a_users_own_cargo_install_gives_the_same_bytes", own_install)
+            .with_ignored_flag(no_embedded),
+    );
+    trials.push(
+        Trial::test("embedded::a_bench_without_a_required_wall_is_not_opened", lacking_wall)
             .with_ignored_flag(no_embedded),
     );
     trials.push(
@@ -277,6 +285,19 @@ fn agreement() -> Answer {
     Ok(())
 }
 
+fn gvisor() -> Answer {
+    let build = |choice| -> Result<Outcome, Failed> {
+        let workshop = Workshop::open(choice)?;
+        workshop.build(&workshop.pin(&fixture("plain-binary"), |_| {})?)
+    };
+    let inside = build(SandboxChoice::Gvisor)?;
+    assert_eq!(inside.result, build(SandboxChoice::Docker)?.result, "{}", fs::read_to_string(inside.transcript)?);
+    let workshop = Workshop::open(SandboxChoice::Gvisor)?;
+    assert_eq!(workshop.bench.name(), "gvisor");
+    assert!(workshop.bench.walls().contains(&Wall::Gvisor));
+    Ok(())
+}
+
 fn auto_choice(docker: bool) -> Answer {
     let folder = tempfile::tempdir()?;
     let open = |choice| Bench::open(folder.path(), &options(choice));
@@ -285,6 +306,26 @@ fn auto_choice(docker: bool) -> Answer {
     match open(SandboxChoice::Docker) {
         Ok(bench) => assert_eq!((bench.name(), docker), ("docker", true)),
         Err(error) => assert!(!docker && error.to_string().contains("the embedded sandbox"), "{error}"),
+    }
+    Ok(())
+}
+
+fn lacking_wall() -> Answer {
+    let open = |choice, required: &[Wall]| {
+        let required = required.iter().copied().collect();
+        Bench::open(tempfile::tempdir()?.path(), &BenchOptions { required, ..options(choice) })
+            .map_err(|error| (matches!(error, BenchError::Walls { .. }), error.to_string()))
+            .map_or_else(|error| Ok::<_, Failed>(Err(error)), |bench| Ok(Ok(bench.name())))
+    };
+    assert_eq!(open(SandboxChoice::Embedded, &[Wall::Seccomp])?, Ok("embedded"));
+    let (by_name, said) = open(SandboxChoice::Embedded, &[Wall::Seccomp, Wall::Gvisor])?.unwrap_err();
+    assert!(
+        by_name && said.starts_with("the sandbox embedded on this machine has no gvisor, which the group"),
+        "{said}"
+    );
+    // What Docker lacks, the other one may have.
+    if open(SandboxChoice::Embedded, &[Wall::Landlock])?.is_ok() {
+        assert_eq!(open(SandboxChoice::Auto, &[Wall::Landlock])?, Ok("embedded"));
     }
     Ok(())
 }
