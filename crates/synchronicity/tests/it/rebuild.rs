@@ -93,6 +93,6 @@ fn unpinnable() -> Answer {
 
 fn unknown_sandbox() -> Answer {
     let ran = run(Path::new("/"), ["rebuild", "hexyl", "--sandbox", "none"]).expect(2);
-    assert!(ran.err.contains("use auto, docker or embedded"), "{}", ran.err);
+    assert!(ran.err.contains("use auto, docker, gvisor or embedded"), "{}", ran.err);
     Ok(())
 }
