@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fs;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use synchronicity_core::group::{Group, GroupTextError};
@@ -12,6 +12,7 @@ use super::args::Cast;
 use super::children::{Children, Node};
 use super::errand::{self, ErrandError};
 use super::interrupt::Interrupt;
+use super::ports;
 use super::sandbox::Ready;
 use crate::folder::Folder as NodeFolder;
 
@@ -55,7 +56,7 @@ pub(super) fn found(
     interrupt: &Interrupt,
 ) -> Result<Founded, FoundError> {
     let mut nodes = Vec::new();
-    let ports = free_ports(2 * cast.conduct.len()).map_err(FoundError::Port)?;
+    let ports = ports::free(2 * cast.conduct.len()).map_err(FoundError::Port)?;
     for (index, (conduct, ports)) in cast.conduct.iter().zip(ports.chunks_exact(2)).enumerate() {
         let name = format!("builder-{}", index + 1);
         let home = folder.join(&name);
@@ -114,12 +115,4 @@ fn group_new(
 fn copy(from: &Path, to: &Path) -> Result<(), FoundError> {
     // Permissions go with it: the copy of a secret stays a secret.
     fs::copy(from, to).map(drop).map_err(|source| FoundError::File { path: to.to_owned(), source })
-}
-
-/// Ports that are free now, all different: each is held until all are known. Between here and the start of its node
-/// somebody else may take one; the node then says so and devnet ends.
-fn free_ports(count: usize) -> io::Result<Vec<u16>> {
-    let listeners: Vec<TcpListener> =
-        (0..count).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).collect::<io::Result<_>>()?;
-    listeners.iter().map(|listener| Ok(listener.local_addr()?.port())).collect()
 }

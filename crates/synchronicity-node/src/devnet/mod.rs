@@ -29,6 +29,7 @@ mod folder;
 mod group;
 mod interrupt;
 mod outcome;
+pub mod ports;
 mod request;
 mod sandbox;
 mod stop;

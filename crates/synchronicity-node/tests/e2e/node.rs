@@ -7,6 +7,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
+use synchronicity_node::devnet::ports;
 use synchronicity_verify::digest::Digest;
 use tempfile::TempDir;
 
@@ -55,8 +56,7 @@ impl Drop for Process {
 
 impl Alone {
     fn found() -> Self {
-        let free = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-        let ports = free.map(|listener| listener.local_addr().unwrap().port());
+        let ports = ports::free(2).unwrap().try_into().unwrap();
         let alone = Self { dir: tempfile::tempdir().unwrap(), ports };
         let [listen, http] = ports.map(|port| format!("127.0.0.1:{port}"));
         let node = alone.node();

@@ -1,12 +1,12 @@
 //! Four nodes of one group, founded by the program's own commands, each with what its test does to its machine.
 
 use std::fs::{self, OpenOptions};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use synchronicity_node::devnet::ports;
 
 use crate::devnet::{PROGRAM, data, fixture};
 use crate::node::{Process, succeed};
@@ -29,9 +29,7 @@ pub(crate) struct Quartet {
 impl Quartet {
     /// Founds a group in `root`; any three of its four members are enough for everything.
     pub(crate) fn found(root: &Path) -> Self {
-        let free: Vec<_> = (0..8).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
-        let ports = free.iter().map(|listener| listener.local_addr().unwrap().port()).collect();
-        drop(free);
+        let ports = ports::free(8).unwrap();
         let quartet = Self { nodes: Vec::new(), ports, root: root.to_owned() };
         let charter = quartet.root.join("charter");
         let mut words: Vec<String> = ["group", "new", "--origin", "test.invalid/quartet", "--threshold", "3"]

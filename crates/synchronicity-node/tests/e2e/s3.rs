@@ -12,6 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use synchronicity_node::devnet::ports;
 use synchronicity_node::durable::Synced;
 use synchronicity_node::keys::Seed;
 use synchronicity_node::publish::PublishedLog;
@@ -48,7 +49,7 @@ struct Bucket {
 
 impl Bucket {
     fn serve() -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = ports::free(1).unwrap()[0];
         let mut command = Command::new(moto());
         command.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());

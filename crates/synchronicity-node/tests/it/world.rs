@@ -1,13 +1,13 @@
 //! Groups, requests and entries for tests.
 
 use std::fs;
-use std::net::TcpListener;
 use std::path::Path;
 
 use synchronicity_core::block::OrderedBlock;
 use synchronicity_core::command::{Action, Command, CommandKey};
 use synchronicity_core::group::{Charter, Group};
 use synchronicity_node::config::{Config, Sandbox};
+use synchronicity_node::devnet::ports;
 use synchronicity_node::folder::Folder;
 use synchronicity_node::keys::{Keys, Seed};
 use synchronicity_verify::digest::Digest;
@@ -138,7 +138,7 @@ pub(crate) fn request(number: u64) -> BuildRequest {
 
 /// Nobody else listens there at this moment.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    ports::free(1).unwrap()[0]
 }
 
 fn keys() -> Keys {
