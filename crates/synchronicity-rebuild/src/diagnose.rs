@@ -70,8 +70,13 @@ const PHRASES: &[(Failure, &[&str])] = &[
     ),
 ];
 
-/// What cargo says when something that this builder had to fetch is not there.
-const UNFETCHED: &[&str] = &["attempting to make an http request, but --offline was specified", "using offline mode"];
+/// What cargo says when something that this builder had to fetch is not there, or was withdrawn between the request and the
+/// build: others fetched it before.
+const UNFETCHED: &[&str] = &[
+    "attempting to make an http request, but --offline was specified",
+    "using offline mode",
+    "it has been yanked from",
+];
 
 /// Names the failure of a command that ended by itself with an error; `tail` is the end of its transcript.
 pub(crate) fn diagnose(tail: &[String]) -> Diagnosis {

@@ -84,12 +84,16 @@ impl EmbeddedSandbox {
             }
         }
         let ended = control.join().unwrap_or_else(|_| Err(refused("follow the build", "its thread ended early")));
-        let stopped = guard.finish();
-        let (status, mut walls) = ended?;
-        walls.extend(group.is_some().then_some(Wall::Cgroups));
+        // The kernel may end a group that met its limit as a whole, and the outer process with it: then nobody is left to
+        // report how the build ended, and the group's own counts say it.
+        let stopped = guard.finish().or_else(|| counters.as_ref().and_then(Counters::exceeded));
+        let grouped = group.is_some().then_some(Wall::Cgroups);
         if let Some(failure) = stopped {
-            return Ok((Finished::Stopped(failure), walls));
+            let walls = ended.map(|(_, walls)| walls).unwrap_or_default();
+            return Ok((Finished::Stopped(failure), walls.into_iter().chain(grouped).collect()));
         }
+        let (status, mut walls) = ended?;
+        walls.extend(grouped);
         let mut note = |line: &str| {
             let _ = watch(line);
         };

@@ -129,7 +129,7 @@ fn advice(wall: Wall) -> &'static str {
              service with Delegate=yes and DelegateSubgroup=node"
         }
         Wall::Gvisor => "Docker has no runtime runsc: install gVisor and name it in the daemon's configuration",
-        Wall::Landlock => "this kernel does not offer Landlock: it needs Linux 5.13 and `landlock` among its `lsm=`",
+        Wall::Landlock => "this kernel does not offer Landlock: it needs Linux 5.19 and `landlock` among its `lsm=`",
         Wall::Seccomp => "this kernel does not filter system calls: it needs CONFIG_SECCOMP_FILTER",
         Wall::SessionKeyring => "this kernel has no keys, or lets nobody make a keyring",
     }

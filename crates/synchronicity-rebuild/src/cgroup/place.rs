@@ -65,26 +65,33 @@ pub(super) fn own_folders(process: &str) -> io::Result<Vec<Place>> {
 
 /// A group's own folder, or the one above, if groups with the needed controllers can be made in it.
 ///
-/// The folder above is the usual case with systemd: a group that holds processes cannot hand controllers on.
+/// A group that holds processes cannot hand controllers on; the folder above is somebody else's, and is used only if it
+/// hands them on already.
 fn delegated(own: &Place) -> Option<Place> {
     let above = own.folder.parent().map(Path::to_owned);
+    if !hands_on(&own.folder) {
+        take(&own.folder);
+    }
     let folders = [Some(own.folder.clone()), above];
     let folder = folders.into_iter().flatten().find(|folder| hands_on(folder))?;
     Some(Place { folder, version: Version::Two })
 }
 
-fn hands_on(folder: &Path) -> bool {
+/// Asks for the controllers in one write, which the kernel takes or refuses as a whole: some of them it would hand on from a
+/// group with processes, and make of that group something else.
+fn take(folder: &Path) {
     let control = folder.join("cgroup.subtree_control");
-    let handed = || fs::read_to_string(&control).unwrap_or_default();
-    let has = |handed: &str, controller: &str| handed.split_whitespace().any(|word| word == controller);
-    let before = handed();
-    for controller in NEEDED.into_iter().chain([WISHED]).filter(|controller| !has(&before, controller)) {
-        // Whether it was of use is read below.
-        let _ = fs::write(&control, format!("+{controller}"));
-    }
-    let now = handed();
+    let [memory, pids] = NEEDED;
+    // Whether it was of use is read by `hands_on`.
+    let _ = fs::write(&control, format!("+{memory} +{pids} +{WISHED}"))
+        .or_else(|_| fs::write(&control, format!("+{memory} +{pids}")));
+}
+
+fn hands_on(folder: &Path) -> bool {
+    let handed = fs::read_to_string(folder.join("cgroup.subtree_control")).unwrap_or_default();
+    let has = |controller| handed.split_whitespace().any(|word| word == controller);
     let writable = nix::unistd::access(folder, nix::unistd::AccessFlags::W_OK).is_ok();
-    writable && NEEDED.into_iter().all(|controller| has(&now, controller))
+    writable && NEEDED.into_iter().all(has)
 }
 
 /// From `/proc/PID/cgroup`: `number:controllers:path` in every line, without controllers in version 2.
