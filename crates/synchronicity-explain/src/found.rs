@@ -64,7 +64,7 @@ const TEXTS_MAX: usize = 256;
 const NUMBERS_MAX: usize = 64;
 /// The most of a whole artifact: each holds two excerpts.
 pub(crate) const FOUND_MAX: usize = 4096;
-/// The most names of parts that only follow; of folders, all of them are kept.
+/// The most names of parts that only follow: each can be as long as a name may be.
 const CONSEQUENCES_MAX: usize = 1024;
 
 impl<'f> Findings<'f> {
