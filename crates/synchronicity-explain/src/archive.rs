@@ -1,6 +1,7 @@
 //! Static libraries and Rust's `.rlib`: archives of objects and metadata.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::hash::{DefaultHasher, Hasher as _};
 
 use object::read::archive::{ArchiveFile, ArchiveMember};
 
@@ -10,9 +11,14 @@ use crate::compare::{Unreadable, content};
 use crate::escape;
 use crate::found::Findings;
 use crate::guess::Guess;
+use crate::names;
+
+/// What the budget pays for a member besides its name: as much as its header takes in a file.
+const MEMBER_BYTES: usize = 60;
 
 struct Member<'a> {
-    name: String,
+    /// At most [`names::NAME_BYTES_MAX`].
+    name: &'a [u8],
     header: ArchiveMember<'a>,
     data: &'a [u8],
 }
@@ -24,13 +30,13 @@ pub(crate) fn compare(
     limits: &Limits,
     findings: &mut Findings<'_>,
 ) -> Result<(), Unreadable> {
-    let (first, second) = (members(first, limits)?, members(second, limits)?);
+    let (first, second) = (members(first, limits, findings)?, members(second, limits, findings)?);
     let pairs = pairs(&first, &second);
     for &(a, b) in &pairs {
         let (a, b) = (&first[a], &second[b]);
         header(a, b, findings);
         if a.data != b.data {
-            content(Some(&a.name), a.data, b.data, limits, findings);
+            content(Some(&escape::text(a.name)), a.data, b.data, limits, findings);
         }
     }
     alone(&first, &pairs.iter().map(|pair| pair.0).collect::<Vec<_>>(), true, findings);
@@ -39,7 +45,7 @@ pub(crate) fn compare(
         let names = |of: &[Member<'_>], which: &dyn Fn(&(usize, usize)) -> usize| {
             let mut places: Vec<_> = pairs.iter().map(which).collect();
             places.sort_unstable();
-            places.iter().take(6).map(|at| of[*at].name.as_str()).collect::<Vec<_>>().join(", ")
+            places.iter().take(6).map(|at| escape::text(of[*at].name)).collect::<Vec<_>>().join(", ")
         };
         let (a, b) = (names(&first, &|pair| pair.0), names(&second, &|pair| pair.1));
         let guess = Guess::new(Cause::FileOrder, Certainty::Likely, "the same members in another order");
@@ -48,13 +54,18 @@ pub(crate) fn compare(
     Ok(())
 }
 
-fn members<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Vec<Member<'a>>, Unreadable> {
+fn members<'a>(bytes: &'a [u8], limits: &Limits, findings: &mut Findings<'_>) -> Result<Vec<Member<'a>>, Unreadable> {
     let unreadable = |_: object::Error| Unreadable;
     let mut members = Vec::new();
-    for member in ArchiveFile::parse(bytes).map_err(unreadable)?.members().take(limits.parts) {
+    for member in ArchiveFile::parse(bytes).map_err(unreadable)?.members() {
         let header = member.map_err(unreadable)?;
+        // The whole name was searched for its end; those in the table of long names may be the same bytes.
+        if members.len() == limits.parts || !findings.may_look(MEMBER_BYTES + header.name().len()) {
+            findings.cut_short = true;
+            break;
+        }
         let data = header.data(bytes).map_err(unreadable)?;
-        members.push(Member { name: escape::text(header.name()), header, data });
+        members.push(Member { name: names::cut(header.name()), header, data });
     }
     Ok(members)
 }
@@ -64,12 +75,12 @@ fn pairs(first: &[Member<'_>], second: &[Member<'_>]) -> Vec<(usize, usize)> {
     let mut pairs = Vec::new();
     let mut left: Vec<usize> = (0..first.len()).collect();
     let mut right: Vec<usize> = (0..second.len()).collect();
-    for key in [|name: &str| name.to_owned(), without_hashes] {
-        let mut waiting: BTreeMap<String, VecDeque<usize>> = BTreeMap::new();
+    for named in [key, |name: &[u8]| key(&without_hashes(name))] {
+        let mut waiting: BTreeMap<u64, VecDeque<usize>> = BTreeMap::new();
         for at in right.drain(..) {
-            waiting.entry(key(&second[at].name)).or_default().push_back(at);
+            waiting.entry(named(second[at].name)).or_default().push_back(at);
         }
-        left.retain(|&at| match waiting.get_mut(&key(&first[at].name)).and_then(VecDeque::pop_front) {
+        left.retain(|&at| match waiting.get_mut(&named(first[at].name)).and_then(VecDeque::pop_front) {
             Some(other) => {
                 pairs.push((at, other));
                 false
@@ -77,23 +88,34 @@ fn pairs(first: &[Member<'_>], second: &[Member<'_>]) -> Vec<(usize, usize)> {
             None => true,
         });
         right = waiting.into_values().flatten().collect();
+        right.sort_unstable();
     }
     pairs.sort_unstable();
     pairs
 }
 
+/// A number for a name, so that no name is kept twice; where two names have one number, they only seem to be the same.
+pub(crate) fn key(name: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(name);
+    hasher.finish()
+}
+
 /// A name in which every run of 16 or more hexadecimal digits is one `*`.
-pub(crate) fn without_hashes(name: &str) -> String {
+pub(crate) fn without_hashes(name: &[u8]) -> Vec<u8> {
     const HASH_DIGITS: usize = 16;
-    let mut out = String::with_capacity(name.len());
+    let mut out = Vec::with_capacity(name.len());
     let mut rest = name;
     while !rest.is_empty() {
-        let digits = rest.bytes().take_while(u8::is_ascii_hexdigit).count();
-        let whole = if digits == 0 { rest.find(|c: char| c.is_ascii_hexdigit()).unwrap_or(rest.len()) } else { digits };
+        let digits = rest.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
+        let whole = match digits {
+            0 => rest.iter().position(u8::is_ascii_hexdigit).unwrap_or(rest.len()),
+            digits => digits,
+        };
         if digits >= HASH_DIGITS {
-            out.push('*')
+            out.push(b'*')
         } else {
-            out.push_str(&rest[..whole])
+            out.extend(&rest[..whole])
         }
         rest = &rest[whole..];
     }
@@ -117,7 +139,7 @@ fn header(a: &Member<'_>, b: &Member<'_>, findings: &mut Findings<'_>) {
     for (what, first, second, cause, why) in fields {
         if first != second {
             let guess = Guess::new(cause, Certainty::Likely, why);
-            findings.shape(Some(&a.name), what, &shown(first), &shown(second), guess);
+            findings.shape(Some(&escape::text(a.name)), what, &shown(first), &shown(second), guess);
         }
     }
 }
@@ -129,7 +151,7 @@ fn alone(members: &[Member<'_>], paired: &[usize], in_first: bool, findings: &mu
         let (first, second) = if in_first { ("there", "not there") } else { ("not there", "there") };
         let why = "a member that only one of both has: the code was divided in another way";
         findings.shape(
-            Some(&member.name),
+            Some(&escape::text(member.name)),
             "member",
             first,
             second,
@@ -144,8 +166,8 @@ mod tests {
 
     #[test]
     fn names_are_compared_without_their_hashes() {
-        assert_eq!(without_hashes("a-0123456789abcdef.b.0123456789abcde.o"), "a-*.b.0123456789abcde.o");
-        assert_eq!(without_hashes("deadbeef"), "deadbeef");
-        assert_eq!(without_hashes("é0123456789abcdef0"), "é*");
+        assert_eq!(without_hashes(b"a-0123456789abcdef.b.0123456789abcde.o"), b"a-*.b.0123456789abcde.o");
+        assert_eq!(without_hashes(b"deadbeef"), b"deadbeef");
+        assert_eq!(without_hashes("é0123456789abcdef0".as_bytes()), "é*".as_bytes());
     }
 }

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use object::{Object, ObjectSection, SectionKind};
 
-use crate::archive::without_hashes;
+use crate::archive::{key, without_hashes};
 use crate::budget::Limits;
 use crate::cause::{Cause, Certainty};
 use crate::compare::Unreadable;
 use crate::found::{Findings, Part, Weight};
 use crate::guess::Guess;
-use crate::lines::Lines;
+use crate::lines::lines;
+use crate::names::{NAME_BYTES_MAX, Names};
 use crate::symbols::{Symbols, readable};
 use crate::users::{Target, users};
 use crate::{escape, guilty};
@@ -35,58 +36,78 @@ pub(crate) fn compare(
         findings.shape(member, "header", &shown(&a), &shown(&b), guess);
     }
     let known = findings.list.len();
-    let (ours, mut theirs) = (sections(&a, limits), sections(&b, limits));
+    let (ours, theirs) = (sections(&a, limits, findings), sections(&b, limits, findings));
+    let mut partners: BTreeMap<Key, &Section<'_, '_>> = theirs.iter().map(|section| (section.key, section)).collect();
     let mut places = BTreeMap::new();
-    for (key, section) in &ours {
-        match theirs.remove(key) {
+    for section in &ours {
+        match partners.remove(&section.key) {
             Some(other) => {
                 let before = findings.list.len();
-                compare_section(member, &key.0, section, &other, findings);
-                places.extend((before..findings.list.len()).map(|at| (at, section.index().0)));
+                compare_section(member, section, &other.section, findings);
+                places.extend((before..findings.list.len()).map(|at| (at, section.section.index().0)));
             }
             None => lone(member, section, true, findings),
         }
     }
-    theirs.values().for_each(|section| lone(member, section, false, findings));
+    let unpaired = theirs.iter().filter(|section| partners.contains_key(&section.key));
+    unpaired.for_each(|section| lone(member, section, false, findings));
     attribute(&a, &places, known, limits, findings);
     Ok(())
 }
 
-type Sections<'f, 'data> = BTreeMap<(String, usize), object::Section<'data, 'f>>;
+/// What the budget pays for a section besides its name and content: as much as its header takes in a file.
+const SECTION_BYTES: usize = 64;
 
-/// By name without hashes, and by the how many-th of that name it is.
-fn sections<'f, 'data>(file: &'f object::File<'data>, limits: &Limits) -> Sections<'f, 'data> {
-    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
-    let named = file.sections().take(limits.parts).map(|section| {
-        let name = without_hashes(&escape::text(section.name_bytes().unwrap_or_default()));
-        let count = seen.entry(name.clone()).or_default();
+/// Its name without hashes, as a number, and the how many-th of that name it is.
+type Key = (u64, usize);
+
+struct Section<'f, 'data> {
+    key: Key,
+    /// At most [`NAME_BYTES_MAX`].
+    name: &'data [u8],
+    section: object::Section<'data, 'f>,
+}
+
+/// In the file's order.
+fn sections<'f, 'data>(
+    file: &'f object::File<'data>,
+    limits: &Limits,
+    findings: &mut Findings<'_>,
+) -> Vec<Section<'f, 'data>> {
+    let names = Names::of_sections(file, limits);
+    let mut seen: BTreeMap<u64, usize> = BTreeMap::new();
+    let mut sections = Vec::new();
+    for section in file.sections() {
+        let name = names.get(section.index().0, NAME_BYTES_MAX);
+        if sections.len() == limits.parts || !findings.may_look(SECTION_BYTES + name.len()) {
+            findings.cut_short = true;
+            break;
+        }
+        let named = key(&without_hashes(name));
+        let count = seen.entry(named).or_default();
         *count += 1;
-        ((name, *count), section)
-    });
-    named.collect()
+        sections.push(Section { key: (named, *count), name, section });
+    }
+    sections
 }
 
 fn compare_section(
     member: Option<&str>,
-    name: &str,
-    first: &object::Section<'_, '_>,
+    first: &Section<'_, '_>,
     second: &object::Section<'_, '_>,
     findings: &mut Findings<'_>,
 ) {
-    let (Ok(a), Ok(b)) = (first.data(), second.data()) else {
+    let (Ok(a), Ok(b)) = (first.section.data(), second.data()) else {
         findings.cut_short = true;
         return;
     };
     // Sections of a hostile file can all be the same bytes.
-    if !findings.budget.take(a.len().min(b.len())) {
-        findings.cut_short = true;
+    if !findings.may_look(a.len().min(b.len())) || a == b {
         return;
     }
-    if a == b {
-        return;
-    }
-    let Some(weight) = weight(name, first.kind()) else {
-        findings.consequences.insert(name.to_owned());
+    let name = &escape::text(&without_hashes(first.name));
+    let Some(weight) = weight(name, first.section.kind()) else {
+        findings.consequence(name);
         return;
     };
     let texts = matches!(weight, Weight::Text | Weight::Names);
@@ -136,8 +157,8 @@ fn weight(name: &str, kind: SectionKind) -> Option<Weight> {
     }
 }
 
-fn lone(member: Option<&str>, section: &object::Section<'_, '_>, in_first: bool, findings: &mut Findings<'_>) {
-    let name = escape::text(section.name_bytes().unwrap_or_default());
+fn lone(member: Option<&str>, section: &Section<'_, '_>, in_first: bool, findings: &mut Findings<'_>) {
+    let name = escape::text(section.name);
     let (first, second) = if in_first { ("there", "not there") } else { ("not there", "there") };
     // In objects each function and each constant has a section; which there are follows from the code.
     let guess = if member.is_some() {
@@ -163,19 +184,19 @@ fn attribute(
     order.sort_by_key(|at| findings.list[*at].weight);
     order.truncate(TARGETS_MAX);
     let targets: Vec<Target> = order.iter().map(|at| target(file, places[at], &findings.list[*at])).collect();
-    let symbols = Symbols::of(file, limits);
+    let symbols = Symbols::of(file, limits, findings);
     let mut sites: Vec<Option<(usize, u64)>> = targets
         .iter()
         .map(|target| symbols.at(target.section, target.address).map(|_| (target.section, target.address)))
         .collect();
     let unnamed: BTreeSet<usize> = (0..targets.len()).filter(|at| !is_in_code(file, &targets[*at])).collect();
-    if !unnamed.is_empty() && findings.budget.take(code_bytes(file)) {
+    if !unnamed.is_empty() {
         let wanted: Vec<Target> = unnamed.iter().map(|at| targets[*at].clone()).collect();
-        for (at, site) in unnamed.iter().zip(users(file, &wanted, limits)) {
+        for (at, site) in unnamed.iter().zip(users(file, &wanted, limits, findings)) {
             sites[*at] = site.or(sites[*at]);
         }
     }
-    let lines = Lines::of(file);
+    let lines = lines(file, sites.iter().flatten().map(|site| site.1), limits, findings);
     for (at, site) in order.into_iter().zip(sites) {
         let Some((section, address)) = site else { continue };
         let found = &mut findings.list[at];
@@ -184,7 +205,7 @@ fn attribute(
             found.guilty = name.as_deref().and_then(|name| guilty::by_symbol(name, findings.facts));
         }
         found.symbol = name;
-        found.line = lines.as_ref().and_then(|lines| lines.at(address));
+        found.line = lines.get(&address).cloned();
     }
 }
 
@@ -197,9 +218,4 @@ fn target(file: &object::File<'_>, section: usize, found: &crate::found::Found) 
 fn is_in_code(file: &object::File<'_>, target: &Target) -> bool {
     let section = file.section_by_index(object::SectionIndex(target.section));
     section.is_ok_and(|section| section.kind() == SectionKind::Text)
-}
-
-fn code_bytes(file: &object::File<'_>) -> usize {
-    let code = file.sections().filter(|section| section.kind() == SectionKind::Text);
-    code.map(|section| usize::try_from(section.size()).unwrap_or(usize::MAX)).fold(0, usize::saturating_add)
 }

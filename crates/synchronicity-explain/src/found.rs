@@ -64,6 +64,8 @@ const TEXTS_MAX: usize = 256;
 const NUMBERS_MAX: usize = 64;
 /// The most of a whole artifact: each holds two excerpts.
 pub(crate) const FOUND_MAX: usize = 4096;
+/// The most names of parts that only follow: each can be as long as a name may be.
+const CONSEQUENCES_MAX: usize = 1024;
 
 impl<'f> Findings<'f> {
     pub(crate) fn new(facts: &'f Facts, budget: Budget) -> Self {
@@ -88,10 +90,26 @@ impl<'f> Findings<'f> {
             if *count > most || self.list.len() >= FOUND_MAX {
                 self.dropped += 1;
             } else if part.only_text && !is_text {
-                self.consequences.insert(part.section.to_owned());
+                self.consequence(part.section);
             } else {
                 self.add(part, &spot, is_text);
             }
+        }
+    }
+
+    /// Takes `bytes` of the budget; where they are not there, the search is cut short.
+    pub(crate) fn may_look(&mut self, bytes: usize) -> bool {
+        let enough = self.budget.take(bytes);
+        self.cut_short |= !enough;
+        enough
+    }
+
+    /// A part that differs only because something else does.
+    pub(crate) fn consequence(&mut self, name: &str) {
+        if self.consequences.len() < CONSEQUENCES_MAX {
+            self.consequences.insert(name.to_owned());
+        } else if !self.consequences.contains(name) {
+            self.cut_short = true;
         }
     }
 

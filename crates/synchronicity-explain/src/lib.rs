@@ -26,6 +26,7 @@ mod guilty;
 mod known;
 mod lines;
 mod looks;
+mod names;
 mod order;
 mod rank;
 mod spot;

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use object::{Architecture, Object, ObjectKind, ObjectSection, ObjectSymbol, RelocationTarget, SectionKind};
 
 use crate::budget::Limits;
+use crate::found::Findings;
 
 /// A place whose users are wanted.
 #[derive(Debug, Clone)]
@@ -20,6 +21,9 @@ pub(crate) struct Target {
     pub(crate) address: u64,
 }
 
+/// What the budget pays for a relocation: as much as it takes in a file. Sections can share theirs.
+const RELOCATION_BYTES: usize = 24;
+
 /// Section and address of a user.
 type Site = (usize, u64);
 
@@ -27,20 +31,25 @@ type Site = (usize, u64);
 const TABLE_BYTES: u64 = 128;
 
 /// One user of each target, where one is found.
-pub(crate) fn users(file: &object::File<'_>, targets: &[Target], limits: &Limits) -> Vec<Option<Site>> {
+pub(crate) fn users(
+    file: &object::File<'_>,
+    targets: &[Target],
+    limits: &Limits,
+    findings: &mut Findings<'_>,
+) -> Vec<Option<Site>> {
     if file.kind() == ObjectKind::Relocatable {
-        return by_relocations(file, targets, limits);
+        return by_relocations(file, targets, limits, findings);
     }
-    if file.architecture() != Architecture::X86_64 {
+    if file.architecture() != Architecture::X86_64 || !findings.may_look(code_bytes(file)) {
         return vec![None; targets.len()];
     }
     let mut found = by_distance(file, targets);
     let unfound: Vec<usize> = (0..targets.len()).filter(|at| found[*at].is_none()).collect();
-    if unfound.is_empty() {
+    if unfound.is_empty() || !findings.may_look(code_bytes(file)) {
         return found;
     }
     let wanted: Vec<Target> = unfound.iter().map(|at| targets[*at].clone()).collect();
-    let pointers = pointers(file, &wanted, limits);
+    let pointers = pointers(file, &wanted, limits, findings);
     let tables: Vec<Target> = pointers
         .iter()
         .map(|pointer| {
@@ -104,9 +113,18 @@ fn by_distance(file: &object::File<'_>, targets: &[Target]) -> Vec<Option<Site>>
 }
 
 /// Where a pointer to each target is stored, by the relocations that the loader applies.
-fn pointers(file: &object::File<'_>, targets: &[Target], limits: &Limits) -> Vec<Option<u64>> {
+fn pointers(
+    file: &object::File<'_>,
+    targets: &[Target],
+    limits: &Limits,
+    findings: &mut Findings<'_>,
+) -> Vec<Option<u64>> {
     let mut nearest = Nearest::of(targets);
-    for (place, relocation) in file.dynamic_relocations().into_iter().flatten().take(limits.parts) {
+    for (count, (place, relocation)) in file.dynamic_relocations().into_iter().flatten().enumerate() {
+        if count == limits.parts || !findings.may_look(RELOCATION_BYTES) {
+            findings.cut_short = true;
+            break;
+        }
         if relocation.target() == RelocationTarget::Absolute {
             nearest.refers(relocation.addend().cast_unsigned(), (0, place));
         }
@@ -114,14 +132,26 @@ fn pointers(file: &object::File<'_>, targets: &[Target], limits: &Limits) -> Vec
     nearest.sites().into_iter().map(|site| site.map(|(_, place)| place)).collect()
 }
 
-fn by_relocations(file: &object::File<'_>, targets: &[Target], limits: &Limits) -> Vec<Option<Site>> {
+fn by_relocations(
+    file: &object::File<'_>,
+    targets: &[Target],
+    limits: &Limits,
+    findings: &mut Findings<'_>,
+) -> Vec<Option<Site>> {
     // One user of each section: in objects every constant has a section of its own.
     let mut users: BTreeMap<usize, Site> = BTreeMap::new();
-    for section in file.sections().take(limits.parts) {
-        for (offset, relocation) in section.relocations().take(limits.parts) {
+    'all: for section in file.sections().take(limits.parts) {
+        for (offset, relocation) in section.relocations() {
+            if !findings.may_look(RELOCATION_BYTES) {
+                break 'all;
+            }
             let RelocationTarget::Symbol(index) = relocation.target() else { continue };
             let Ok(symbol) = file.symbol_by_index(index) else { continue };
             let Some(to) = symbol.section_index() else { continue };
+            // A symbol may name a section that is not there: those would fill memory.
+            if file.section_by_index(to).is_err() {
+                continue;
+            }
             let site = (section.index().0, offset);
             let of_code = section.kind() == SectionKind::Text;
             if of_code || !users.contains_key(&to.0) {
@@ -138,4 +168,9 @@ fn by_relocations(file: &object::File<'_>, targets: &[Target], limits: &Limits) 
         if is_code(site.0) { Some(site) } else { users.get(&site.0).copied().or(Some(site)) }
     };
     targets.iter().map(user).collect()
+}
+
+fn code_bytes(file: &object::File<'_>) -> usize {
+    let code = file.sections().filter(|section| section.kind() == SectionKind::Text);
+    code.map(|section| usize::try_from(section.size()).unwrap_or(usize::MAX)).fold(0, usize::saturating_add)
 }

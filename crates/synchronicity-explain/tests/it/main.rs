@@ -4,7 +4,9 @@ mod archives;
 mod catalogue;
 mod folders;
 mod hostile;
+mod hostile_names;
 mod objects;
+mod raw_elf;
 
 use synchronicity_explain::explanation::Explanation;
 use synchronicity_explain::facts::Facts;
@@ -12,11 +14,16 @@ use synchronicity_explain::{Limits, explain, words};
 
 /// The explanation of two files with these contents, which differ or not.
 pub(crate) fn explained(first: &[u8], second: &[u8], facts: &Facts) -> Explanation {
+    explained_within(first, second, facts, &Limits::default())
+}
+
+/// The same, within other limits.
+pub(crate) fn explained_within(first: &[u8], second: &[u8], facts: &Facts, limits: &Limits) -> Explanation {
     let folder = tempfile::tempdir().expect("a folder");
     let (a, b) = (folder.path().join("artifact"), folder.path().join("other"));
     std::fs::write(&a, first).expect("a file");
     std::fs::write(&b, second).expect("a file");
-    let explanation = explain(&a, &b, facts, &Limits::default()).expect("two files");
+    let explanation = explain(&a, &b, facts, limits).expect("two files");
     are_printable(&explanation);
     explanation
 }
