@@ -32,11 +32,15 @@ pub fn install_script(request: &BuildRequest) -> Option<String> {
          --remap-path-prefix=$target={INNER_TARGET}\" \\"
     )
     .ok()?;
-    let words = invocation::cargo_words(request);
-    let words = words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ");
+    let words = in_one_line(&invocation::cargo_words(request));
     writeln!(script, "  cargo {words} --force ${{ROOT:+--root \"$ROOT\"}}").ok()?;
     script += "rm -rf \"$target\"\n";
     Some(script)
+}
+
+/// The words of a command as a POSIX shell reads them.
+fn in_one_line(words: &[String]) -> String {
+    words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
 }
 
 /// One word for a POSIX shell, whatever is in it.

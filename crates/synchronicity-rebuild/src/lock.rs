@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use synchronicity_verify::digest::Digest;
-use synchronicity_verify::request::{CrateName, CrateVersion};
+use synchronicity_verify::request::{CrateName, CrateVersion, Source};
 use tame_index::CRATES_IO_INDEX;
 
 use crate::host_cargo::{CargoError, HostCargo, Run};
@@ -126,18 +126,18 @@ pub fn resolve(
     Ok(bytes)
 }
 
-/// Why the pinned Cargo does not build the unpacked crate in `source` with `lock`, if it does not: it is no lock that
-/// [`screen`] accepts, or not one of this crate's dependencies. Asks the registry's index.
-pub fn refusal(
+/// Whether the pinned Cargo builds the unpacked crate in `source` with `lock`: [`screen`] accepts it, and it is one of this
+/// crate's dependencies. Asks the registry's index.
+pub fn fits(
     cargo: &HostCargo,
     home: &Path,
     source: &Path,
     name: &CrateName,
     version: &CrateVersion,
     lock: &[u8],
-) -> Result<Option<String>, ResolveLockError> {
-    if let Err(error) = screen(lock, name, version) {
-        return Ok(Some(error.to_string()));
+) -> Result<bool, ResolveLockError> {
+    if screen(lock, name, version).is_err() {
+        return Ok(false);
     }
     let skeleton = Skeleton::of(source)?.with_lock(lock)?;
     let path = skeleton.manifest_path();
@@ -145,8 +145,8 @@ pub fn refusal(
     let args = ["update", "--workspace", "--locked", "--manifest-path"].map(OsStr::new);
     let args = [&args[..], &[path.as_os_str()]].concat();
     match cargo.run(Run { args: &args, home, limit: Duration::from_secs(300) }) {
-        Ok(_) => Ok(None),
-        Err(CargoError::Failed { stderr, .. }) if is_refusal(&stderr) => Ok(Some(stderr)),
+        Ok(_) => Ok(true),
+        Err(CargoError::Failed { stderr, .. }) if is_refusal(&stderr) => Ok(false),
         Err(error) => Err(error.into()),
     }
 }
@@ -179,6 +179,14 @@ struct LockPackage {
     version: String,
     source: Option<String>,
     checksum: Option<String>,
+}
+
+impl Locked {
+    /// The crate that `source` names, as a lock would list it where another depends on it; none for a fixture.
+    pub(crate) fn published(source: &Source) -> Option<Self> {
+        let Source::Registry { name, version, checksum } = source else { return None };
+        Some(Self { name: name.clone(), version: version.clone(), checksum: *checksum })
+    }
 }
 
 impl LockFile {

@@ -165,7 +165,7 @@ fn of_unpacked(
     }
     let (grade, lock) = lock_of(depot, unpacked, &source)?;
     let products = options.products.unwrap_or_else(|| match manifest.default_products(&options.features) {
-        Products::Binaries if installable(&source, grade) => Products::Installed,
+        Products::Binaries if Products::installable(&source, grade) => Products::Installed,
         products => products,
     });
     let names = manifest.expected(&options.features, products)?;
@@ -185,11 +185,6 @@ fn of_unpacked(
     };
     request.check()?;
     Ok(Pinned { request, lock, products: names })
-}
-
-/// Whether a user's own `cargo install --locked` takes the same sources.
-fn installable(source: &Source, grade: LockGrade) -> bool {
-    matches!(source, Source::Registry { .. }) && grade == LockGrade::Published
 }
 
 fn fetch(depot: &Depot, spec: &Spec, toolchain: &Toolchain, into: &Path) -> Result<Source, PinError> {
@@ -214,10 +209,8 @@ fn fetch(depot: &Depot, spec: &Spec, toolchain: &Toolchain, into: &Path) -> Resu
 fn lock_of(depot: &Depot, unpacked: &Path, source: &Source) -> Result<(LockGrade, Vec<u8>), PinError> {
     let path = unpacked.join("Cargo.lock");
     match fs::read(&path) {
-        Ok(bytes) => match depot.lock_refusal(unpacked, source, &bytes)? {
-            None => Ok((LockGrade::Published, bytes)),
-            Some(_) => Ok((LockGrade::Replaced, depot.resolve_lock(unpacked, source)?)),
-        },
+        Ok(bytes) if depot.lock_fits(unpacked, source, &bytes)? => Ok((LockGrade::Published, bytes)),
+        Ok(_) => Ok((LockGrade::Replaced, depot.resolve_lock(unpacked, source)?)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             Ok((LockGrade::Resolved, depot.resolve_lock(unpacked, source)?))
         }

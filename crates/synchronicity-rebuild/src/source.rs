@@ -24,7 +24,8 @@ use crate::vendor::{self, VendorError, Wanted};
 
 /// Files of a crate by which it would choose its own flags, programs or compiler. The request chooses those, and
 /// `cargo install` ignores these files too.
-const OVERRIDES: [&str; 4] = [".cargo/config", ".cargo/config.toml", "rust-toolchain", "rust-toolchain.toml"];
+pub(crate) const OVERRIDES: [&str; 4] =
+    [".cargo/config", ".cargo/config.toml", "rust-toolchain", "rust-toolchain.toml"];
 
 /// Where sources come from: the registry, a folder with a cache of verified archives, and Cargo of the host.
 #[derive(Debug)]
@@ -155,12 +156,8 @@ impl Depot {
         let lock = fs::read(source.join("Cargo.lock"))
             .map_err(|error| SourceError::Disk { path: source.join("Cargo.lock"), error })?;
         let locked = lock::screen(&lock, request.source.name(), request.source.version())?;
-        let root = match (&request.source, request.products) {
-            (Source::Registry { name, version, checksum }, Products::Installed) => {
-                Some(Locked { name: name.clone(), version: version.clone(), checksum: *checksum })
-            }
-            _ => None,
-        };
+        let installed = request.products == Products::Installed;
+        let root = Locked::published(&request.source).filter(|_| installed);
         let wanted = Wanted { target: &request.target, source, lock: &lock, locked, root };
         Ok(vendor::fetch(&self.cargo, wanted, cargo_home)?)
     }
@@ -183,7 +180,7 @@ impl Depot {
             LockGrade::Resolved if !published.exists() => return Ok(()),
             LockGrade::Resolved => "takes the place of a published one without saying so",
             LockGrade::Replaced => match fs::read(published) {
-                Ok(lock) if self.lock_refusal(staged, &request.source, &lock)?.is_some() => return Ok(()),
+                Ok(lock) if !self.lock_fits(staged, &request.source, &lock)? => return Ok(()),
                 Ok(_) => "takes the place of a published one that Cargo accepts",
                 Err(_) => "is said to take the place of a published one, and the crate has none",
             },
@@ -191,13 +188,8 @@ impl Depot {
         Err(SourceError::LockMismatch(problem))
     }
 
-    pub(crate) fn lock_refusal(
-        &self,
-        unpacked: &Path,
-        source: &Source,
-        lock: &[u8],
-    ) -> Result<Option<String>, ResolveLockError> {
-        lock::refusal(&self.cargo, &self.cargo_home(), unpacked, source.name(), source.version(), lock)
+    pub(crate) fn lock_fits(&self, unpacked: &Path, source: &Source, lock: &[u8]) -> Result<bool, ResolveLockError> {
+        lock::fits(&self.cargo, &self.cargo_home(), unpacked, source.name(), source.version(), lock)
     }
 
     pub(crate) fn resolve_lock(&self, unpacked: &Path, source: &Source) -> Result<Vec<u8>, ResolveLockError> {

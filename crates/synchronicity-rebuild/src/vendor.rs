@@ -22,7 +22,7 @@ use crate::skeleton::{Skeleton, SkeletonError};
 const FETCH_LIMIT: Duration = Duration::from_secs(15 * 60);
 
 /// The file by which Cargo marks a folder that it unpacked completely.
-const UNPACKED_MARK: &str = ".cargo-ok";
+pub(crate) const UNPACKED_MARK: &str = ".cargo-ok";
 
 /// Why dependencies are not to be had.
 #[derive(Debug, thiserror::Error)]

@@ -183,6 +183,11 @@ impl Products {
         }
     }
 
+    /// Whether a user's own `cargo install --locked` takes these sources: what [`Products::Installed`] asks for.
+    pub fn installable(source: &Source, lock: LockGrade) -> bool {
+        matches!(source, Source::Registry { .. }) && lock == LockGrade::Published
+    }
+
     /// Whether the artifacts are programs to run.
     pub fn executable(self) -> bool {
         matches!(self, Self::Binaries | Self::Installed)
@@ -301,13 +306,10 @@ impl BuildRequest {
             require(is_line(value), "env", "has a value with a control character")?;
         }
         require(self.rustflags.iter().all(|flag| is_line(flag)), "rustflags", "must have no control characters")?;
-        require(self.products != Products::Installed || self.installable(), "products", INSTALLED)?;
+        let installable = Products::installable(&self.source, self.lock.grade);
+        require(self.products != Products::Installed || installable, "products", INSTALLED)?;
         let mut limits = self.limits.numbers().into_iter().zip(Limits::MAX.numbers());
         require(limits.all(|(limit, max)| (1..=max).contains(&limit)), "limits", LIMITS)
-    }
-
-    fn installable(&self) -> bool {
-        matches!(self.source, Source::Registry { .. }) && self.lock.grade == LockGrade::Published
     }
 }
 

@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use synchronicity_verify::request::{BuildRequest, Environment, Source};
+use synchronicity_verify::request::{BuildRequest, Environment};
 
-use super::quoted;
+use super::{in_one_line, quoted};
 use crate::invocation;
 use crate::lock::Locked;
 use crate::recipe::Pinned;
 use crate::sandbox::{BUILD_USER, INNER_CARGO_HOME, INNER_SOURCE, INNER_TARGET};
-use crate::vendor::dependent;
+use crate::source::OVERRIDES;
+use crate::vendor::{UNPACKED_MARK, dependent};
 
 /// What the sandbox image has beside a compiler: as in `scripts/sandbox-image.sh`, which a test compares.
 const PACKAGES: [&str; 11] = [
@@ -34,8 +35,7 @@ const PACKAGES: [&str; 11] = [
 /// on its PATH. The system around it is Debian's of that image, and not pinned bit by bit.
 pub fn container(pinned: &Pinned) -> Option<BTreeMap<&'static str, String>> {
     let Pinned { request, lock, .. } = pinned;
-    let Source::Registry { name, version, checksum } = &request.source else { return None };
-    let root = Locked { name: name.clone(), version: version.clone(), checksum: *checksum };
+    let root = Locked::published(&request.source)?;
     Some(BTreeMap::from([
         ("Dockerfile", dockerfile(request)),
         ("build.sh", build_script(pinned)),
@@ -53,7 +53,7 @@ fn dockerfile(request: &BuildRequest) -> String {
         Environment::Host { fingerprint } => format!("their own hosts, of the fingerprint {fingerprint}"),
     };
     let (name, version, release) = (source.name(), source.version(), &toolchain.release);
-    let packages = PACKAGES.join(" ");
+    let (packages, overrides) = (PACKAGES.join(" "), OVERRIDES.join(" "));
     format!(
         r#"# Repeats the build of {purl}, as the request {id} pins it:
 #
@@ -69,7 +69,7 @@ ENV CARGO_HOME={INNER_CARGO_HOME}
 COPY fetch /fetch
 RUN cargo fetch --target {target} --manifest-path /fetch/Cargo.toml \
  && cp -r {INNER_CARGO_HOME}/registry/src/*/{name}-{version} {INNER_SOURCE} \
- && cd {INNER_SOURCE} && rm -rf .cargo-ok .cargo/config .cargo/config.toml rust-toolchain rust-toolchain.toml
+ && cd {INNER_SOURCE} && rm -rf {UNPACKED_MARK} {overrides}
 COPY Cargo.lock {INNER_SOURCE}/Cargo.lock
 RUN cargo fetch --locked --target {target} --manifest-path {INNER_SOURCE}/Cargo.toml \
  && mkdir {INNER_TARGET} && chown {BUILD_USER}:{BUILD_USER} {INNER_TARGET} && chmod -R a+rX /opt/rustwide
@@ -98,7 +98,7 @@ fn build_script(pinned: &Pinned) -> String {
         };
         let _ = writeln!(script, "export {name}={value}");
     }
-    let words = invocation::arguments(request).iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ");
+    let words = in_one_line(&invocation::arguments(request));
     let folder = invocation::products_folder(request).join("/");
     let _ = writeln!(script, "cd {INNER_SOURCE}\ncargo {words}\ncd {INNER_TARGET}/{folder}");
     for product in &pinned.products {

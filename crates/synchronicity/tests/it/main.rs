@@ -3,6 +3,7 @@
 use libtest_mimic::{Arguments, run};
 
 mod attest;
+mod bench;
 mod check;
 mod diff;
 mod fsck;

@@ -2,11 +2,12 @@
 #![allow(clippy::unwrap_used, reason = "a trial that panics is a failed trial, as in any test")]
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use libtest_mimic::{Failed, Trial};
 
+use crate::bench::{fixture, on_bench};
 use crate::program::{Ran, run};
 
 type Answer = Result<(), Failed>;
@@ -30,18 +31,8 @@ pub(crate) fn trials() -> Vec<Trial> {
     ]
 }
 
-fn fixture(name: &str) -> String {
-    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../synchronicity-rebuild/fixtures");
-    fixtures.join(name).display().to_string()
-}
-
-/// A bench is for one program at a time, and so are these trials' runs.
-static ONE_AT_A_TIME: std::sync::Mutex<()> = std::sync::Mutex::new(());
-
 fn rebuild(spec: &str, more: &[&str]) -> Ran {
-    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let bench = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("bench").display().to_string();
-    run(Path::new("/"), [&["rebuild", spec, "--sandbox", "embedded", "--dir", &bench], more].concat())
+    on_bench("rebuild", spec, more)
 }
 
 fn same() -> Answer {
