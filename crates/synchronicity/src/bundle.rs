@@ -20,6 +20,7 @@ use synchronicity_verify::verify::VerifyError;
 
 use crate::age::{self, Age};
 use crate::exit::{self, Stop};
+use crate::outside::named;
 use crate::progress::Progress;
 use crate::source::{Source, SourceError};
 use crate::trust::{StateFolder, Trust};
@@ -76,32 +77,53 @@ enum BundleTrouble {
 /// Fetches, verifies, keeps, tells.
 pub(crate) fn bundle(args: &Bundle) -> Result<u8, Stop> {
     let policy = files::policy(&args.policy).map_err(|error| Stop::new(exit::USAGE, error))?;
+    let fetched = match fetch(args, &policy, served) {
+        // The checkpoint in a node's bundle has the lines of builders alone; the log's own has those of other witnesses too.
+        Err(stop) if stop.code == exit::BELOW_THRESHOLD => fetch(args, &policy, from_tiles),
+        fetched => fetched,
+    };
+    let (file, Whole { verified, leaves }) = fetched?;
+    args.max_age.map_or(Ok(()), |most| most.check(verified.checkpoint.vouched_s))?;
+    Trust::open(&args.state, &policy)?.accept_whole(&verified.note, &policy, &leaves)?;
+    durable::keep(file, &args.out, 0o644).map_err(|error| file_trouble(&args.out, error))?;
+    tell(args, &verified, &policy);
+    Ok(exit::OK)
+}
+
+/// Takes one piece of a log after the other.
+type Take<'a> = dyn FnMut(&[u8]) -> Result<(), Stop> + 'a;
+
+/// The whole log as `from` hands it over, in a file that is not at its place yet.
+fn fetch(
+    args: &Bundle,
+    policy: &Policy,
+    from: fn(&Source, &Policy, &mut Take<'_>) -> Result<(), Stop>,
+) -> Result<(tempfile::NamedTempFile, Whole), Stop> {
     let failed = |error| file_trouble(&args.out, error);
     let mut file = tempfile::NamedTempFile::new_in(durable::folder_of(&args.out)).map_err(failed)?;
     let progress = Progress::new();
-    let mut reader = Reader { inner: BundleReader::new(&policy), leaves: Vec::new(), from: args.node.place("bundle") };
-    let mut take = |piece: &[u8]| {
+    let mut reader = Reader { inner: BundleReader::new(policy), leaves: Vec::new(), from: args.node.place("bundle") };
+    let fetched = from(&args.node, policy, &mut |piece| {
         reader.feed(piece, |index, _| {
             if index % 1000 == 0 {
                 progress.detail(&format!("{index} entries hold"));
             }
         })?;
         file.write_all(piece).map_err(failed)
-    };
-    let fetched = match args.node.open("bundle", BYTES_MAX, WITHIN) {
-        Ok(mut stream) => pieces(|piece| stream.next(piece).map_err(fetch_trouble), &mut take),
-        // A copy has only the log's files, and they are the same bytes.
-        Err(SourceError::Absent(_)) => from_tiles(&args.node, &mut take),
-        Err(error) => Err(fetch_trouble(error)),
-    };
+    });
     progress.end();
     fetched?;
-    let Whole { verified, leaves } = reader.finish()?;
-    args.max_age.map_or(Ok(()), |most| most.check(verified.checkpoint.vouched_s))?;
-    Trust::open(&args.state, &policy)?.accept_whole(&verified.note, &policy, &leaves)?;
-    durable::keep(file, &args.out, 0o644).map_err(failed)?;
-    tell(args, &verified, &policy);
-    Ok(exit::OK)
+    Ok((file, reader.finish()?))
+}
+
+/// The bundle of a node, or what a copy of its log has.
+fn served(source: &Source, policy: &Policy, take: &mut Take<'_>) -> Result<(), Stop> {
+    match source.open("bundle", BYTES_MAX, WITHIN) {
+        Ok(mut stream) => pieces(|piece| stream.next(piece).map_err(fetch_trouble), take),
+        // A copy has only the log's files, and they are the same bytes.
+        Err(SourceError::Absent(_)) => from_tiles(source, policy, take),
+        Err(error) => Err(fetch_trouble(error)),
+    }
 }
 
 /// Reads a bundle from a file, and tells `each` every entry, with its index. They are to be believed only when it
@@ -138,10 +160,7 @@ impl Reader<'_> {
 }
 
 /// Hands everything that `next` gives to `take`.
-fn pieces(
-    mut next: impl FnMut(&mut [u8]) -> Result<usize, Stop>,
-    take: &mut dyn FnMut(&[u8]) -> Result<(), Stop>,
-) -> Result<(), Stop> {
+fn pieces(mut next: impl FnMut(&mut [u8]) -> Result<usize, Stop>, take: &mut Take<'_>) -> Result<(), Stop> {
     let mut piece = vec![0; 64 << 10];
     loop {
         match next(&mut piece)? {
@@ -152,9 +171,10 @@ fn pieces(
 }
 
 /// The same bytes, made of the log's own files.
-fn from_tiles(source: &Source, take: &mut dyn FnMut(&[u8]) -> Result<(), Stop>) -> Result<(), Stop> {
+fn from_tiles(source: &Source, policy: &Policy, take: &mut Take<'_>) -> Result<(), Stop> {
     let bytes = source.checkpoint().map_err(fetch_trouble)?;
     let note = SignedNote::parse(&bytes).map_err(|error| invalid(&source.place("checkpoint"), error.into()))?;
+    let note = named(note, policy);
     take(&head(&note))?;
     // The reader has read it already, and accepted it.
     let size = note.text.parse::<Checkpoint>().map_or(0, |checkpoint| checkpoint.size);

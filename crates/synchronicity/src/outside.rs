@@ -40,6 +40,13 @@ pub(crate) fn completed<T: Display, E>(
     }
 }
 
+/// The note without the lines that the policy does not name: a file with one of those is refused, a checkpoint is not.
+pub(crate) fn named(mut note: SignedNote, policy: &Policy) -> SignedNote {
+    let keys = || policy.witnesses().iter().map(|witness| &witness.key).chain([policy.log()]);
+    note.signatures.retain(|line| keys().any(|key| line.is_of(key)));
+    note
+}
+
 /// What a node has beside the signatures of a file.
 enum Lines {
     /// Nothing that is needed.

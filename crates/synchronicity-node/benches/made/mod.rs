@@ -14,7 +14,7 @@ use synchronicity_verify::note::{self, KeyKind, SignedNote, Signer};
 const ORIGIN: &str = "example.org/bench";
 
 /// Writes without syncing.
-pub struct Hasty;
+pub(crate) struct Hasty;
 
 impl Disk for Hasty {
     fn write(&mut self, path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -28,7 +28,7 @@ impl Disk for Hasty {
 }
 
 /// Fills `folder` with a log of `size` entries, unless it is there.
-pub fn log(folder: &Path, size: u64, entry: impl Fn(u64) -> Vec<u8>) {
+pub(crate) fn log(folder: &Path, size: u64, entry: impl Fn(u64) -> Vec<u8>) {
     if folder.join("checkpoint").exists() {
         return;
     }
@@ -45,7 +45,7 @@ pub fn log(folder: &Path, size: u64, entry: impl Fn(u64) -> Vec<u8>) {
 }
 
 /// A checkpoint as a group of four publishes it.
-pub fn note(size: u64, root: Digest) -> SignedNote {
+pub(crate) fn note(size: u64, root: Digest) -> SignedNote {
     let text = Checkpoint { origin: ORIGIN.to_owned(), size, root }.to_string();
     let key = |name: &str, kind| Signer::from_seed(name, kind, &Digest::of(name.as_bytes()).0).expect("a key");
     let log = note::sign(&key(ORIGIN, KeyKind::Log), &text).expect("the key of a log");
@@ -58,7 +58,7 @@ pub fn note(size: u64, root: Digest) -> SignedNote {
 }
 
 /// Resident memory of a process in bytes.
-pub fn resident(process: u32) -> u64 {
+pub(crate) fn resident(process: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
     line.split_whitespace().next().and_then(|kib| kib.parse::<u64>().ok()).unwrap_or(0) * 1024

@@ -5,8 +5,9 @@ use std::fs;
 
 use libtest_mimic::{Failed, Trial};
 use synchronicity_verify::bundle::head;
+use synchronicity_verify::cosignature::cosign;
 use synchronicity_verify::digest::Digest;
-use synchronicity_verify::note::SignedNote;
+use synchronicity_verify::note::{KeyKind, SignedNote};
 use synchronicity_verify::tile::encode_bundle;
 
 use crate::logs::{Log, file_at};
@@ -25,6 +26,10 @@ pub(crate) fn trials() -> Vec<Trial> {
         Trial::test("lookup::filters_hide_entries_and_say_so", filters),
         Trial::test("lookup::a_false_answer_is_refused", false_answers),
         Trial::test("lookup::a_damaged_or_cut_off_bundle_is_never_kept", damaged_bundle),
+        Trial::test(
+            "lookup::a_bundle_takes_the_outside_witness_line_that_its_policy_wants_from_the_checkpoint",
+            outside,
+        ),
         Trial::test("lookup::a_log_that_forked_is_refused_also_from_a_bundle", forked),
         Trial::test("lookup::a_command_without_a_subject_or_a_place_is_a_usage_error", usage),
     ]
@@ -185,6 +190,30 @@ fn damaged_bundle() -> Outcome {
     assert_eq!(left.len(), 2, "nothing but the log and the policy: {left:?}");
     bundle(good).expect(0);
     run(log.dir.path(), ["bundle", "--policy", "policy", "--out", "x", "--node", "http://127.0.0.1:1"]).expect(75);
+    Ok(())
+}
+
+fn outside() -> Outcome {
+    let log = Log::new(300);
+    let [witness, stranger] =
+        ["outside.example/w", "stranger.example/w"].map(|name| sample::signer(name, KeyKind::Cosigner, name));
+    let policy = fs::read_to_string(log.policy())?.replace(
+        "quorum builders",
+        &format!("witness outside {}\ngroup both all builders outside\nquorum both", witness.verifier_key()),
+    );
+    fs::write(log.policy(), policy)?;
+    // As a node has it: lines of builders alone.
+    let node = node(&log);
+    let asked = || run(log.dir.path(), ["bundle", "--policy", "policy", "--out", "whole", "--node", &node.address]);
+    let ran = asked().expect(43);
+    assert!(ran.err.contains("outside") && !log.dir.path().join("whole").exists(), "{}", ran.err);
+    let mut note = SignedNote::parse(&fs::read(log.file("checkpoint"))?)?;
+    for signer in [&stranger, &witness] {
+        note.signatures.push(cosign(signer, &note.text, sample::TIME_S).unwrap());
+    }
+    fs::write(log.file("checkpoint"), note.to_string())?;
+    asked().expect(0);
+    lookup(&log, &["crate-7@0.17.0", "--bundle", "whole"]).expect(0);
     Ok(())
 }
 
