@@ -5,6 +5,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use libtest_mimic::{Failed, Trial};
+use synchronicity_verify::cosignature::cosign;
+use synchronicity_verify::note::{KeyKind, SignedNote};
 
 use crate::logs::{Log, file_at};
 use crate::look_up::{binary, log, verify};
@@ -23,6 +25,11 @@ pub(crate) fn trials() -> Vec<Trial> {
         Trial::test("look_up_hostile::a_policy_that_wants_more_builders_than_signed_is_not_satisfied", fewer_builders),
         Trial::test("look_up_hostile::another_crates_entry_under_a_crates_index_is_refused", other_entry),
         Trial::test("look_up_hostile::a_damaged_copy_proves_nothing_and_is_mended_from_the_log", damaged_copy),
+        Trial::test("look_up_hostile::a_copy_with_the_files_of_another_history_proves_nothing", forged_copy),
+        Trial::test(
+            "look_up_hostile::a_line_of_a_witness_that_the_policy_does_not_name_is_passed_over",
+            outside_witness,
+        ),
     ]
 }
 
@@ -148,6 +155,45 @@ fn other_entry() -> Outcome {
     let (good, other) = (proof(1), proof(2));
     fs::write(log.dir.path().join("crate-1.tlog-proof"), good.replace(&line(&good), &line(&other)))?;
     verify(&log, &["crate-1", "--node", "log"]).expect(40);
+    Ok(())
+}
+
+/// Whoever can write to the folder of copies has the right sums; only the signed root is out of reach.
+fn forged_copy() -> Outcome {
+    let log = log(5);
+    let mut crates: Vec<_> = (0..5).map(|index| format!("crate-{index}")).collect();
+    crates.extend(["odd".into()]);
+    let results = |_| [0, 1, 2, 3].map(|_| Some(sample::built(&binary("nobodys"))));
+    let crates: Vec<_> = crates.iter().enumerate().map(|(index, name)| (name.as_str(), results(index))).collect();
+    let liar = Log::of(sample::history(&crates), &[0, 1, 2, 3]);
+    verify(&log, &["crate-1", "--node", "log"]).expect(0);
+    let liars = liar.path().to_string_lossy().into_owned();
+    verify(&log, &["nobodys", "--node", &liars, "--cache", "liars", "--state", "other"]).expect(0);
+    let files = copies(&log);
+    let forged = |path: &PathBuf| fs::read(log.dir.path().join("liars").join(path.file_name().unwrap())).unwrap();
+    // By name: the checkpoint, the entries, the index.
+    let good: Vec<_> = files.iter().map(|path| fs::read(path).unwrap()).collect();
+    for replaced in [&[1, 2][..], &[1], &[2]] {
+        replaced.iter().for_each(|at| fs::write(&files[*at], forged(&files[*at])).unwrap());
+        for file in ["nobodys", "crate-1"] {
+            let ran = verify(&log, &[file, "--offline"]);
+            assert!([2, 40, 41].contains(&ran.code), "{replaced:?} {file}: {} {}", ran.code, ran.out);
+        }
+        files.iter().zip(&good).for_each(|(path, bytes)| fs::write(path, bytes).unwrap());
+    }
+    verify(&log, &["crate-1", "--offline"]).expect(0);
+    Ok(())
+}
+
+fn outside_witness() -> Outcome {
+    let log = log(3);
+    let path = log.file("checkpoint");
+    let mut note = SignedNote::parse(&fs::read(&path)?).unwrap();
+    let outside = sample::signer("witness.example/outside", KeyKind::Cosigner, "outside");
+    note.signatures.push(cosign(&outside, &note.text, sample::TIME_S).unwrap());
+    fs::write(&path, note.to_string())?;
+    verify(&log, &["crate-1", "--node", "log"]).expect(0);
+    verify(&log, &["crate-1", "--offline"]).expect(0);
     Ok(())
 }
 
