@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::logs::Log;
 use crate::look_up::{binary, log, verify};
 use crate::program::Ran;
+use crate::schema::Schemas;
 
 type Outcome = Result<(), Failed>;
 
@@ -100,6 +101,7 @@ fn verdicts() -> Outcome {
     ];
     assert_eq!(found, expected);
     assert_eq!(told["exit"], 40);
+    Schemas::new().check("verify", &told);
     let table = installed(&log, &[]).expect(40).out;
     assert!(table.lines().all(|line| line.len() <= 80) && table.contains("DIFFERENT"), "{table}");
     Ok(())
