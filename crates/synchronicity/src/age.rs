@@ -72,7 +72,17 @@ pub(crate) fn how_fresh(vouched_s: Option<u64>) -> String {
     format!("vouched for by a quorum {} ago", Age { seconds: now_s - vouched_s })
 }
 
-fn now_s() -> u64 {
+/// The same in a few words.
+pub(crate) fn ago(vouched_s: Option<u64>) -> String {
+    match (vouched_s, now_s()) {
+        (None, _) => "age unknown".into(),
+        (Some(vouched_s), now_s) if vouched_s > now_s => "signed in the future".into(),
+        (Some(vouched_s), now_s) => format!("{} ago", Age { seconds: now_s - vouched_s }),
+    }
+}
+
+/// Seconds since 1970-01-01 UTC, by this machine's clock.
+pub(crate) fn now_s() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 

@@ -102,7 +102,7 @@ fn fetch(
     let failed = |error| file_trouble(&args.out, error);
     let mut file = tempfile::NamedTempFile::new_in(durable::folder_of(&args.out)).map_err(failed)?;
     let progress = Progress::new();
-    let mut reader = Reader { inner: BundleReader::new(policy), leaves: Vec::new(), from: args.node.place("bundle") };
+    let mut reader = Reader::new(policy, args.node.place("bundle"));
     let fetched = from(&args.node, policy, &mut |piece| {
         reader.feed(piece, |index, _| {
             if index % 1000 == 0 {
@@ -131,20 +131,26 @@ fn served(source: &Source, policy: &Policy, take: &mut Take<'_>) -> Result<(), S
 pub(crate) fn read(path: &Path, policy: &Policy, mut each: impl FnMut(u64, Entry)) -> Result<Whole, Stop> {
     let usage = |error| Stop::new(exit::USAGE, BundleTrouble::File { path: path.to_owned(), error });
     let mut file = File::open(path).map_err(usage)?;
-    let mut reader = Reader { inner: BundleReader::new(policy), leaves: Vec::new(), from: path.display().to_string() };
+    let mut reader = Reader::new(policy, path.display().to_string());
     pieces(|piece| file.read(piece).map_err(usage), &mut |piece| reader.feed(piece, &mut each))?;
     reader.finish()
 }
 
 /// A reader that keeps the hashes of the entries, and knows where they come from.
-struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     inner: BundleReader<'a>,
     leaves: Vec<Digest>,
     from: String,
 }
 
-impl Reader<'_> {
-    fn feed(&mut self, piece: &[u8], mut each: impl FnMut(u64, Entry)) -> Result<(), Stop> {
+impl<'a> Reader<'a> {
+    /// At the beginning of a bundle that comes `from` somewhere.
+    pub(crate) fn new(policy: &'a Policy, from: String) -> Self {
+        Self { inner: BundleReader::new(policy), leaves: Vec::new(), from }
+    }
+
+    /// Takes the next piece, and tells `each` every entry that it completes.
+    pub(crate) fn feed(&mut self, piece: &[u8], mut each: impl FnMut(u64, Entry)) -> Result<(), Stop> {
         let leaves = &mut self.leaves;
         let fed = self.inner.feed(piece, |index, entry| {
             leaves.push(leaf_hash(&entry.to_bytes()));
@@ -153,7 +159,7 @@ impl Reader<'_> {
         fed.map_err(|error| invalid(&self.from, error))
     }
 
-    fn finish(self) -> Result<Whole, Stop> {
+    pub(crate) fn finish(self) -> Result<Whole, Stop> {
         let verified = self.inner.finish().map_err(|error| invalid(&self.from, error))?;
         Ok(Whole { verified, leaves: self.leaves })
     }
@@ -213,7 +219,7 @@ fn tell(args: &Bundle, verified: &VerifiedBundle, policy: &Policy) {
     }
 }
 
-fn invalid(from: &str, error: BundleError) -> Stop {
+pub(crate) fn invalid(from: &str, error: BundleError) -> Stop {
     let code = match error {
         BundleError::Verify(VerifyError::BelowThreshold { .. }) => exit::BELOW_THRESHOLD,
         _ => exit::INVALID,
@@ -221,7 +227,8 @@ fn invalid(from: &str, error: BundleError) -> Stop {
     Stop::new(code, BundleTrouble::Invalid { from: from.to_owned(), error })
 }
 
-fn fetch_trouble(error: SourceError) -> Stop {
+/// Why a log that was asked for is not there.
+pub(crate) fn fetch_trouble(error: SourceError) -> Stop {
     let code = if error.is_absent() { exit::TRY_LATER } else { error.code() };
     Stop::new(code, BundleTrouble::Fetch(error))
 }

@@ -3,21 +3,24 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use synchronicity_rebuild::bench::SandboxChoice;
 use synchronicity_rebuild::download::Patience;
 use synchronicity_rebuild::spec::Spec;
 
 use crate::age::Age;
+use crate::audit::{Audit, audit};
 use crate::bundle::{Bundle, bundle};
 use crate::check::check;
 use crate::diff::diff;
 use crate::fsck::{Fsck, fsck};
+use crate::gate::{Gate, gate};
 use crate::lookup::{Lookup, lookup};
 use crate::monitor::{MonitorArgs, monitor};
 use crate::source::{NoAddress, Source};
 use crate::trust::{Action, StateFolder, trust};
+pub use crate::verify::Verify;
 use crate::{attest_command, exit, prove, rebuild, recipe, verify};
 
 /// Know whether a binary is what its source says: a group of builders rebuilt it, agreed on its bytes, and logged that
@@ -32,8 +35,12 @@ struct Cli {
 enum Command {
     /// Fetch the proof that a group rebuilt a crate, and keep it if it holds
     Prove(Prove),
-    /// Decide offline whether a proof holds, and whether a file is what it proves
+    /// Is a file what a group built? By a proof, or by looking its content up
     Verify(Verify),
+    /// What a group found out about each dependency of a Cargo.lock or a binary, held against a policy
+    Audit(Audit),
+    /// A step of CI: `audit` and `verify` in one, with one answer
+    Gate(Gate),
     /// Ask for all that a log says of a crate or a file, with a proof that it is all
     Lookup(Lookup),
     /// Fetch a whole log as one file, to look things up in without asking anybody
@@ -87,31 +94,6 @@ pub(crate) struct Prove {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
-}
-
-/// `verify PROOF [FILE] --policy FILE`
-#[derive(Debug, Args)]
-#[command(after_help = exit::HELP)]
-pub struct Verify {
-    /// The proof file, NAME-VERSION.tlog-proof; or a proof that the log has forked, NAME.fork
-    pub proof: PathBuf,
-    /// A file to compare with what the group built
-    pub file: Option<PathBuf>,
-    /// The policy: whose log, which builders, how many of them
-    #[arg(long, value_name = "FILE", env = "SYNCHRONICITY_POLICY")]
-    pub policy: PathBuf,
-    /// Accept only a proof for this crate
-    #[arg(long = "crate", value_name = "CRATE@VERSION")]
-    pub spec: Option<Spec>,
-    /// Accept only what a quorum vouched for within this time, as in 36h or 7d
-    #[arg(long, value_name = "TIME")]
-    pub max_age: Option<Age>,
-    /// Where checkpoints that were seen before are remembered
-    #[command(flatten)]
-    pub state: StateFolder,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// `attest PROOF --policy FILE --node URL... --out DIR`
@@ -243,9 +225,26 @@ pub(crate) fn node(text: &str) -> Result<Source, NoAddress> {
 
 /// Parses the arguments, does what they say, and gives the code to exit with.
 pub fn run() -> ExitCode {
-    let (answer, json) = match Cli::parse().command {
+    run_command(Cli::parse().command)
+}
+
+/// The same as cargo starts it for `cargo synchronicity ...`: with the name of the command as the first argument.
+pub fn run_for_cargo() -> ExitCode {
+    let mut words: Vec<_> = std::env::args_os().collect();
+    if words.get(1).is_some_and(|word| word == "synchronicity") {
+        words.remove(1);
+    }
+    let parsed = Cli::command().bin_name("cargo synchronicity").try_get_matches_from(words);
+    let cli = parsed.and_then(|matches| Cli::from_arg_matches(&matches));
+    run_command(cli.unwrap_or_else(|error| error.exit()).command)
+}
+
+fn run_command(command: Command) -> ExitCode {
+    let (answer, json) = match command {
         Command::Prove(args) => (prove::prove(&args), args.json),
         Command::Verify(args) => (verify::verify(&args), args.json),
+        Command::Audit(args) => (audit(&args), args.is_json()),
+        Command::Gate(args) => (gate(&args), args.json),
         Command::Lookup(args) => (lookup(&args), args.json),
         Command::Bundle(args) => (bundle(&args), args.json),
         Command::Trust { action } => (trust(&action), action.json()),

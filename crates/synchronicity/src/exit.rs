@@ -24,6 +24,15 @@ pub const DIFFERENT: u8 = 44;
 /// Not possible now: a node or the registry does not answer, or this machine could not build.
 pub const TRY_LATER: u8 = 75;
 
+/// From the gravest on: what is said of several things at once. What is not listed comes first.
+const GRAVEST_FIRST: [u8; 7] = [INVALID, MISMATCH, BELOW_THRESHOLD, NO_EVIDENCE, USAGE, TRY_LATER, OK];
+
+/// The code of a command that did several things, each with a code of its own.
+pub(crate) fn gravest(codes: impl IntoIterator<Item = u8>) -> u8 {
+    let rank = |code: &u8| GRAVEST_FIRST.iter().position(|listed| listed == code);
+    codes.into_iter().min_by_key(rank).unwrap_or(OK)
+}
+
 /// The same for the help of every command.
 pub const HELP: &str = "\
 Exit codes:
@@ -72,5 +81,20 @@ impl Stop {
         }
         eprintln!("{:?}", self.report);
         ExitCode::from(self.code)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_false_outweighs_what_is_missing_and_nothing_outweighs_trouble_of_our_own() {
+        assert_eq!(gravest([]), OK);
+        assert_eq!(gravest([OK, TRY_LATER]), TRY_LATER);
+        assert_eq!(gravest([NO_EVIDENCE, USAGE, OK]), NO_EVIDENCE);
+        assert_eq!(gravest([NO_EVIDENCE, MISMATCH, BELOW_THRESHOLD]), MISMATCH);
+        assert_eq!(gravest([MISMATCH, INVALID]), INVALID);
+        assert_eq!(gravest([INVALID, INTERNAL]), INTERNAL);
     }
 }

@@ -1,4 +1,7 @@
-//! `verify`: the decision, offline, from two files and perhaps a third.
+//! `verify`: is this file what a group built?
+//!
+//! Three forms: a proof, and perhaps a file, are decided on offline from these files alone (here); files are looked up
+//! by their content ([`files`]); and so is all that cargo installed ([`installed`]).
 
 use std::path::{Path, PathBuf};
 
@@ -12,10 +15,16 @@ use synchronicity_verify::proof::Proof;
 use synchronicity_verify::request::Source;
 use synchronicity_verify::verify::{Invalid, Verified, VerifyError, verify as decide};
 
-use crate::cli::Verify;
 use crate::exit::{self, Stop};
 use crate::trust::Trust;
 use crate::{fork, read, report};
+
+mod args;
+pub(crate) mod files;
+mod installed;
+pub(crate) mod told;
+
+pub use args::Verify;
 
 /// Why a proof does not show what was asked for.
 #[derive(Debug, thiserror::Error, Diagnostic)]
@@ -49,27 +58,37 @@ pub(crate) enum Refused {
     NoFork { from: String, error: ForkError },
 }
 
-/// Verifies the proof, prints what it shows, and gives the exit code.
+/// Verifies in the form that the arguments ask for, prints what is shown, and gives the exit code.
 ///
 /// # Errors
 /// The reason and its exit code: unreadable input, or a proof that does not hold or is of something else.
 pub fn verify(args: &Verify) -> Result<u8, Stop> {
-    let usage = |error| Stop::new(exit::USAGE, error);
-    let policy = read::policy(&args.policy).map_err(usage)?;
-    let proof = read::proof(&args.proof).map_err(usage)?;
-    if proof.starts_with(fork::FIRST_LINE) {
-        return Err(forked(&proof, &args.proof, &policy));
+    let policy = read::policy(&args.policy).map_err(|error| Stop::new(exit::USAGE, error))?;
+    match args.form()? {
+        args::Form::Proof(proof, file) => of_proof(args, proof, file, &policy),
+        args::Form::Files(files) => files::verify(args, files, &policy),
+        args::Form::Installed => installed::verify(args, &policy),
     }
-    let digest = args.file.as_deref().map(read::digest).transpose().map_err(usage)?;
-    let file = args.file.as_deref().zip(digest.as_ref());
-    let from = args.proof.display().to_string();
-    let (verified, checkpoint) = checked(&proof, &from, &policy, file, args.spec.as_ref())?;
-    Trust::open_offline(&args.state, &policy)?.map_or(Ok(()), |trust| trust.compare(&checkpoint, &policy))?;
-    args.max_age.map_or(Ok(()), |most| most.check(verified.vouched_s))?;
+}
+
+/// Decides on a proof, and on a file if there is one.
+fn of_proof(args: &Verify, path: &Path, file: Option<&Path>, policy: &Policy) -> Result<u8, Stop> {
+    let usage = |error| Stop::new(exit::USAGE, error);
+    let proof = read::proof(path).map_err(usage)?;
+    if proof.starts_with(fork::FIRST_LINE) {
+        return Err(forked(&proof, path, policy));
+    }
+    let digest = file.map(read::digest).transpose().map_err(usage)?;
+    let compared = file.zip(digest.as_ref());
+    let from = path.display().to_string();
+    let (verified, checkpoint) = checked(&proof, &from, policy, compared, args.spec.as_ref())?;
+    let places = &args.places;
+    Trust::open_offline(&places.state, policy)?.map_or(Ok(()), |trust| trust.compare(&checkpoint, policy))?;
+    places.max_age.map_or(Ok(()), |most| most.check(verified.vouched_s))?;
     if args.json {
-        println!("{}", report::as_json(&verified, &policy, file));
+        println!("{}", report::as_json(&verified, policy, compared));
     } else {
-        print!("{}", report::in_words(&verified, &policy, args.file.as_deref()));
+        print!("{}", report::in_words(&verified, policy, file));
     }
     Ok(code(&verified))
 }
@@ -125,7 +144,7 @@ pub(crate) fn checked(
 }
 
 /// A fixture never passes for a crate of crates.io, though it may have the name of one.
-fn is_about(source: &Source, spec: &Spec) -> bool {
+pub(crate) fn is_about(source: &Source, spec: &Spec) -> bool {
     match (source, spec) {
         (Source::Registry { name, version, .. }, Spec::Crate { name: wanted, version: exact }) => {
             name == wanted && exact.as_ref().is_none_or(|exact| exact == version)

@@ -3,11 +3,17 @@
 use libtest_mimic::{Arguments, run};
 
 mod attest;
+mod audit;
 mod bench;
+mod cargo;
 mod check;
 mod diff;
 mod fsck;
+mod gate;
+mod installed;
 mod logs;
+mod look_up;
+mod look_up_hostile;
 mod lookup;
 mod monitor;
 mod monitor_state;
@@ -17,6 +23,7 @@ mod rebuild;
 #[path = "../../../synchronicity-verify/tests/it/sample.rs"]
 #[allow(dead_code, clippy::unwrap_used, reason = "shared with the verifier's tests, which use all of it")]
 mod sample;
+mod schema;
 mod server;
 mod source;
 mod trust;
@@ -26,10 +33,16 @@ fn main() {
     let arguments = Arguments::from_args();
     let trials = [
         attest::trials(),
+        audit::trials(),
+        cargo::trials(),
         source::trials(),
         check::trials(),
         diff::trials(),
         fsck::trials(),
+        gate::trials(),
+        installed::trials(),
+        look_up::trials(),
+        look_up_hostile::trials(),
         lookup::trials(),
         monitor::trials(),
         monitor_state::trials(),

@@ -26,13 +26,25 @@ impl Ran {
 
 /// Runs `synchronicity` with `arguments` in the folder `dir`.
 pub(crate) fn run<A: AsRef<OsStr>>(dir: &Path, arguments: impl IntoIterator<Item = A>) -> Ran {
+    run_with(dir, arguments, &[])
+}
+
+/// The same, with these variables set.
+pub(crate) fn run_with<A: AsRef<OsStr>>(
+    dir: &Path,
+    arguments: impl IntoIterator<Item = A>,
+    variables: &[(&str, &Path)],
+) -> Ran {
     let output = Command::new(env!("CARGO_BIN_EXE_synchronicity"))
         .args(arguments)
         .current_dir(dir)
         .env_remove("SYNCHRONICITY_POLICY")
         .env_remove("SYNCHRONICITY_NODE")
         .env("NO_COLOR", "1")
+        .env_remove("SYNCHRONICITY_CONFIG")
         .env("SYNCHRONICITY_STATE", dir.join(".state"))
+        .env("SYNCHRONICITY_CACHE", dir.join(".cache"))
+        .envs(variables.iter().copied())
         .output()
         .expect("the program starts");
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("the program prints UTF-8");

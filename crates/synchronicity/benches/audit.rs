@@ -1,0 +1,99 @@
+//! What an audit costs: a lock file of 500 dependencies against a log of 2000 entries, each run a process of its own.
+//!
+//! ```text
+//! cargo bench -p synchronicity --bench audit -- [DEPENDENCIES] [ENTRIES]
+//! ```
+//!
+//! Cold: nothing on this machine, the log's files served on loopback. Warm: the copy of the log is there and the server
+//! is asked whether it has grown. Offline: nobody is asked. Bundle: the whole log is replayed from one file. Beside
+//! them, as a peer, what `sha256sum` takes for 50 MB, and `verify` of such a file.
+#![allow(clippy::unwrap_used, reason = "a bench that cannot measure ends")]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use logs::Log;
+
+#[path = "../tests/it/logs.rs"]
+#[allow(dead_code, reason = "shared with the tests, which use all of it")]
+mod logs;
+#[path = "../../synchronicity-verify/tests/it/sample.rs"]
+#[allow(dead_code, clippy::unwrap_used, reason = "shared with the verifier's tests, which use all of it")]
+mod sample;
+#[path = "../tests/it/server.rs"]
+#[allow(dead_code, reason = "shared with the tests, which use all of it")]
+mod server;
+
+const RUNS: usize = 7;
+
+fn main() {
+    let mut numbers = std::env::args().skip(1).filter_map(|word| word.parse::<usize>().ok());
+    let (dependencies, entries) = (numbers.next().unwrap_or(500), numbers.next().unwrap_or(2000));
+    println!(
+        "{dependencies} dependencies, a log of {entries} entries, median of {RUNS} runs, load before: {}\n",
+        load()
+    );
+    let log = Log::new(entries);
+    let dir = log.dir.path();
+    fs::write(dir.join("Cargo.lock"), lock(dependencies)).unwrap();
+    let node = log.serve();
+    let online = ["audit", "--policy", "policy", "--node", &node.address];
+    run(dir, &["bundle", "--policy", "policy", "--out", "whole", "--node", &node.address]);
+    let row = |what: &str, time: Duration| println!("| {what} | {:.0} |", time.as_secs_f64() * 1000.0);
+    println!("| | ms |\n| --- | --- |");
+    row("start of the program", median(|| (), || run(dir, &["--version"])));
+    let forget = || drop((fs::remove_dir_all(dir.join(".cache")), fs::remove_dir_all(dir.join(".state"))));
+    row("audit, cold", median(forget, || run(dir, &online)));
+    row("audit, warm", median(|| (), || run(dir, &online)));
+    row("audit, offline", median(|| (), || run(dir, &["audit", "--policy", "policy", "--offline"])));
+    row("audit, bundle", median(|| (), || run(dir, &["audit", "--policy", "policy", "--bundle", "whole"])));
+    fs::write(dir.join("large"), vec![0; 50 << 20]).unwrap();
+    let verify = || run(dir, &["verify", "large", "--policy", "policy", "--offline"]);
+    let peer = || drop(spawn(Command::new("sha256sum").arg("large").current_dir(dir)));
+    let (ours, theirs) = (median(|| (), verify), median(|| (), peer));
+    row("verify of 50 MB, offline", ours);
+    row("sha256sum of the same", theirs);
+    println!("\nverify / sha256sum: {:.2}", ours.as_secs_f64() / theirs.as_secs_f64());
+}
+
+fn lock(dependencies: usize) -> String {
+    let checksum = synchronicity_verify::digest::Digest::of(b"the archive");
+    let package = |index| {
+        format!(
+            "[[package]]\nname = \"crate-{index}\"\nversion = \"0.17.0\"\nsource = \"registry+https://github.com/rust-lang/crates.io-index\"\nchecksum = \"{checksum}\"\n\n"
+        )
+    };
+    "version = 4\n\n".to_owned() + &(0..dependencies).map(package).collect::<String>()
+}
+
+/// Fails only where the program could not do its work: a file of zeros is nobody's build.
+fn run(dir: &Path, arguments: &[&str]) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_synchronicity"));
+    command.args(arguments).current_dir(dir);
+    command.env("SYNCHRONICITY_STATE", dir.join(".state")).env("SYNCHRONICITY_CACHE", dir.join(".cache"));
+    let code = spawn(&mut command);
+    assert!(matches!(code, Some(0 | 41)), "{arguments:?} ends with {code:?}");
+}
+
+fn spawn(command: &mut Command) -> Option<i32> {
+    command.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().code()
+}
+
+fn median(before: impl Fn(), run: impl Fn()) -> Duration {
+    let mut times: Vec<_> = (0..RUNS)
+        .map(|_| {
+            before();
+            let start = Instant::now();
+            run();
+            start.elapsed()
+        })
+        .collect();
+    times.sort();
+    times[RUNS / 2]
+}
+
+fn load() -> String {
+    fs::read_to_string("/proc/loadavg").map_or("unknown".into(), |load| load.trim().to_owned())
+}

@@ -1,0 +1,175 @@
+//! A log that this client has whole, on its own disk: what a file or a crate is can be looked up without telling
+//! anybody which.
+//!
+//! Three files for each log in the folder `synchronicity/logs` of the user's cache folder. They are replaced in this
+//! order, so that a reader between two of them finds what the checkpoint covers:
+//!
+//! ```text
+//! ID.entries      (u16be length ‖ entry)*, as in a bundle
+//! ID.index        hashes of the entries, where each ends, and which keys it stands under: see `index`
+//! ID.checkpoint   the signed checkpoint
+//! ```
+//!
+//! Nothing in them is believed that the checkpoint does not cover: the hashes must lead to its root, and each entry
+//! that is read to its hash. That no more entries stand under a key is known only as surely as nobody else writes to
+//! the folder; when the copy was made, the whole log was replayed.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use miette::Diagnostic;
+use synchronicity_verify::digest::Digest;
+use synchronicity_verify::entry::Entry;
+use synchronicity_verify::map::MapKey;
+use synchronicity_verify::merkle::{leaf_hash, root};
+use synchronicity_verify::note::SignedNote;
+use synchronicity_verify::policy::Policy;
+use synchronicity_verify::verify::{VerifiedCheckpoint, VerifyError, verify_checkpoint};
+
+use crate::exit::{self, Stop};
+
+mod index;
+mod refresh;
+
+use index::Index;
+
+/// Where logs are kept.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct CopyFolder {
+    /// Where whole logs are kept [default: synchronicity/logs in the user's cache folder]
+    #[arg(long, value_name = "DIR", env = "SYNCHRONICITY_CACHE")]
+    cache: Option<PathBuf>,
+}
+
+/// A log, as it was when its checkpoint was signed.
+pub(crate) struct LogCopy {
+    pub(crate) note: SignedNote,
+    pub(crate) checkpoint: VerifiedCheckpoint,
+    /// Of at least as many entries as the checkpoint has.
+    index: Index,
+    entries: File,
+}
+
+/// Why the copy of a log is of no use.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+pub(crate) enum CopyTrouble {
+    #[error("the copy of the log is damaged: {}: entry {index} is not what was signed", folder.display())]
+    #[diagnostic(help("remove the folder: the log is fetched again; nothing in it was believed"))]
+    Damaged { folder: PathBuf, index: u64 },
+    #[error("{}: {error}", path.display())]
+    #[diagnostic(help("name another folder with --cache, or mend this one"))]
+    File { path: PathBuf, error: io::Error },
+    #[error("the log's checkpoint at {place}: {error}")]
+    #[diagnostic(help("the policy may be of another group, or whoever serves this serves something damaged or false"))]
+    Checkpoint { place: String, error: String },
+    #[error("no folder to keep the log in: neither XDG_CACHE_HOME nor HOME is set")]
+    #[diagnostic(help("name one with --cache"))]
+    NoFolder,
+}
+
+/// The files of one log.
+struct Files {
+    folder: PathBuf,
+    id: Digest,
+}
+
+impl CopyFolder {
+    /// The folder, by the XDG rules if none is named.
+    pub(crate) fn path(&self) -> Option<PathBuf> {
+        let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let user = || absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")));
+        self.cache.clone().or_else(|| Some(user()?.join("synchronicity/logs")))
+    }
+}
+
+impl LogCopy {
+    /// The copy of the policy's log, if there is one that is whole.
+    ///
+    /// # Errors
+    /// A copy whose checkpoint `policy` does not accept.
+    pub(crate) fn open(folder: &Path, policy: &Policy) -> Result<Option<Self>, Stop> {
+        let files = Files::new(folder, policy);
+        let Some(note) = files.note() else { return Ok(None) };
+        let path = files.path("checkpoint").display().to_string();
+        let checkpoint = accepted(&note, policy, path)?;
+        let (Some(index), Ok(entries)) = (files.index(), File::open(files.path("entries"))) else { return Ok(None) };
+        let size = usize::try_from(checkpoint.checkpoint.size).unwrap_or(usize::MAX);
+        let length = entries.metadata().map_or(0, |metadata| metadata.len());
+        let whole = index.bytes_of(size).is_some_and(|needed| needed <= length);
+        match index.leaves.get(..size) {
+            Some(leaves) if whole && root(leaves) == checkpoint.checkpoint.root => {}
+            _ => return Ok(None),
+        }
+        Ok(Some(Self { note, checkpoint, index, entries }))
+    }
+
+    /// Gives the copy up, so that the next one is made anew.
+    pub(crate) fn discard(folder: &Path, policy: &Policy) {
+        // What stays where it cannot be removed is refused again.
+        let _ = fs::remove_file(Files::new(folder, policy).path("index"));
+    }
+
+    /// Every entry under `key`, with its index, rising.
+    ///
+    /// # Errors
+    /// An entry that is not what was signed.
+    pub(crate) fn entries(&self, folder: &Path, key: &MapKey) -> Result<Vec<(u64, Entry)>, Stop> {
+        let size = self.checkpoint.checkpoint.size;
+        let indices = self.index.under(key).filter(|index| *index < size);
+        let read = |index| {
+            let entry = self.entry(index).filter(|entry| MapKey::of_entry(entry).contains(key));
+            let damaged = || Stop::new(exit::INVALID, CopyTrouble::Damaged { folder: folder.to_owned(), index });
+            Ok((index, entry.ok_or_else(damaged)?))
+        };
+        indices.map(read).collect()
+    }
+
+    /// The entry at `index`, if it is what was signed.
+    fn entry(&self, index: u64) -> Option<Entry> {
+        let (at, leaf) = (self.index.place(index)?, self.index.leaves.get(usize::try_from(index).ok()?)?);
+        let mut bytes = vec![0; usize::try_from(at.end.checked_sub(at.start)?).ok()?];
+        self.entries.read_exact_at(&mut bytes, at.start).ok()?;
+        if leaf_hash(&bytes) == *leaf { Entry::from_bytes(&bytes).ok() } else { None }
+    }
+
+    /// The hashes of the entries under the checkpoint.
+    fn leaves(&self) -> &[Digest] {
+        let size = usize::try_from(self.checkpoint.checkpoint.size).unwrap_or(usize::MAX);
+        self.index.leaves.get(..size).unwrap_or_default()
+    }
+}
+
+impl Files {
+    fn new(folder: &Path, policy: &Policy) -> Self {
+        let id = Digest::tagged("synchronicity/copy/v1", &[policy.log().to_string().as_bytes()]);
+        Self { folder: folder.to_owned(), id }
+    }
+
+    fn path(&self, kind: &str) -> PathBuf {
+        self.folder.join(format!("{}.{kind}", self.id))
+    }
+
+    /// What cannot be read is not there: it can be fetched again.
+    fn note(&self) -> Option<SignedNote> {
+        let limit = synchronicity_verify::note::NOTE_BYTES_MAX as u64;
+        SignedNote::parse(&crate::read::bounded(&self.path("checkpoint"), limit, "checkpoint").ok()?).ok()
+    }
+
+    fn index(&self) -> Option<Index> {
+        Index::parse(&fs::read(self.path("index")).ok()?)
+    }
+}
+
+/// The checkpoint, if the policy accepts it.
+fn accepted(note: &SignedNote, policy: &Policy, place: String) -> Result<VerifiedCheckpoint, Stop> {
+    verify_checkpoint(note, policy).map_err(|error| {
+        let code = match error {
+            VerifyError::BelowThreshold { .. } => exit::BELOW_THRESHOLD,
+            _ => exit::INVALID,
+        };
+        Stop::new(code, CopyTrouble::Checkpoint { place, error: error.to_string() })
+    })
+}

@@ -1,0 +1,239 @@
+//! Files that are looked up by their content: by a proof that lies beside them, in the copy of the log, in the log.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use miette::Diagnostic;
+use synchronicity_rebuild::spec::Spec;
+use synchronicity_verify::digest::Digest;
+use synchronicity_verify::entry::{Entry, Verdict};
+use synchronicity_verify::map::MapKey;
+use synchronicity_verify::policy::Policy;
+use synchronicity_verify::proof::Proof;
+use synchronicity_verify::result::BuildResult;
+use synchronicity_verify::verify::Verified;
+
+use super::{Verify, checked, is_about, told};
+use crate::exit::{self, Stop, gravest};
+use crate::library::{Library, Log, Places};
+use crate::printable::printable;
+use crate::read;
+use crate::trust::Trust;
+
+/// The most proofs beside a file that are looked at.
+const PROOFS_MAX: usize = 64;
+
+/// A file to look up, and what it must be.
+pub(crate) struct Wanted {
+    pub(crate) path: PathBuf,
+    pub(crate) spec: Option<Spec>,
+}
+
+/// What came of one file.
+pub(crate) struct Looked {
+    pub(crate) path: PathBuf,
+    /// Of the content, if it could be read.
+    pub(crate) sha256: Option<Digest>,
+    pub(crate) found: Result<Proven, Stop>,
+}
+
+/// Evidence that a file is what a group built.
+#[derive(Debug)]
+pub(crate) struct Proven {
+    pub(crate) verified: Verified,
+    /// A proof, or a log.
+    pub(crate) place: String,
+}
+
+/// Why a file is not shown to be what a group built.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+enum NotProven {
+    #[error("no group is known to have built it: SHA-256 {sha256} is nowhere in {place}, at size {size}")]
+    #[diagnostic(help(
+        "absence is no evidence against it: the group may not have built the crate, or in another way. With --crate NAME@VERSION you hear which"
+    ))]
+    Absent { sha256: Digest, place: String, size: u64 },
+    #[error("there is no evidence for {spec} in {place}, at size {size}{verdict}")]
+    #[diagnostic(help("absence is no evidence against it; a member's operator can submit it"))]
+    NoEvidence { spec: Spec, place: String, size: u64, verdict: String },
+    #[error(
+        "it is none of the artifacts of {spec} that the group built: it has SHA-256 {sha256}, and the group's are {artifacts}"
+    )]
+    #[diagnostic(help(
+        "the evidence itself holds. The file may be altered, or be built in another way: other features, another compiler, stripped, for another system"
+    ))]
+    Mismatch { spec: Spec, sha256: Digest, artifacts: String },
+    #[error("it is {found}, by {place}, and not {wanted}")]
+    #[diagnostic(help("somebody gave you another crate, or another version, than they said"))]
+    OtherCrate { found: String, place: String, wanted: Spec },
+    #[error("{} is no evidence: its verdict is {verdict}", proof.display())]
+    Verdict { proof: PathBuf, verdict: Verdict },
+}
+
+/// Looks every file up, tells what is proven of it in a line, and gives the exit code.
+pub(super) fn verify(args: &Verify, files: &[PathBuf], policy: &Policy) -> Result<u8, Stop> {
+    let wanted = files.iter().map(|path| Wanted { path: path.clone(), spec: args.spec.clone() }).collect();
+    let looked = look_up(wanted, args.proof.as_deref(), &args.places, policy);
+    let code = gravest(looked.iter().map(Looked::code));
+    if args.json {
+        println!("{}", told::as_json(&looked, code));
+    } else {
+        looked.iter().for_each(|looked| println!("{}", told::in_a_line(looked)));
+    }
+    told::reasons(&looked);
+    Ok(code)
+}
+
+/// Looks up every file. A log is opened only when it is needed.
+pub(crate) fn look_up(wanted: Vec<Wanted>, proof: Option<&Path>, places: &Places, policy: &Policy) -> Vec<Looked> {
+    let hashed: Vec<_> = wanted.into_iter().map(|wanted| (read::digest(&wanted.path), wanted)).collect();
+    let keys = hashed.iter().flat_map(|(sha256, wanted)| {
+        let artifact = sha256.as_ref().ok().map(MapKey::of_artifact);
+        artifact.into_iter().chain(wanted.spec.as_ref().and_then(key_of))
+    });
+    let mut search =
+        Search { proof, places, policy, library: Library::new(places, policy, keys.collect::<BTreeSet<_>>()) };
+    let look = |(sha256, wanted): (Result<Digest, _>, Wanted)| match sha256 {
+        Ok(sha256) => {
+            let found = search.file(&wanted, &sha256);
+            Looked { path: wanted.path, sha256: Some(sha256), found }
+        }
+        Err(error) => Looked { path: wanted.path, sha256: None, found: Err(Stop::new(exit::USAGE, error)) },
+    };
+    hashed.into_iter().map(look).collect()
+}
+
+impl Looked {
+    pub(crate) fn code(&self) -> u8 {
+        self.found.as_ref().map_or_else(|stop| stop.code, |_| exit::OK)
+    }
+}
+
+struct Search<'a> {
+    proof: Option<&'a Path>,
+    places: &'a Places,
+    policy: &'a Policy,
+    library: Library<'a>,
+}
+
+impl Search<'_> {
+    fn file(&mut self, wanted: &Wanted, sha256: &Digest) -> Result<Proven, Stop> {
+        if let Some(proof) = self.proof {
+            return self.by_proof(proof, wanted, sha256);
+        }
+        let beside = with_suffix(&wanted.path, ".tlog-proof");
+        if beside.is_file() {
+            match self.by_proof(&beside, wanted, sha256) {
+                // A log may have what is newer.
+                Err(stop) if stop.code == exit::TRY_LATER => {}
+                decided => return decided,
+            }
+        }
+        if let Some(proven) = self.by_neighbour(wanted, sha256) {
+            return Ok(proven);
+        }
+        self.in_the_log(wanted, sha256)
+    }
+
+    /// Decides by this proof alone.
+    fn by_proof(&self, path: &Path, wanted: &Wanted, sha256: &Digest) -> Result<Proven, Stop> {
+        let bytes = read::proof(path).map_err(|error| Stop::new(exit::USAGE, error))?;
+        let place = path.display().to_string();
+        let file = Some((wanted.path.as_path(), sha256));
+        let (verified, checkpoint) = checked(&bytes, &place, self.policy, file, wanted.spec.as_ref())?;
+        if !verified.is_evidence() {
+            let (proof, verdict) = (path.to_owned(), verified.entry.verdict);
+            return Err(Stop::new(exit::NO_EVIDENCE, NotProven::Verdict { proof, verdict }));
+        }
+        let trust = Trust::open_offline(&self.places.state, self.policy)?;
+        trust.map_or(Ok(()), |trust| trust.compare(&checkpoint, self.policy))?;
+        self.places.max_age.map_or(Ok(()), |most| most.check(verified.vouched_s))?;
+        Ok(Proven { verified, place })
+    }
+
+    /// By any proof in the same folder that is about this file. The others are about other files, whatever they are.
+    fn by_neighbour(&self, wanted: &Wanted, sha256: &Digest) -> Option<Proven> {
+        let folder = crate::durable::folder_of(&wanted.path);
+        let names = std::fs::read_dir(folder).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
+        let mut proofs: Vec<_> =
+            names.filter(|path| path.extension().is_some_and(|extension| extension == "tlog-proof")).collect();
+        proofs.sort();
+        let about_it = |path: &PathBuf| {
+            let proof = read::proof(path).ok().and_then(|bytes| Proof::parse(&bytes).ok());
+            let entry = proof.and_then(|proof| Entry::from_bytes(&proof.entry).ok());
+            entry.is_some_and(|entry| MapKey::of_entry(&entry).contains(&MapKey::of_artifact(sha256)))
+        };
+        let mut candidates = proofs.into_iter().take(PROOFS_MAX).filter(about_it);
+        candidates.find_map(|path| self.by_proof(&path, wanted, sha256).ok())
+    }
+
+    fn in_the_log(&mut self, wanted: &Wanted, sha256: &Digest) -> Result<Proven, Stop> {
+        let key = MapKey::of_artifact(sha256);
+        let fits = |entry: &Entry| wanted.spec.as_ref().is_none_or(|spec| is_about(&entry.request.source, spec));
+        let (mut entries, _) = self.library.find(&key)?;
+        if !entries.iter().any(|(_, entry)| fits(entry)) {
+            entries = self.library.open_newest()?.entries(&key)?;
+        }
+        let (_, log) = self.library.find(&key)?;
+        let (place, size) = (log.place.clone(), log.checkpoint.checkpoint.size);
+        // The newest, where several recipes, or several crates, give the same bytes.
+        if let Some((index, entry)) = entries.iter().rfind(|(_, entry)| fits(entry)) {
+            return Ok(Proven { verified: verified(log, *index, entry, sha256), place });
+        }
+        let stop = match (&wanted.spec, entries.last()) {
+            (Some(wanted), Some((_, entry))) => {
+                let (found, wanted) = (entry.request.source.purl(), wanted.clone());
+                Stop::new(exit::INVALID, NotProven::OtherCrate { found, place, wanted })
+            }
+            (Some(spec), None) if key_of(spec).is_some() => self.other_bytes(spec, sha256)?,
+            _ => Stop::new(exit::NO_EVIDENCE, NotProven::Absent { sha256: *sha256, place, size }),
+        };
+        Err(stop)
+    }
+
+    /// Why a crate that is in the log, or is not, is no evidence for this file.
+    fn other_bytes(&mut self, spec: &Spec, sha256: &Digest) -> Result<Stop, Stop> {
+        let key = key_of(spec).unwrap_or(MapKey::of_artifact(sha256));
+        let (entries, log) = self.library.find(&key)?;
+        let artifacts: BTreeSet<String> = entries
+            .iter()
+            .filter_map(|(_, entry)| entry.agreed.as_ref().and_then(BuildResult::artifacts))
+            .flat_map(|artifacts| artifacts.iter().map(|a| format!("{} ({})", printable(a.name.as_str()), a.sha256)))
+            .collect();
+        if artifacts.is_empty() {
+            let verdict = entries.last().map(|(index, entry)| format!(": entry {index} says {}", entry.verdict));
+            let (spec, place, size) = (spec.clone(), log.place.clone(), log.checkpoint.checkpoint.size);
+            let verdict = verdict.unwrap_or_default();
+            return Ok(Stop::new(exit::NO_EVIDENCE, NotProven::NoEvidence { spec, place, size, verdict }));
+        }
+        let artifacts = artifacts.into_iter().collect::<Vec<_>>().join(", ");
+        Ok(Stop::new(exit::MISMATCH, NotProven::Mismatch { spec: spec.clone(), sha256: *sha256, artifacts }))
+    }
+}
+
+/// An entry of a log that holds, as a proof of it would be.
+fn verified(log: &Log, index: u64, entry: &Entry, sha256: &Digest) -> Verified {
+    let artifact = entry.agreed.as_ref().and_then(|result| result.artifacts()?.with_content(sha256));
+    Verified {
+        entry: entry.clone(),
+        index,
+        size: log.checkpoint.checkpoint.size,
+        cosigners: log.checkpoint.cosigners.clone(),
+        vouched_s: log.checkpoint.vouched_s,
+        file: artifact.map(|artifact| artifact.name.clone()),
+    }
+}
+
+/// What the log has under a crate that is named with its version.
+fn key_of(spec: &Spec) -> Option<MapKey> {
+    match spec {
+        Spec::Crate { name, version: Some(version) } => Some(MapKey::of_crate(name, version)),
+        _ => None,
+    }
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}

@@ -1,0 +1,140 @@
+//! `verify --installed`: every executable that cargo installed, as its own record lists them, looked up by content.
+
+use std::path::{Path, PathBuf};
+
+use miette::Diagnostic;
+use serde_json::{Value, json};
+use synchronicity_rebuild::spec::Spec;
+use synchronicity_verify::policy::Policy;
+
+use super::files::{Looked, Wanted, look_up};
+use super::{Verify, told};
+use crate::exit::{self, Stop, gravest};
+use crate::install_record::{Installed, RECORD_BYTES_MAX, RecordError, parse};
+use crate::origin::Origin;
+use crate::printable::column;
+use crate::{age, read};
+
+/// The file, in the root.
+const RECORD: &str = ".crates2.json";
+
+/// Why there is nothing to look up.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+enum NoRecord {
+    #[error("no folder that cargo installs to: neither CARGO_INSTALL_ROOT, CARGO_HOME nor HOME is set")]
+    #[diagnostic(help("name it with --root"))]
+    NoRoot,
+    #[error("cargo has no record of what it installed at {}", .0.display())]
+    #[diagnostic(help(
+        "name the folder that holds .crates2.json and bin/ with --root, as you did for `cargo install`"
+    ))]
+    Absent(PathBuf),
+    #[error("{}: {error}", path.display())]
+    #[diagnostic(help("it is not as cargo writes it: nothing was looked up"))]
+    Malformed { path: PathBuf, error: RecordError },
+}
+
+/// One executable of the record, and what came of it.
+struct Row {
+    crate_name: String,
+    version: String,
+    looked: Looked,
+    /// Whether a group can have built it at all.
+    of_crates_io: bool,
+}
+
+/// Looks everything up, shows a table, and gives the exit code.
+pub(super) fn verify(args: &Verify, policy: &Policy) -> Result<u8, Stop> {
+    let root = root(args).ok_or_else(|| Stop::new(exit::USAGE, NoRecord::NoRoot))?;
+    let rows = look_up_all(&root, recorded(&root)?, args, policy);
+    let code = gravest(rows.iter().map(|row| row.looked.code()));
+    if args.json {
+        println!("{}", as_json(&root, &rows, code));
+    } else {
+        print!("{}", table(&rows));
+    }
+    Ok(code)
+}
+
+/// The folder that cargo installs to, as cargo finds it without its configuration files.
+fn root(args: &Verify) -> Option<PathBuf> {
+    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let named = args.root.clone().or_else(|| variable("CARGO_INSTALL_ROOT")).or_else(|| variable("CARGO_HOME"));
+    named.or_else(|| Some(variable("HOME")?.join(".cargo")))
+}
+
+fn recorded(root: &Path) -> Result<Vec<Installed>, Stop> {
+    let path = root.join(RECORD);
+    if !path.is_file() {
+        return Err(Stop::new(exit::USAGE, NoRecord::Absent(path)));
+    }
+    let bytes = read::bounded(&path, RECORD_BYTES_MAX, "record of cargo");
+    let bytes = bytes.map_err(|error| Stop::new(exit::USAGE, error))?;
+    parse(&bytes).map_err(|error| Stop::new(exit::USAGE, NoRecord::Malformed { path, error }))
+}
+
+fn look_up_all(root: &Path, recorded: Vec<Installed>, args: &Verify, policy: &Policy) -> Vec<Row> {
+    let (mut wanted, mut named) = (Vec::new(), Vec::new());
+    for installed in &recorded {
+        // What is of elsewhere is looked up all the same: it may be the bytes of a crate of crates.io.
+        let spec = match &installed.origin {
+            Origin::CratesIo(name, version) => Some(Spec::Crate { name: name.clone(), version: Some(version.clone()) }),
+            Origin::Elsewhere(_) | Origin::Folder => None,
+        };
+        for bin in &installed.bins {
+            wanted.push(Wanted { path: root.join("bin").join(bin), spec: spec.clone() });
+            named.push((installed.name.clone(), installed.version.clone(), spec.is_some()));
+        }
+    }
+    let looked = look_up(wanted, None, &args.places, policy);
+    let row = |((crate_name, version, of_crates_io), looked)| Row { crate_name, version, looked, of_crates_io };
+    named.into_iter().zip(looked).map(row).collect()
+}
+
+/// What a row says in one word, and the rest.
+fn verdict(row: &Row) -> (&'static str, String) {
+    match &row.looked.found {
+        Ok(proven) => {
+            let verified = &proven.verified;
+            let entry = format!("entry {}, {}", verified.index, age::ago(verified.vouched_s));
+            ("reproduced", format!("{}, {entry}", told::agreement(&verified.entry)))
+        }
+        Err(stop) => match stop.code {
+            exit::NO_EVIDENCE if !row.of_crates_io => ("no evidence", "not of crates.io".into()),
+            exit::NO_EVIDENCE => ("no evidence", "not in the log, or not agreed on".into()),
+            exit::MISMATCH => ("DIFFERENT", "the group built other bytes".into()),
+            exit::BELOW_THRESHOLD => ("REFUSED", "too few builders signed".into()),
+            exit::INVALID => ("INVALID", stop.report.to_string()),
+            exit::TRY_LATER => ("try later", "no log answers, or it is too old".into()),
+            exit::USAGE if row.looked.sha256.is_none() => ("unread", "recorded, and not readable".into()),
+            _ => ("failed", stop.report.to_string()),
+        },
+    }
+}
+
+/// At most 80 columns wide.
+fn table(rows: &[Row]) -> String {
+    let line = |executable: &str, of: &str, word: &str, rest: &str| {
+        let line = format!("{} {} {} {}", column(executable, 14), column(of, 21), column(word, 11), column(rest, 31));
+        line.trim_end().to_owned() + "\n"
+    };
+    let mut text = line("EXECUTABLE", "CRATE", "VERDICT", "BY");
+    for row in rows {
+        let name = row.looked.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let (word, rest) = verdict(row);
+        text += &line(&name, &format!("{} {}", row.crate_name, row.version), word, &rest);
+    }
+    let proven = rows.iter().filter(|row| row.looked.found.is_ok()).count();
+    text + &format!("{proven} of {} executables are what a group built\n", rows.len())
+}
+
+fn as_json(root: &Path, rows: &[Row], code: u8) -> Value {
+    let row = |row: &Row| {
+        let mut told = told::file(&row.looked);
+        told["crate"] = json!({ "name": row.crate_name, "version": row.version });
+        told["verdict"] = verdict(row).0.to_ascii_lowercase().into();
+        told
+    };
+    let files = rows.iter().map(row).collect::<Vec<_>>();
+    json!({ "schema": told::SCHEMA, "exit": code, "root": root.display().to_string(), "files": files })
+}

@@ -1,0 +1,85 @@
+//! What came of files that were looked up: a line each for people, one document for programs.
+
+use serde_json::{Value, json};
+use synchronicity_verify::entry::Entry;
+
+use super::files::Looked;
+use crate::printable::printable;
+use crate::{age, report};
+
+/// The name and version of the documents, which change together with `docs/schemas/verify.schema.json`.
+pub(crate) const SCHEMA: &str = "synchronicity/verify@v1";
+
+/// One line: what is proven, or that nothing is.
+pub(crate) fn in_a_line(looked: &Looked) -> String {
+    let path = printable(&looked.path.display().to_string());
+    match &looked.found {
+        Err(stop) => format!("{path}: not proven (exit code {})", stop.code),
+        Ok(proven) => {
+            let (verified, source) = (&proven.verified, &proven.verified.entry.request.source);
+            format!(
+                "{path}: {} {}, {}, {}, entry {}, {}",
+                source.name(),
+                source.version(),
+                recipe(&verified.entry),
+                agreement(&verified.entry),
+                verified.index,
+                age::ago(verified.vouched_s)
+            )
+        }
+    }
+}
+
+/// `4 of 4 builders`
+pub(crate) fn agreement(entry: &Entry) -> String {
+    format!("{} of {} builders", entry.agreeing().count(), entry.members.len())
+}
+
+/// The compiler, and what is not by default.
+fn recipe(entry: &Entry) -> String {
+    let request = &entry.request;
+    let mut words = format!("rustc {}", request.toolchain.release);
+    if request.target != request.toolchain.host {
+        words += &format!(" for {}", request.target);
+    }
+    match report::features(&request.features).as_str() {
+        "default features" => words,
+        other => words + " with " + other,
+    }
+}
+
+/// One object.
+pub(crate) fn as_json(looked: &[Looked], code: u8) -> Value {
+    json!({ "schema": SCHEMA, "exit": code, "files": looked.iter().map(file).collect::<Vec<_>>() })
+}
+
+/// What is known of one file.
+pub(crate) fn file(looked: &Looked) -> Value {
+    let proven = looked.found.as_ref().ok();
+    let stop = looked.found.as_ref().err();
+    json!({
+        "path": looked.path.display().to_string(),
+        "sha256": looked.sha256.map(|sha256| sha256.to_string()),
+        "exit": looked.code(),
+        "evidence": proven.map(|proven| {
+            let verified = &proven.verified;
+            let mut told = report::entry_json(&verified.entry);
+            told["artifact"] = verified.file.as_ref().map(|name| name.as_str()).into();
+            told["index"] = verified.index.into();
+            told["size"] = verified.size.into();
+            told["vouched"] = verified.vouched_s.into();
+            told["cosigners"] = report::cosigners_json(&verified.cosigners);
+            told["place"] = proven.place.as_str().into();
+            told
+        }),
+        "error": stop.map(|stop| stop.report.to_string()),
+        "help": stop.and_then(|stop| stop.report.help()).map(|help| help.to_string()),
+    })
+}
+
+/// Says on standard error why each of the others is not proven.
+pub(crate) fn reasons(looked: &[Looked]) {
+    for (path, stop) in looked.iter().filter_map(|looked| Some((&looked.path, looked.found.as_ref().err()?))) {
+        eprintln!("{}:\n{:?}", printable(&path.display().to_string()), stop.report);
+    }
+}
