@@ -15,6 +15,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use nix::unistd::geteuid;
 use synchronicity_verify::request::{BuildRequest, Environment, Toolchain};
@@ -231,15 +232,32 @@ impl Bench {
 
     /// Starts to build `request` with the pinned `lock`. One request must not be built twice at the same time.
     pub fn start(&self, request: &BuildRequest, lock: &[u8]) -> Result<Running, StartError> {
-        self.start_as(request, lock, None)
+        self.start_as(request, lock, None, None)
+    }
+
+    /// The same for one who waits no longer than `patience`: a failure that may be chance is tried once more only if the
+    /// second try can take its whole time limit within that.
+    pub fn start_within(
+        &self,
+        request: &BuildRequest,
+        lock: &[u8],
+        patience: Duration,
+    ) -> Result<Running, StartError> {
+        self.start_as(request, lock, None, Some(patience))
     }
 
     /// The same as a trial, whose result is evidence of nothing but itself.
     pub fn start_trial(&self, request: &BuildRequest, lock: &[u8], trial: Trial) -> Result<Running, StartError> {
-        self.start_as(request, lock, Some(trial))
+        self.start_as(request, lock, Some(trial), None)
     }
 
-    fn start_as(&self, request: &BuildRequest, lock: &[u8], trial: Option<Trial>) -> Result<Running, StartError> {
+    fn start_as(
+        &self,
+        request: &BuildRequest,
+        lock: &[u8],
+        trial: Option<Trial>,
+        patience: Option<Duration>,
+    ) -> Result<Running, StartError> {
         self.fits(request)?;
         let name = request.id().0.to_string()[..32].to_owned();
         let folder = self.dir.join("builds").join(&name);
@@ -273,6 +291,7 @@ impl Bench {
             rustup_home: self.rustup_home(),
             room,
             trial,
+            patience,
         };
         worker::command(&self.program, &order, request, &self.dir.join("shim"))
             .and_then(|worker| Running::start(worker, &order, remains))

@@ -47,6 +47,7 @@ mod reach;
 pub mod recipe;
 pub mod registry;
 pub mod release;
+mod retry;
 mod room;
 mod room_files;
 mod room_rights;

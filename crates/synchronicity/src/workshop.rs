@@ -124,6 +124,7 @@ impl<'w> Workshop<'w> {
                     self.progress.say(&format!("building {name} in the {sandbox} sandbox, without network"));
                 }
                 BuildEvent::Building { compiled } => self.progress.detail(&format!("building {name}: {compiled}")),
+                BuildEvent::Retrying { first } => self.progress.say(&format!("trying {name} once more after {first}")),
                 BuildEvent::Finished(outcome) => return Ok(outcome),
                 BuildEvent::Broken(reason) => return Err(broken(reason)),
             }

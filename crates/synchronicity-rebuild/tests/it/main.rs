@@ -8,6 +8,8 @@ mod orphans;
 mod registry;
 mod require;
 mod room;
+mod side_by_side;
+mod unbuildable;
 
 fn main() {
     // Builds start this executable again.
