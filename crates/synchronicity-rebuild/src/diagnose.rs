@@ -43,7 +43,11 @@ const PHRASES: &[(Failure, &[&str])] = &[
     ),
     (
         Failure::NoTargets,
-        &["no targets specified in the manifest", "no library targets found in package", "there is nothing to install in"],
+        &[
+            "no targets specified in the manifest",
+            "no library targets found in package",
+            "there is nothing to install in",
+        ],
     ),
     (Failure::Disk, &["no space left on device", "disk quota exceeded", "file too large (os error 27)", "sigxfsz"]),
     (

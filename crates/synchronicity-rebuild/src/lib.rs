@@ -42,6 +42,7 @@ pub mod lock;
 mod make;
 pub mod manifest;
 mod order;
+pub mod packages;
 pub mod probe;
 mod reach;
 pub mod recipe;

@@ -34,6 +34,9 @@ pub(crate) struct Order {
     /// How long the result is of use, from now on; without it, for ever.
     #[serde(default)]
     pub(crate) patience: Option<Duration>,
+    /// Packages of the system without which the build is not begun.
+    #[serde(default)]
+    pub(crate) packages: Vec<String>,
 }
 
 /// A build of which no evidence comes.

@@ -197,7 +197,12 @@ pub(crate) fn event(report: Report, folder: &Path) -> Result<BuildEvent, String>
         Report::Finished { result, first } => {
             let result = BuildResult::from_bytes(&result).map_err(|error| error.to_string())?;
             let artifacts_dir = result.artifacts().map(|_| Order::artifacts(folder));
-            BuildEvent::Finished(Outcome { result, transcript: Order::transcript(folder), artifacts_dir, retried: first })
+            BuildEvent::Finished(Outcome {
+                result,
+                transcript: Order::transcript(folder),
+                artifacts_dir,
+                retried: first,
+            })
         }
     })
 }

@@ -58,7 +58,8 @@ impl Script {
     pub fn with(mut self, purl: &str, name: &str, content: &[u8]) -> Self {
         let leaves = BTreeMap::from([(name.to_owned(), content.to_vec())]);
         let prints = vec![format!("   Compiling {name} v1.0.0")];
-        let build = ScriptedBuild { takes: Duration::ZERO, prints, leaves, ends: Finished::Succeeded, first_ends: None };
+        let build =
+            ScriptedBuild { takes: Duration::ZERO, prints, leaves, ends: Finished::Succeeded, first_ends: None };
         self.builds.insert(purl.to_owned(), build);
         self
     }

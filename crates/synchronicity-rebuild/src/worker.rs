@@ -31,7 +31,7 @@ use crate::retry::{self, Tried};
 use crate::sandbox::{Identity, Job, Sandbox};
 use crate::skeleton::SkeletonError;
 use crate::source::Depot;
-use crate::{fingerprint, folder, local, room, seed};
+use crate::{fingerprint, folder, local, packages, room, seed};
 
 /// The argument under which the executable becomes a worker.
 const ARGUMENT: &str = "__synchronicity-worker";
@@ -135,6 +135,7 @@ fn build(order: &Order, request: &BuildRequest) -> Result<Tried, Halt> {
         return Err(Halt::Failed(Failure::Unsupported, reason));
     }
     still_pinned(&order.room, request)?;
+    has_packages(order)?;
     say(&Report::Fetching);
     let expected = fetch(order, request)?;
     let limit = Duration::from_secs(request.limits.time_seconds);
@@ -144,7 +145,10 @@ fn build(order: &Order, request: &BuildRequest) -> Result<Tried, Halt> {
         || attempt(order, request, &expected),
         has_time,
         |first| {
-            note(order, &format!("[{first}]\n[this may be chance: it is tried once more, and the second result counts]"));
+            note(
+                order,
+                &format!("[{first}]\n[this may be chance: it is tried once more, and the second result counts]"),
+            );
             say(&Report::Retrying { first: first.to_owned() });
         },
     ))
@@ -196,6 +200,16 @@ fn still_pinned(room: &Room, request: &BuildRequest) -> Result<(), Halt> {
         return Ok(());
     }
     Err(broken("the sandbox image or the host's compilers changed since this program was started: start it again"))
+}
+
+/// Without them the build would fail, and say something of this machine instead of the crate.
+fn has_packages(order: &Order) -> Result<(), Halt> {
+    let docker = match &order.room {
+        Room::Docker { program, .. } => Some(Docker::at(program.clone())),
+        Room::Embedded { .. } => None,
+    };
+    let lacking = packages::lacking_in(docker.as_ref(), &order.packages).map_err(Halt::Broken)?;
+    if lacking.is_empty() { Ok(()) } else { Err(Halt::Broken(packages::advice(docker.is_some(), &lacking))) }
 }
 
 /// Source and dependencies, by checksum and before the sealed build.

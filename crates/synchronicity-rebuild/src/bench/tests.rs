@@ -47,7 +47,13 @@ fn outcome(running: &Running) -> Outcome {
 }
 
 fn failing(ends: Finished, prints: &str) -> ScriptedBuild {
-    ScriptedBuild { takes: Duration::ZERO, prints: vec![prints.into()], leaves: BTreeMap::new(), ends, first_ends: None }
+    ScriptedBuild {
+        takes: Duration::ZERO,
+        prints: vec![prints.into()],
+        leaves: BTreeMap::new(),
+        ends,
+        first_ends: None,
+    }
 }
 
 #[test]

@@ -43,13 +43,41 @@ const LIBRARY_BETWEEN: &[(&str, &str)] = &[
 ];
 
 /// What shells and programs say of a file that is not there.
-const ABSENT: &[&str] = &["no such file or directory", "kind: notfound", ": not found", "command not found", "program not found"];
+const ABSENT: &[&str] =
+    &["no such file or directory", "kind: notfound", ": not found", "command not found", "program not found"];
 
 /// Programs that build scripts run, beside git and the downloaders.
 const TOOLS: &[&str] = &[
-    "autoconf", "automake", "autoreconf", "bison", "clang", "clang++", "cmake", "flex", "gfortran", "go", "libtoolize",
-    "llvm-config", "m4", "make", "meson", "nasm", "ninja", "node", "npm", "perl", "pkg-config", "protoc", "python", "python3",
-    "ragel", "swig", "tclsh", "unzip", "yarn", "yasm",
+    "autoconf",
+    "automake",
+    "autoreconf",
+    "bison",
+    "clang",
+    "clang++",
+    "cmake",
+    "flex",
+    "gfortran",
+    "go",
+    "libtoolize",
+    "llvm-config",
+    "m4",
+    "make",
+    "meson",
+    "nasm",
+    "ninja",
+    "node",
+    "npm",
+    "perl",
+    "pkg-config",
+    "protoc",
+    "python",
+    "python3",
+    "ragel",
+    "swig",
+    "tclsh",
+    "unzip",
+    "yarn",
+    "yasm",
 ];
 
 const DOWNLOADERS: &[&str] = &["curl", "wget"];
@@ -58,8 +86,7 @@ const DOWNLOADERS: &[&str] = &["curl", "wget"];
 pub(super) fn diagnose(lines: &[String]) -> Option<Failure> {
     let program = |names: &[&str]| {
         // An error with a number is the compiler's own, about a module or a name in the source.
-        let absent =
-            |line: &&String| !line.starts_with("error[") && ABSENT.iter().any(|phrase| line.contains(phrase));
+        let absent = |line: &&String| !line.starts_with("error[") && ABSENT.iter().any(|phrase| line.contains(phrase));
         lines.iter().filter(absent).any(|line| words(line).any(|word| names.contains(&word)))
     };
     let git = |line: &String| GIT.iter().any(|phrase| line.contains(phrase)) || reads_repository(line);

@@ -86,9 +86,8 @@ fn a_crate_that_this_builder_failed_to_fetch_is_no_result() {
 
 #[test]
 fn a_crate_cannot_make_this_builder_try_for_ever() {
-    let lines: Vec<String> = ["error: failed to run custom build command for `a`", "  using offline mode"]
-        .map(str::to_owned)
-        .into();
+    let lines: Vec<String> =
+        ["error: failed to run custom build command for `a`", "  using offline mode"].map(str::to_owned).into();
     // The line that tells of the compiler has left the tail by then.
     assert_eq!(diagnose(&lines, true), Diagnosis::Crate(Failure::Compile));
     assert!(matches!(diagnose(&lines, false), Diagnosis::Ours(_)));
@@ -139,7 +138,10 @@ fn a_build_that_asks_for_git_or_its_repository_needs_git() {
 #[test]
 fn a_downloader_that_is_not_there_needs_the_network_as_one_that_is() {
     assert_eq!(failure(&after_an_error("  sh: 1: curl: not found")), Failure::Network);
-    assert_eq!(failure(&after_an_error("  failed to run wget: No such file or directory (os error 2)")), Failure::Network);
+    assert_eq!(
+        failure(&after_an_error("  failed to run wget: No such file or directory (os error 2)")),
+        Failure::Network
+    );
 }
 
 #[test]
@@ -168,7 +170,9 @@ fn a_crash_is_told_from_an_error() {
 }
 
 fn after_an_error(line: &str) -> String {
-    format!("   Compiling a v0.1.0 (/opt/rustwide/workdir)\nerror: failed to run custom build command for `a`\n{line}\n")
+    format!(
+        "   Compiling a v0.1.0 (/opt/rustwide/workdir)\nerror: failed to run custom build command for `a`\n{line}\n"
+    )
 }
 
 #[test]

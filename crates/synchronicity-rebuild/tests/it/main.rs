@@ -5,6 +5,7 @@ use libtest_mimic::{Arguments, run};
 mod builds;
 mod hostile;
 mod orphans;
+mod packages;
 mod registry;
 mod require;
 mod room;

@@ -20,10 +20,8 @@ pub(crate) fn same(choice: SandboxChoice) -> Result<(), Failed> {
         workshop.pin(&fixture("plain-binary"), |_| {})?,
         workshop.pin(&fixture("library-without-lock"), |_| {})?,
     ];
-    let running: Vec<_> = all
-        .iter()
-        .map(|pinned| workshop.bench.start(&pinned.request, &pinned.lock))
-        .collect::<Result<_, _>>()?;
+    let running: Vec<_> =
+        all.iter().map(|pinned| workshop.bench.start(&pinned.request, &pinned.lock)).collect::<Result<_, _>>()?;
     let at_once: Vec<_> = thread::scope(|scope| {
         let following: Vec<_> = running.iter().map(|running| scope.spawn(|| follow(running))).collect();
         following.into_iter().map(|one| one.join().unwrap()).collect()
@@ -36,7 +34,13 @@ pub(crate) fn same(choice: SandboxChoice) -> Result<(), Failed> {
     for (Pinned { request, lock, .. }, together) in all.iter().zip(&at_once) {
         let outcome = follow(&alone.bench.start(request, lock)?)?.outcome;
         assert!(outcome.result.artifacts().is_some(), "{}", request.source.purl());
-        assert_eq!(outcome.result, together.as_ref()?.outcome.result, "{}: {:?}", request.source.purl(), names(&outcome));
+        assert_eq!(
+            outcome.result,
+            together.as_ref()?.outcome.result,
+            "{}: {:?}",
+            request.source.purl(),
+            names(&outcome)
+        );
     }
     Ok(())
 }
