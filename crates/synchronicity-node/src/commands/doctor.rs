@@ -80,8 +80,7 @@ fn packages(choice: Sandbox, wanted: &[String]) -> State {
     match lacking(choice.into(), wanted) {
         Ok(lacking) if lacking.is_empty() => State::Good(format!("{asks}: all are there")),
         Ok(lacking) => State::Bad(format!(
-            "{asks}; {} are not there, and this node would not build the crates that need them: docs/recipe.md says how to \
-             add them",
+            "{asks}; missing here: {}. This node would not build the crates that need them; docs/recipe.md says how to add them",
             lacking.join(", ")
         )),
         Err(reason) => State::Bad(format!("{asks}; {reason}")),
