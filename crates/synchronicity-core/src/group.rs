@@ -4,19 +4,22 @@
 //! longer change. Everything that a proof depends on goes into [`Group::id`]; addresses do not, so that a member may
 //! move to another machine without founding another group.
 
+mod identity;
+pub mod overrides;
 mod text;
 
 use std::collections::BTreeSet;
 
 use ed25519_dalek::VerifyingKey;
-use minicbor::Encoder;
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::identity::BuilderId;
 use synchronicity_verify::note::{KeyKind, VerifierKey};
 use synchronicity_verify::policy::{Policy, PolicyError, Witness};
+use synchronicity_verify::request::Source;
 use thiserror::Error;
 
-pub use text::GroupTextError;
+use overrides::{OVERRIDES_MAX, Override};
+pub use text::{GroupTextError, parse_overrides};
 
 /// Most members of a group. A checkpoint then carries at most 31 cosignatures, and an entry fits its 65,535 bytes.
 pub const MEMBERS_MAX: usize = 31;
@@ -56,6 +59,8 @@ pub struct Charter {
     /// Walls that every builder's sandbox must have, by name, in any order. What a name means is the builders' affair: a
     /// node that does not know one does not build.
     pub containment: Vec<String>,
+    /// What is done otherwise for single crates. Of several that cover one, the first counts.
+    pub overrides: Vec<Override>,
     /// The builders, in any order.
     pub members: Vec<Member>,
 }
@@ -112,6 +117,17 @@ pub enum GroupError {
     /// Too many walls, one twice, or a name that is none.
     #[error("containment: name at most {WALLS_MAX} walls, each once and with 1 to {WALL_NAME_BYTES_MAX} of a-z 0-9 -")]
     Containment,
+    /// Too many overrides.
+    #[error("{0} overrides: a group has at most {OVERRIDES_MAX}")]
+    OverrideCount(usize),
+    /// An override that decides nothing, gives no reason, or says what no request can.
+    #[error("the override of {package:?} {flaw}")]
+    Override {
+        /// The crate that it names.
+        package: String,
+        /// What is wrong with it.
+        flaw: &'static str,
+    },
     /// The log key does not speak for this origin.
     #[error("the log key is named {key}, the origin is {origin}: they must be the same, with a key of type 01")]
     LogKey {
@@ -168,9 +184,10 @@ impl Group {
         charter.containment.sort_unstable();
         check_numbers(&charter)?;
         check_containment(&charter.containment)?;
+        check_overrides(&charter.overrides)?;
         check_names(&charter)?;
         check_keys(&charter)?;
-        let id = charter_id(&charter);
+        let id = identity::charter_id(&charter);
         Ok(Group { charter, id })
     }
 
@@ -212,6 +229,16 @@ impl Group {
     /// Names of the walls that every builder's sandbox must have, sorted.
     pub fn containment(&self) -> &[String] {
         &self.charter.containment
+    }
+
+    /// What the group does otherwise for single crates, in the order of its file.
+    pub fn overrides(&self) -> &[Override] {
+        &self.charter.overrides
+    }
+
+    /// What of that speaks of this source.
+    pub fn override_for(&self, source: &Source) -> Option<&Override> {
+        self.charter.overrides.iter().find(|agreed| agreed.covers(source))
     }
 
     /// The builders, sorted by name.
@@ -293,6 +320,14 @@ fn check_containment(walls: &[String]) -> Result<(), GroupError> {
     if walls.len() <= WALLS_MAX && unique && walls.iter().all(named) { Ok(()) } else { Err(GroupError::Containment) }
 }
 
+fn check_overrides(overrides: &[Override]) -> Result<(), GroupError> {
+    if overrides.len() > OVERRIDES_MAX {
+        return Err(GroupError::OverrideCount(overrides.len()));
+    }
+    let bad = overrides.iter().find_map(|agreed| Some((agreed.package.clone(), agreed.flaw()?)));
+    bad.map_or(Ok(()), |(package, flaw)| Err(GroupError::Override { package, flaw }))
+}
+
 fn check_names(charter: &Charter) -> Result<(), GroupError> {
     if charter.log_key.name() != charter.origin || charter.log_key.kind() != KeyKind::Log {
         return Err(GroupError::LogKey { key: charter.log_key.name().to_owned(), origin: charter.origin.clone() });
@@ -355,41 +390,4 @@ fn check_keys(charter: &Charter) -> Result<(), GroupError> {
         claim(&member.name, "attestation", &member.attestation)?;
     }
     Ok(())
-}
-
-/// `tagged("synchronicity/group/v1", CBOR)` with
-/// `[origin, epoch, log vkey, threshold, commit ms, reveal ms, [[name, consensus, command, cosigner vkey, attestation]…]]`,
-/// and behind that the names of the walls, `[name…]`, if the group asks for any: a group that asks for none keeps the id
-/// that it had before groups could ask.
-fn charter_id(charter: &Charter) -> Digest {
-    let mut bytes = Vec::new();
-    let mut cbor = Encoder::new(&mut bytes);
-    let written = (|| {
-        let asks = !charter.containment.is_empty();
-        cbor.array(if asks { 8 } else { 7 })?
-            .str(&charter.origin)?
-            .u64(charter.epoch)?
-            .str(&charter.log_key.to_string())?
-            .u16(charter.threshold)?
-            .u64(charter.commit_window_ms)?
-            .u64(charter.reveal_window_ms)?
-            .array(charter.members.len() as u64)?;
-        for member in &charter.members {
-            cbor.array(5)?
-                .str(&member.name)?
-                .bytes(&member.consensus)?
-                .bytes(&member.command.0)?
-                .str(&member.cosigner.to_string())?
-                .bytes(&member.attestation)?;
-        }
-        if asks {
-            cbor.array(charter.containment.len() as u64)?;
-            for wall in &charter.containment {
-                cbor.str(wall)?;
-            }
-        }
-        Ok::<(), minicbor::encode::Error<core::convert::Infallible>>(())
-    })();
-    written.expect("writing into a Vec has no failure");
-    Digest::tagged("synchronicity/group/v1", &[&bytes])
 }

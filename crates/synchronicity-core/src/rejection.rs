@@ -14,6 +14,15 @@ pub enum Rejection {
          let `submit` of this version of the program make the request"
     )]
     OtherRecipe,
+    /// Submitted with something else than the group agreed on for this crate.
+    #[error(
+        "the request's {what} are not those that the group agreed on for this crate (`group show` tells them): let \
+         `submit` of this version of the program make the request"
+    )]
+    NotAsAgreed {
+        /// `features`, `products` or `limits`.
+        what: &'static str,
+    },
     /// Submitted while the same request is being rebuilt.
     #[error("this request is being rebuilt already: wait for its verdict")]
     AlreadyOpen,
@@ -72,6 +81,7 @@ impl Rejection {
             | Rejection::TooEarly => true,
             Rejection::OtherGroup
             | Rejection::OtherRecipe
+            | Rejection::NotAsAgreed { .. }
             | Rejection::AlreadyOpen
             | Rejection::AlreadyConcluded { .. }
             | Rejection::RoundOver

@@ -15,6 +15,10 @@ impl Machine {
         if !recipe::is_standard(request) {
             return Err(Rejection::OtherRecipe);
         }
+        let agreed = self.group.override_for(&request.source);
+        if let Some(what) = agreed.and_then(|agreed| agreed.differs(request)) {
+            return Err(Rejection::NotAsAgreed { what });
+        }
         self.may_open(author, &request.id(), number)
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use synchronicity_rebuild::bench::Bench;
+use synchronicity_rebuild::bench::{Bench, Terms};
 use synchronicity_rebuild::running::{BuildEvent, Outcome, Running};
 use synchronicity_verify::identity::RequestId;
 use synchronicity_verify::request::BuildRequest;
@@ -112,6 +112,7 @@ impl Builds {
             }
             Err(_) if killed => None,
             Err(reason) => {
+                self.progress.retried(done.key.0, reason.clone());
                 self.failed(done.key, reason);
                 None
             }
@@ -136,9 +137,9 @@ impl Builds {
     }
 
     fn start(&mut self, bench: &Arc<Bench>, key: Key, state: &State) {
-        let Some((request, lock)) = ordered(state, &key.0) else { return };
+        let Some(Ordered { request, lock, terms }) = ordered(state, &key.0) else { return };
         self.progress.stage(key.0, Stage::Fetching);
-        match bench.start(&request, &lock) {
+        match bench.start_on(&request, &lock, terms) {
             Ok(running) => {
                 tracing::info!(request = %key.0, purl = request.source.purl(), "building");
                 let running = Arc::new(running);
@@ -186,6 +187,10 @@ fn watch(running: &Running, request: RequestId, progress: &Progress) -> Result<O
                     progress.compiled(request, compiled);
                 }
             }
+            BuildEvent::Retrying { first } => {
+                tracing::warn!(%request, first, "failed in a way that may be chance: tried once more");
+                progress.retried(request, first);
+            }
             BuildEvent::Finished(outcome) => return Ok(outcome),
             BuildEvent::Broken(reason) => return Err(reason),
         }
@@ -193,8 +198,19 @@ fn watch(running: &Running, request: RequestId, progress: &Progress) -> Result<O
     Err("the build was ended before it had a result".to_owned())
 }
 
-fn ordered(state: &State, request: &RequestId) -> Option<(BuildRequest, Vec<u8>)> {
+/// What is to be built, how long the group waits for it, and what must be there.
+struct Ordered {
+    request: BuildRequest,
+    lock: Vec<u8>,
+    terms: Terms,
+}
+
+fn ordered(state: &State, request: &RequestId) -> Option<Ordered> {
     let folded = state.lock();
-    let lock = folded.machine.lock(request)?.to_vec();
-    Some((folded.machine.round(request)?.request().clone(), lock))
+    let (lock, round) = (folded.machine.lock(request)?.to_vec(), folded.machine.round(request)?);
+    let left_ms = round.deadline_ms()?.saturating_sub(folded.machine.executed().time_ms);
+    let agreed = state.group().override_for(&round.request().source);
+    let packages = agreed.map(|agreed| agreed.packages.clone()).unwrap_or_default();
+    let terms = Terms { patience: Some(Duration::from_millis(left_ms)), packages };
+    Some(Ordered { request: round.request().clone(), lock, terms })
 }

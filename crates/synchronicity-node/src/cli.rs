@@ -120,6 +120,9 @@ pub struct GroupNew {
     /// A wall that every builder's sandbox must have: cgroups, gvisor, landlock, seccomp or session-keyring
     #[arg(long = "require", value_name = "WALL")]
     pub containment: Vec<Wall>,
+    /// A file of `[[override]]` tables: what is done otherwise for single crates, and why
+    #[arg(long, value_name = "FILE")]
+    pub overrides: Option<PathBuf>,
 }
 
 /// `run`

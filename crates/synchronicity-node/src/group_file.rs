@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use miette::Diagnostic;
-use synchronicity_core::group::{Group, GroupTextError, MEMBER_NAME_BYTES_MAX, Member};
+use synchronicity_core::group::{Group, GroupTextError, MEMBER_NAME_BYTES_MAX, Member, parse_overrides};
 use synchronicity_rebuild::containment::Wall;
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::note::VerifierKey;
@@ -42,6 +42,17 @@ pub enum GroupFileError {
         /// What is wrong with it.
         problem: String,
     },
+    /// Not a file of overrides.
+    #[error("{} is not a file of overrides: {problem}", path.display())]
+    #[diagnostic(help(
+        "write [[override]] tables with crate, reason, and what is decided; docs/recipe.md has an example"
+    ))]
+    Overrides {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// A name that no member can have.
     #[error("member name {0:?}: use 1 to {MEMBER_NAME_BYTES_MAX} of a-z 0-9 - _ . and not `none` or `builders`")]
     Name(String),
@@ -65,6 +76,8 @@ pub struct Founding<'a> {
     pub reveal_window_s: u64,
     /// Walls that every builder's sandbox must have.
     pub containment: &'a [Wall],
+    /// The text of a file of overrides, or nothing.
+    pub overrides: &'a str,
 }
 
 /// Reads `group.toml`.
@@ -110,7 +123,21 @@ pub fn found(founding: &Founding<'_>, members: &[PathBuf]) -> Result<Group, Grou
         text.push('\n');
         text.push_str(&read_member(path)?);
     }
+    text.push('\n');
+    text.push_str(founding.overrides);
     Group::parse(&text).map_err(GroupFileError::Founding)
+}
+
+/// Reads a file of overrides, after a look at whether it is that and nothing else.
+///
+/// # Errors
+/// [`GroupFileError::File`] or [`GroupFileError::Overrides`].
+pub fn overrides(path: &Path) -> Result<String, GroupFileError> {
+    let text = fs::read_to_string(path).map_err(|error| GroupFileError::File { path: path.to_owned(), error })?;
+    let problem = |error: toml::de::Error| error.message().to_owned();
+    parse_overrides(&text)
+        .map_err(|error| GroupFileError::Overrides { path: path.to_owned(), problem: problem(error) })?;
+    Ok(text)
 }
 
 /// Checks a member's name before anything is made for it.

@@ -120,6 +120,9 @@ pub struct Building {
     pub elapsed_ms: u64,
     /// The crate compiled last, as in `libc v0.2.150`.
     pub compiled: Option<String>,
+    /// Why an earlier try was not the last: chance, as far as this builder can tell, or trouble of its machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retried: Option<String>,
 }
 
 /// How far a build is.

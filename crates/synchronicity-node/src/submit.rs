@@ -73,6 +73,7 @@ impl SubmitError {
                 PinError::Disk { .. } => exit::INTERNAL,
                 _ => exit::USAGE,
             },
+            SubmitError::Pin(BenchPinError::Packages(_)) => exit::TRY_LATER,
             SubmitError::Pin(BenchPinError::Cargo(_) | BenchPinError::Depot(_)) => exit::INTERNAL,
         }
     }
@@ -92,7 +93,8 @@ impl Submissions {
         let spec: Spec = spec.parse()?;
         let bench = self.bench().await?;
         let _room = self.room.acquire().await.map_err(|_| SubmitError::Stopping)?;
-        let pinned = tokio::task::spawn_blocking(move || workbench::pin(&bench, &spec));
+        let group = self.state.group().clone();
+        let pinned = tokio::task::spawn_blocking(move || workbench::pin(&bench, &spec, &group));
         let Pinned { request, lock, .. } = pinned.await.map_err(|_| SubmitError::Stopping)??;
         let (id, purl) = (request.id(), request.source.purl());
         let Some(round) = self.state.lock().machine.next_round(&id) else {

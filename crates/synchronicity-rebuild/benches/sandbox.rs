@@ -87,7 +87,7 @@ impl Place {
         let mut begun = None;
         loop {
             match running.recv().unwrap() {
-                BuildEvent::Fetching => {}
+                BuildEvent::Fetching | BuildEvent::Retrying { .. } => {}
                 BuildEvent::Building { .. } => {
                     begun.get_or_insert_with(Instant::now);
                 }

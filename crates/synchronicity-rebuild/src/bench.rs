@@ -28,12 +28,14 @@ use crate::image::{Docker, ImageError};
 use crate::make::{FREE_BYTES_MIN, free_bytes};
 pub use crate::order::Trial;
 use crate::order::{Order, Room};
+use crate::packages;
 use crate::running::{Remains, Running};
 use crate::sandbox::SandboxError;
 use crate::scripted::{self, Script};
 use crate::seed::{self, SeedError};
 use crate::worker;
 use choose::Chosen;
+pub use options::{BenchOptions, StartError, Terms};
 
 /// How many ended builds keep their transcripts and artifacts on the bench.
 const ENDED_KEPT: usize = 8;
@@ -41,19 +43,6 @@ const ENDED_KEPT: usize = 8;
 /// How much the fetched dependencies of a bench may occupy when it is opened. (Shared folders are their owner's care:
 /// another bench may be building from them.)
 const DEPENDENCIES_BYTES_MAX: u64 = 20 << 30;
-
-/// How to open a bench.
-#[derive(Debug, Clone, Default)]
-pub struct BenchOptions {
-    /// Which sandbox.
-    pub choice: SandboxChoice,
-    /// A folder for toolchain, dependencies and downloads that several benches of one owner share.
-    pub shared: Option<PathBuf>,
-    /// The program that becomes workers: it must call [`worker::main`] first. Without it, this program.
-    pub program: Option<PathBuf>,
-    /// Walls that every build here must have around it.
-    pub required: Walls,
-}
 
 /// A bench cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -101,32 +90,6 @@ pub enum BenchError {
     /// Docker keeps what an earlier run left.
     #[error("containers of an earlier run cannot be removed ({0}): `docker ps --all` shows them")]
     Leftovers(String),
-}
-
-/// A build cannot be started.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// A request for another machine.
-    #[error("the request pins {pinned}, and this builder has {here}: {advice}")]
-    Pin {
-        /// What the request says.
-        pinned: String,
-        /// What there is.
-        here: String,
-        /// What a person can do.
-        advice: &'static str,
-    },
-    /// Too little room even to begin.
-    #[error("the disk with {} is full: make room, or choose another folder for builds", .0.display())]
-    DiskFull(PathBuf),
-    /// A file of the bench.
-    #[error("{}: {source}", path.display())]
-    File {
-        /// The file or folder.
-        path: PathBuf,
-        /// What went wrong.
-        source: io::Error,
-    },
 }
 
 /// An open bench.
@@ -231,15 +194,36 @@ impl Bench {
 
     /// Starts to build `request` with the pinned `lock`. One request must not be built twice at the same time.
     pub fn start(&self, request: &BuildRequest, lock: &[u8]) -> Result<Running, StartError> {
-        self.start_as(request, lock, None)
+        self.start_as(request, lock, None, Terms::default())
+    }
+
+    /// The same on terms of its own.
+    pub fn start_on(&self, request: &BuildRequest, lock: &[u8], terms: Terms) -> Result<Running, StartError> {
+        self.start_as(request, lock, None, terms)
+    }
+
+    /// Those of these packages that are not there where builds run; an error says why that cannot be told. Nothing
+    /// can be said against a scripted bench.
+    pub fn lacks(&self, wanted: &[String]) -> Result<Vec<String>, String> {
+        match &self.kind {
+            Kind::Docker { docker, .. } => packages::lacking_in(Some(docker), wanted),
+            Kind::Embedded { .. } => packages::lacking_in(None, wanted),
+            Kind::Scripted(_) => Ok(Vec::new()),
+        }
     }
 
     /// The same as a trial, whose result is evidence of nothing but itself.
     pub fn start_trial(&self, request: &BuildRequest, lock: &[u8], trial: Trial) -> Result<Running, StartError> {
-        self.start_as(request, lock, Some(trial))
+        self.start_as(request, lock, Some(trial), Terms::default())
     }
 
-    fn start_as(&self, request: &BuildRequest, lock: &[u8], trial: Option<Trial>) -> Result<Running, StartError> {
+    fn start_as(
+        &self,
+        request: &BuildRequest,
+        lock: &[u8],
+        trial: Option<Trial>,
+        terms: Terms,
+    ) -> Result<Running, StartError> {
         self.fits(request)?;
         let name = request.id().0.to_string()[..32].to_owned();
         let folder = self.dir.join("builds").join(&name);
@@ -273,6 +257,8 @@ impl Bench {
             rustup_home: self.rustup_home(),
             room,
             trial,
+            patience: terms.patience,
+            packages: terms.packages,
         };
         worker::command(&self.program, &order, request, &self.dir.join("shim"))
             .and_then(|worker| Running::start(worker, &order, remains))
@@ -388,6 +374,8 @@ fn identity(path: &Path) -> Result<String, BenchError> {
 
 #[path = "bench/choose.rs"]
 mod choose;
+#[path = "bench/options.rs"]
+mod options;
 #[cfg(test)]
 #[path = "bench/tests.rs"]
 mod tests;

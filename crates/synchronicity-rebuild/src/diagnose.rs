@@ -2,6 +2,11 @@
 //!
 //! Builders agree on a failure only if all name it alike, so this looks for fixed phrases of cargo, rustc, libc and
 //! common tools, in a fixed order, and nothing else. What matches nothing is a compile error.
+//!
+//! A build prints what it likes. All that it can bring about here is the name of its own failure: what would make this
+//! builder try again for ever is believed only of a transcript in which no line of the crate's code has run.
+
+mod missing;
 
 use synchronicity_verify::result::Failure;
 
@@ -34,6 +39,14 @@ const PHRASES: &[(Failure, &[&str])] = &[
             "cannot be built because it requires rustc",
             "this version of cargo is older than the",
             "the package requires the cargo feature called",
+        ],
+    ),
+    (
+        Failure::NoTargets,
+        &[
+            "no targets specified in the manifest",
+            "no library targets found in package",
+            "there is nothing to install in",
         ],
     ),
     (Failure::Disk, &["no space left on device", "disk quota exceeded", "file too large (os error 27)", "sigxfsz"]),
@@ -78,18 +91,26 @@ const UNFETCHED: &[&str] = &[
     "it has been yanked from",
 ];
 
-/// Names the failure of a command that ended by itself with an error; `tail` is the end of its transcript.
-pub(crate) fn diagnose(tail: &[String]) -> Diagnosis {
+/// Names the failure of a command that ended by itself with an error; `tail` is the end of its transcript, and `began`
+/// whether anything was compiled at all.
+pub(crate) fn diagnose(tail: &[String], began: bool) -> Diagnosis {
     let lower: Vec<String> = tail.iter().map(|line| line.to_lowercase()).collect();
-    let says = |phrases: &[&str]| lower.iter().position(|line| phrases.iter().any(|phrase| line.contains(phrase)));
-    // Only cargo itself reports this, at the start of a line of its own: not a test string inside a compile error.
-    if let Some(line) = says(UNFETCHED)
-        && !lower.iter().any(|line| line.contains("compiling "))
-    {
-        return Diagnosis::Ours(tail[line].trim().to_owned());
+    let says = |phrases: &[&str]| lower.iter().any(|line| phrases.iter().any(|phrase| line.contains(phrase)));
+    // Only cargo itself reports this, before it compiles anything. Its warnings repeat words of the manifest.
+    let unfetched = |line: &&String| !line.starts_with("warning") && UNFETCHED.iter().any(|it| line.contains(it));
+    if !began && let Some(line) = lower.iter().find(unfetched) {
+        return Diagnosis::Ours(line.trim().to_owned());
     }
-    let named = PHRASES.iter().find(|(_, phrases)| says(phrases).is_some());
-    Diagnosis::Crate(named.map_or(Failure::Compile, |(failure, _)| *failure))
+    let named = PHRASES.iter().find(|(_, phrases)| says(phrases)).map(|(failure, _)| *failure);
+    // What stands before the first error is of scripts that did without what they did not find.
+    let first = lower.iter().position(|line| line.starts_with("error")).unwrap_or(0);
+    let named = named.or_else(|| missing::diagnose(&lower[first..]));
+    Diagnosis::Crate(named.unwrap_or(Failure::Compile))
+}
+
+/// Whether a process of the build was ended by a signal: compilers that crash do not always crash again.
+pub(crate) fn crashed(tail: &[String]) -> bool {
+    tail.iter().any(|line| line.contains("(signal: ") || line.starts_with("cargo was ended by signal "))
 }
 
 #[cfg(test)]

@@ -30,6 +30,7 @@ macro_rules! fixture {
 /// All fixtures, sorted by name.
 pub const FIXTURES: &[Fixture] = &[
     fixture!("depends-on-path": "Cargo.toml" "src/main.rs"),
+    fixture!("does-not-compile": "Cargo.lock" "Cargo.toml" "src/main.rs"),
     fixture!("eats-memory": "Cargo.lock" "Cargo.toml" "build.rs" "src/main.rs"),
     fixture!("embeds-build-path": "Cargo.lock" "Cargo.toml" "src/main.rs"),
     fixture!("embeds-build-time": "Cargo.lock" "Cargo.toml" "build.rs" "src/main.rs"),
@@ -48,6 +49,11 @@ pub const FIXTURES: &[Fixture] = &[
     fixture!("kills-its-parent": "Cargo.lock" "Cargo.toml" "build.rs" "src/main.rs"),
     fixture!("leaves-a-process-behind": "Cargo.lock" "Cargo.toml" "build.rs" "src/main.rs"),
     fixture!("library-without-lock": "Cargo.toml" "src/lib.rs"),
+    fixture!("needs-a-header": "Cargo.lock" "Cargo.toml" "build.rs" "src/main.rs"),
+    fixture!("needs-a-linked-library": "Cargo.lock" "Cargo.toml" "src/main.rs"),
+    fixture!("needs-a-program": "Cargo.lock" "Cargo.toml" "build.rs" "src/main.rs"),
+    fixture!("needs-a-system-library": "Cargo.lock" "Cargo.toml" "build.rs" "src/main.rs"),
+    fixture!("needs-git": "Cargo.lock" "Cargo.toml" "build.rs" "src/main.rs"),
     fixture!("needs-network": "Cargo.lock" "Cargo.toml" "build.rs" "src/main.rs"),
     fixture!("needs-newer-rust": "Cargo.lock" "Cargo.toml" "src/main.rs"),
     fixture!("opens-the-network": "Cargo.lock" "Cargo.toml" "build.rs" "src/main.rs"),

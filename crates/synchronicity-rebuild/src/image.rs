@@ -99,7 +99,9 @@ impl Docker {
 
     /// The layer of the image, which is built first if it is missing and can be built here. `lock` is a file by which
     /// several programs of one owner build it only once.
-    pub(crate) fn layer_or_build(&self, lock: &Path) -> Result<Digest, ImageError> {
+    ///
+    /// An image that is built has `packages` beside its own; one that is there is taken as it is.
+    pub(crate) fn layer_or_build(&self, lock: &Path, packages: &[String]) -> Result<Digest, ImageError> {
         match self.layer() {
             Err(ImageError::NoImage) => {}
             known => return known,
@@ -109,7 +111,12 @@ impl Docker {
             && self.layer().is_err()
         {
             // If it fails, the image is still missing, which is what the caller is told.
-            let _ = Command::new("sh").args(["-c", SCRIPT]).stdin(Stdio::null()).stdout(Stdio::null()).status();
+            let mut script = Command::new("sh");
+            script.args(["-c", SCRIPT]);
+            if !packages.is_empty() {
+                script.args(["sandbox-image", "--with", &packages.join(",")]);
+            }
+            let _ = script.stdin(Stdio::null()).stdout(Stdio::null()).status();
         }
         self.layer()
     }
@@ -153,6 +160,12 @@ impl Docker {
             thread::sleep(LATECOMERS / 8);
         }
         self.remove_labelled(label)
+    }
+
+    /// What a program of the sandbox image prints, without network and rights.
+    pub(crate) fn inside(&self, command: &[&str]) -> Result<String, String> {
+        let bare = ["run", "--rm", "--network=none", "--read-only", "--cap-drop=ALL", "--user=59999:59999", IMAGE];
+        self.run(&[&bare, command].concat())
     }
 
     /// Removes one container by its name; one that is not there is fine.

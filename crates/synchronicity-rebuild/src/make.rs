@@ -7,11 +7,12 @@ use nix::sys::statvfs::statvfs;
 use synchronicity_verify::result::{BuildResult, Failure};
 
 use crate::artifacts::{self, CollectError};
-use crate::diagnose::{Diagnosis, diagnose};
+use crate::diagnose::{Diagnosis, crashed, diagnose};
 use crate::folder;
 use crate::order::{Order, Report};
+use crate::retry;
 use crate::sandbox::{Finished, Job, Sandbox, SandboxError};
-use crate::transcript::{Transcript, compiled_crate};
+use crate::transcript::{Transcript, Written, compiled_crate};
 
 /// With less free space than this, a build does not begin, and one that finds no space proves nothing.
 pub(crate) const FREE_BYTES_MIN: u64 = 1 << 30;
@@ -26,6 +27,8 @@ pub(crate) fn free_bytes(folder: &Path) -> u64 {
 pub(crate) enum Halt {
     /// A result that other builders can confirm, and what is said about it in the transcript.
     Failed(Failure, String),
+    /// The same, of a kind that chance can bring about: see [`crate::retry`].
+    Chance(Failure, String),
     /// Trouble of this machine.
     Broken(String),
 }
@@ -61,8 +64,8 @@ pub(crate) fn make(
         transcript.line(line)
     };
     let finished = sandbox.build(job, &mut watch);
-    let tail = transcript.finish().map_err(broken)?.tail;
-    conclude(finished, &tail, folder)?;
+    let written = transcript.finish().map_err(broken)?;
+    conclude(finished, &written, folder)?;
     let into = Order::artifacts(folder);
     folder::fresh(&into).map_err(broken)?;
     match artifacts::collect(&job.target, expected.folder, &expected.names, &into, job.limits.disk_bytes) {
@@ -75,16 +78,23 @@ pub(crate) fn make(
     }
 }
 
-fn conclude(finished: Result<Finished, SandboxError>, tail: &[String], folder: &Path) -> Result<(), Halt> {
+fn conclude(finished: Result<Finished, SandboxError>, written: &Written, folder: &Path) -> Result<(), Halt> {
+    let halt = |failure, crashed, reason: &str| {
+        let halt = if crashed || retry::may_be_chance(failure) { Halt::Chance } else { Halt::Failed };
+        Err(halt(failure, reason.to_owned()))
+    };
     match finished.map_err(broken)? {
         Finished::Succeeded => Ok(()),
-        Finished::Stopped(failure) => Err(Halt::Failed(failure, "the build was stopped at its limit".into())),
-        Finished::Failed => match diagnose(tail) {
+        Finished::Stopped(failure) => halt(failure, false, "the build was stopped at its limit"),
+        Finished::Failed => match diagnose(&written.tail, written.began) {
             // The build's own limit is watched from outside; what it ran into may be the end of this machine's disk.
             Diagnosis::Crate(Failure::Disk) if free_bytes(folder) < FREE_BYTES_MIN => {
                 Err(Halt::Broken(format!("the disk with {} is full: make room", folder.display())))
             }
-            Diagnosis::Crate(failure) => Err(Halt::Failed(failure, "the build command failed".into())),
+            Diagnosis::Crate(Failure::Compile) if crashed(&written.tail) => {
+                halt(Failure::Compile, true, "a process of the build was ended by a signal")
+            }
+            Diagnosis::Crate(failure) => halt(failure, false, "the build command failed"),
             Diagnosis::Ours(line) => Err(Halt::Broken(format!("a dependency was not fetched: {line}"))),
         },
     }

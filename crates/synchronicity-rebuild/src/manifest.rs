@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use synchronicity_verify::request::{Features, Products};
-use synchronicity_verify::result::ArtifactName;
+use synchronicity_verify::result::{ArtifactName, Failure};
 
 use crate::host_cargo::{CargoError, HostCargo, Run};
 use crate::skeleton::{Skeleton, SkeletonError};
@@ -89,6 +89,16 @@ pub enum ProductsError {
     /// A target whose file name no artifact may have.
     #[error("the target name {0:?} cannot be a file name of an artifact")]
     Name(String),
+}
+
+impl ProductsError {
+    /// What a build that was asked for this is called: the same for every builder, whose Cargo reads the same manifest.
+    pub fn failure(&self) -> Failure {
+        match self {
+            Self::None { .. } => Failure::NoTargets,
+            Self::UnknownFeature { .. } | Self::Name(_) => Failure::Products,
+        }
+    }
 }
 
 impl Manifest {

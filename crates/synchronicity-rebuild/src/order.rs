@@ -2,6 +2,7 @@
 //! of JSON.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use synchronicity_verify::request::BuildRequest;
@@ -30,6 +31,12 @@ pub(crate) struct Order {
     /// Other circumstances than the recipe's, and a source of nobody else's: for `check`.
     #[serde(default)]
     pub(crate) trial: Option<Trial>,
+    /// How long the result is of use, from now on; without it, for ever.
+    #[serde(default)]
+    pub(crate) patience: Option<Duration>,
+    /// Packages of the system without which the build is not begun.
+    #[serde(default)]
+    pub(crate) packages: Vec<String>,
 }
 
 /// A build of which no evidence comes.
@@ -55,9 +62,14 @@ pub(crate) enum Report {
     Building {
         compiled: String,
     },
-    /// Canonical bytes of the result.
+    /// The first try failed in a way that may be chance.
+    Retrying {
+        first: String,
+    },
+    /// Canonical bytes of the result, and what the first try came to where there were two.
     Finished {
         result: Vec<u8>,
+        first: Option<String>,
     },
     Broken {
         reason: String,

@@ -120,10 +120,22 @@ pub fn pin(
     environment: &Environment,
     options: &Options,
 ) -> Result<Pinned, PinError> {
+    pin_by(depot, spec, toolchain, environment, &|_| options.clone())
+}
+
+/// The same with options that depend on what `spec` turns out to name.
+pub fn pin_by(
+    depot: &Depot,
+    spec: &Spec,
+    toolchain: &Toolchain,
+    environment: &Environment,
+    options: &dyn Fn(&Source) -> Options,
+) -> Result<Pinned, PinError> {
     let scratch = depot.scratch().map_err(|error| PinError::Disk { path: depot.dir().to_owned(), error })?;
     let unpacked = scratch.path().join("source");
     let source = fetch(depot, spec, toolchain, &unpacked)?;
-    of_unpacked(depot, &unpacked, source, toolchain, environment, options)
+    let options = options(&source);
+    of_unpacked(depot, &unpacked, source, toolchain, environment, &options)
 }
 
 /// The same for a folder of this machine whatever is in it, packed as it would be published: the request, and the

@@ -26,6 +26,11 @@ pub enum BuildEvent {
         /// The last crate that was begun, as in `serde v1.0.228`; empty before the first.
         compiled: String,
     },
+    /// The first try failed in a way that may be chance, and another begins.
+    Retrying {
+        /// The failure's name, and why.
+        first: String,
+    },
     /// The build came to a result.
     Finished(Outcome),
     /// This machine could not do the build; says nothing about the crate.
@@ -42,6 +47,8 @@ pub struct Outcome {
     pub transcript: PathBuf,
     /// The artifacts under their names, if the build ended well.
     pub artifacts_dir: Option<PathBuf>,
+    /// What the first try came to, where there were two. It is this builder's own affair and no part of the result.
+    pub retried: Option<String>,
 }
 
 /// A build under way. Dropping it kills the build.
@@ -186,10 +193,16 @@ pub(crate) fn event(report: Report, folder: &Path) -> Result<BuildEvent, String>
         Report::Fetching => BuildEvent::Fetching,
         Report::Building { compiled } => BuildEvent::Building { compiled },
         Report::Broken { reason } => BuildEvent::Broken(reason),
-        Report::Finished { result } => {
+        Report::Retrying { first } => BuildEvent::Retrying { first },
+        Report::Finished { result, first } => {
             let result = BuildResult::from_bytes(&result).map_err(|error| error.to_string())?;
             let artifacts_dir = result.artifacts().map(|_| Order::artifacts(folder));
-            BuildEvent::Finished(Outcome { result, transcript: Order::transcript(folder), artifacts_dir })
+            BuildEvent::Finished(Outcome {
+                result,
+                transcript: Order::transcript(folder),
+                artifacts_dir,
+                retried: first,
+            })
         }
     })
 }
@@ -216,7 +229,7 @@ mod tests {
             sha256: Digest([0xff; 32]),
         };
         let result = BuildResult::Built(Artifacts::new((0..128).map(artifact).collect()).unwrap());
-        let report = serde_json::to_string(&Report::Finished { result: result.to_bytes() }).unwrap();
+        let report = serde_json::to_string(&Report::Finished { result: result.to_bytes(), first: None }).unwrap();
         let events = followed(&format!("\"Fetching\"\n{report}\n"));
         assert_eq!(events[0], BuildEvent::Fetching);
         assert!(matches!(&events[1], BuildEvent::Finished(outcome) if outcome.result == result));

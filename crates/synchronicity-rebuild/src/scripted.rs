@@ -15,6 +15,7 @@ use synchronicity_verify::result::BuildResult;
 use crate::folder;
 use crate::make::{Expected, Halt, broken, make};
 use crate::order::Report;
+use crate::retry::{self, Tried};
 use crate::running::{self, BuildEvent, Running};
 use crate::sandbox::{Finished, Identity, Job, Sandbox, SandboxError, Watch};
 
@@ -40,6 +41,8 @@ pub struct ScriptedBuild {
     pub leaves: BTreeMap<String, Vec<u8>>,
     /// How it ends.
     pub ends: Finished,
+    /// How its first try ends, if otherwise.
+    pub first_ends: Option<Finished>,
 }
 
 impl Script {
@@ -55,7 +58,8 @@ impl Script {
     pub fn with(mut self, purl: &str, name: &str, content: &[u8]) -> Self {
         let leaves = BTreeMap::from([(name.to_owned(), content.to_vec())]);
         let prints = vec![format!("   Compiling {name} v1.0.0")];
-        let build = ScriptedBuild { takes: Duration::ZERO, prints, leaves, ends: Finished::Succeeded };
+        let build =
+            ScriptedBuild { takes: Duration::ZERO, prints, leaves, ends: Finished::Succeeded, first_ends: None };
         self.builds.insert(purl.to_owned(), build);
         self
     }
@@ -111,11 +115,19 @@ pub(crate) fn play(script: Arc<Script>, request: &BuildRequest, folder: PathBuf)
             identity: Identity::default(),
         };
         let expected = Expected { folder: &["release"], names: build.leaves.keys().cloned().collect() };
-        let result = make(build, &job, &expected, &folder, &mut tell);
+        let mut ends = [build.first_ends.unwrap_or(build.ends), build.ends].into_iter();
+        let attempt = || {
+            let ends = ends.next().unwrap_or(build.ends);
+            make(&ScriptedBuild { ends, ..build.clone() }, &job, &expected, &folder, &mut tell)
+        };
+        // Not told while it goes on: the scripts of tests end in a moment.
+        let Tried { result, first } = retry::at_most_twice(attempt, || true, |_| {});
         let result = folder::wipe(&job.target).map_err(broken).and(result);
         tell(match result {
-            Ok(result) => Report::Finished { result: result.to_bytes() },
-            Err(Halt::Failed(failure, _)) => Report::Finished { result: BuildResult::Failed(failure).to_bytes() },
+            Ok(result) => Report::Finished { result: result.to_bytes(), first },
+            Err(Halt::Failed(failure, _) | Halt::Chance(failure, _)) => {
+                Report::Finished { result: BuildResult::Failed(failure).to_bytes(), first }
+            }
             Err(Halt::Broken(reason)) => Report::Broken { reason },
         });
     })

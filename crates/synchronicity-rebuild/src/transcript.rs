@@ -18,6 +18,7 @@ pub(crate) struct Transcript {
     limit_bytes: u64,
     written_bytes: u64,
     tail: std::collections::VecDeque<String>,
+    began: bool,
     broken: Option<io::Error>,
 }
 
@@ -25,13 +26,15 @@ pub(crate) struct Transcript {
 pub(crate) struct Written {
     /// The last lines, oldest first.
     pub(crate) tail: Vec<String>,
+    /// Whether anything was compiled: before that, no line of the crate's own code has run.
+    pub(crate) began: bool,
 }
 
 impl Transcript {
-    /// Creates the file; `limit_bytes` is the request's limit.
+    /// Opens the file, and goes on behind what is in it; `limit_bytes` is the request's limit, for what comes.
     pub(crate) fn create(path: &Path, limit_bytes: u64) -> io::Result<Self> {
-        let file = BufWriter::new(File::create(path)?);
-        Ok(Self { file, limit_bytes, written_bytes: 0, tail: Default::default(), broken: None })
+        let file = BufWriter::new(File::options().create(true).append(true).open(path)?);
+        Ok(Self { file, limit_bytes, written_bytes: 0, tail: Default::default(), began: false, broken: None })
     }
 
     /// Keeps one line; breaks when the limit is exceeded, and says so in the file.
@@ -43,6 +46,7 @@ impl Transcript {
             return ControlFlow::Break(Failure::Transcript);
         }
         self.written_bytes += size;
+        self.began |= line.trim_start().starts_with("Compiling ");
         self.note(line);
         if self.tail.len() == TAIL_LINES_MAX {
             self.tail.pop_front();
@@ -63,7 +67,7 @@ impl Transcript {
         self.file.flush()?;
         match self.broken {
             Some(error) => Err(error),
-            None => Ok(Written { tail: self.tail.into() }),
+            None => Ok(Written { tail: self.tail.into(), began: self.began }),
         }
     }
 }
@@ -93,7 +97,8 @@ mod tests {
         let mut transcript = Transcript::create(&path, 100).unwrap();
         assert!(transcript.line("   Compiling a v1.0.0").is_continue());
         assert!(transcript.line("error: no").is_continue());
-        assert_eq!(transcript.finish().unwrap().tail, ["   Compiling a v1.0.0", "error: no"]);
+        let written = transcript.finish().unwrap();
+        assert_eq!((written.tail, written.began), (vec!["   Compiling a v1.0.0".into(), "error: no".into()], true));
         assert_eq!(std::fs::read_to_string(path).unwrap(), "   Compiling a v1.0.0\nerror: no\n");
     }
 
@@ -104,9 +109,21 @@ mod tests {
         let mut transcript = Transcript::create(&path, 10).unwrap();
         assert!(transcript.line("123456789").is_continue());
         assert_eq!(transcript.line(""), ControlFlow::Break(Failure::Transcript));
-        transcript.finish().unwrap();
+        assert!(!transcript.finish().unwrap().began);
         let text = std::fs::read_to_string(path).unwrap();
         assert_eq!(text, "123456789\n[the transcript exceeds its limit of 10 bytes and ends here]\n");
+    }
+
+    #[test]
+    fn what_was_compiled_is_remembered_longer_than_the_tail() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut transcript = Transcript::create(&folder.path().join("transcript.txt"), 1 << 20).unwrap();
+        assert!(transcript.line("   Compiling a v1.0.0").is_continue());
+        for _ in 0..TAIL_LINES_MAX {
+            assert!(transcript.line("using offline mode").is_continue());
+        }
+        let written = transcript.finish().unwrap();
+        assert!(written.began && !written.tail.contains(&"   Compiling a v1.0.0".to_owned()));
     }
 
     #[test]

@@ -27,10 +27,11 @@ use crate::invocation;
 use crate::make::{Expected, Halt, broken, make};
 use crate::manifest::ManifestError;
 use crate::order::{Order, Report, Room};
+use crate::retry::{self, Tried};
 use crate::sandbox::{Identity, Job, Sandbox};
 use crate::skeleton::SkeletonError;
 use crate::source::Depot;
-use crate::{fingerprint, folder, local, room, seed};
+use crate::{fingerprint, folder, local, packages, room, seed};
 
 /// The argument under which the executable becomes a worker.
 const ARGUMENT: &str = "__synchronicity-worker";
@@ -99,11 +100,14 @@ fn order() -> Result<Order, String> {
 }
 
 fn work(order: &Order) -> Report {
-    let done = order.request().map_err(Halt::Broken).and_then(|request| build(order, &request));
-    let result = match done {
+    let tried = match order.request().map_err(Halt::Broken).and_then(|request| build(order, &request)) {
+        Ok(tried) => tried,
+        Err(halt) => Tried { result: Err(halt), first: None },
+    };
+    let result = match tried.result {
         Ok(result) => result,
         Err(Halt::Broken(reason)) => return Report::Broken { reason },
-        Err(Halt::Failed(failure, reason)) => {
+        Err(Halt::Failed(failure, reason) | Halt::Chance(failure, reason)) => {
             note(order, &format!("[{failure}: {reason}]"));
             BuildResult::Failed(failure)
         }
@@ -114,7 +118,7 @@ fn work(order: &Order) -> Report {
             return Report::Broken { reason: format!("{} cannot be removed: {error}", order.folder.display()) };
         }
     }
-    Report::Finished { result: result.to_bytes() }
+    Report::Finished { result: result.to_bytes(), first: tried.first }
 }
 
 const FETCHED: &str = "fetched";
@@ -122,15 +126,35 @@ const SOURCE: &str = "source";
 const TARGET: &str = "target";
 const SCRATCH: &str = "scratch";
 
-fn build(order: &Order, request: &BuildRequest) -> Result<BuildResult, Halt> {
+/// An error says that nothing was tried.
+fn build(order: &Order, request: &BuildRequest) -> Result<Tried, Halt> {
+    let begun = Instant::now();
     // The group admits no other, but the one who asks here may be no group.
     if !recipe::is_standard(request) || request.target != request.toolchain.host {
         let reason = "only the standard recipe and the toolchain's own target are built".to_owned();
         return Err(Halt::Failed(Failure::Unsupported, reason));
     }
     still_pinned(&order.room, request)?;
+    has_packages(order)?;
     say(&Report::Fetching);
     let expected = fetch(order, request)?;
+    let limit = Duration::from_secs(request.limits.time_seconds);
+    // A trial is to show what its circumstances make of a build, once.
+    let has_time = || order.trial.is_none() && retry::has_time(order.patience, begun.elapsed(), limit);
+    Ok(retry::at_most_twice(
+        || attempt(order, request, &expected),
+        has_time,
+        |first| {
+            note(
+                order,
+                &format!("[{first}]\n[this may be chance: it is tried once more, and the second result counts]"),
+            );
+            say(&Report::Retrying { first: first.to_owned() });
+        },
+    ))
+}
+
+fn attempt(order: &Order, request: &BuildRequest, expected: &Expected) -> Result<BuildResult, Halt> {
     for name in [SOURCE, TARGET, SCRATCH] {
         folder::fresh(&order.folder.join(name)).map_err(broken)?;
     }
@@ -158,7 +182,7 @@ fn build(order: &Order, request: &BuildRequest) -> Result<BuildResult, Halt> {
             &EmbeddedSandbox { required: required.clone(), ..EmbeddedSandbox::new(program.clone()) }
         }
     };
-    make(sandbox, &job, &expected, &order.folder, &mut |report| say(&report))
+    make(sandbox, &job, expected, &order.folder, &mut |report| say(&report))
 }
 
 /// The image's name may point to another image by now, and the host's packages may have been upgraded, since the bench
@@ -176,6 +200,16 @@ fn still_pinned(room: &Room, request: &BuildRequest) -> Result<(), Halt> {
         return Ok(());
     }
     Err(broken("the sandbox image or the host's compilers changed since this program was started: start it again"))
+}
+
+/// Without them the build would fail, and say something of this machine instead of the crate.
+fn has_packages(order: &Order) -> Result<(), Halt> {
+    let docker = match &order.room {
+        Room::Docker { program, .. } => Some(Docker::at(program.clone())),
+        Room::Embedded { .. } => None,
+    };
+    let lacking = packages::lacking_in(docker.as_ref(), &order.packages).map_err(Halt::Broken)?;
+    if lacking.is_empty() { Ok(()) } else { Err(Halt::Broken(packages::advice(docker.is_some(), &lacking))) }
 }
 
 /// Source and dependencies, by checksum and before the sealed build.
@@ -199,7 +233,7 @@ fn fetch(order: &Order, request: &BuildRequest) -> Result<Expected, Halt> {
     let manifest = depot.manifest(&source).map_err(unreadable)?;
     let names = manifest
         .expected(&request.features, request.products)
-        .map_err(|error| Halt::Failed(Failure::Products, error.to_string()))?;
+        .map_err(|error| Halt::Failed(error.failure(), error.to_string()))?;
     let names = names.iter().map(ToString::to_string).collect();
     Ok(Expected { folder: invocation::products_folder(request), names })
 }
@@ -210,7 +244,7 @@ fn unreadable(error: ManifestError) -> Halt {
         // Its bytes are pinned: every builder finds the same fault in it.
         ManifestError::Foreign { .. } | ManifestError::Skeleton(SkeletonError::Manifest(_)) => Failure::Unsupported,
         ManifestError::Cargo(CargoError::Failed { stderr, .. }) => {
-            match diagnose(&stderr.lines().map(str::to_owned).collect::<Vec<_>>()) {
+            match diagnose(&stderr.lines().map(str::to_owned).collect::<Vec<_>>(), false) {
                 Diagnosis::Crate(failure) => failure,
                 Diagnosis::Ours(_) => return broken(error),
             }

@@ -69,6 +69,7 @@ impl Founding {
             commit_window_ms: COMMIT_WINDOW_MS,
             reveal_window_ms: REVEAL_WINDOW_MS,
             containment: Vec::new(),
+            overrides: Vec::new(),
             members: written,
         };
         let group = Group::new(charter).expect("the options allow only groups that can be founded");

@@ -156,6 +156,21 @@ pub struct Features {
     pub named: Vec<String>,
 }
 
+impl Features {
+    /// Whether a request may name them: sorted, each once, and each by a name that a feature can have.
+    pub fn is_well_formed(&self) -> bool {
+        self.are_sorted() && self.are_named()
+    }
+
+    fn are_sorted(&self) -> bool {
+        self.named.is_sorted_by(|a, b| a < b)
+    }
+
+    fn are_named(&self) -> bool {
+        self.named.iter().all(|name| is_feature(name))
+    }
+}
+
 /// What is built and hashed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(index_only)]
@@ -229,6 +244,11 @@ impl Limits {
         jobs: 64,
     };
 
+    /// Whether a request may ask for them: none is zero, and none above [`Limits::MAX`].
+    pub fn are_possible(&self) -> bool {
+        self.numbers().into_iter().zip(Self::MAX.numbers()).all(|(limit, max)| (1..=max).contains(&limit))
+    }
+
     fn numbers(&self) -> [u64; 6] {
         let (processes, jobs) = (self.processes.into(), self.jobs.into());
         [self.memory_bytes, self.time_seconds, self.disk_bytes, processes, self.transcript_bytes, jobs]
@@ -299,8 +319,8 @@ impl BuildRequest {
         require(is_triple(&self.toolchain.host), "toolchain host", TRIPLE)?;
         require(is_triple(&self.target), "target", TRIPLE)?;
         require(self.profile == recipe::PROFILE, "profile", "must be release")?;
-        require(self.features.named.is_sorted_by(|a, b| a < b), "features", "must be sorted, each once")?;
-        require(self.features.named.iter().all(|name| is_feature(name)), "features", FEATURE)?;
+        require(self.features.are_sorted(), "features", "must be sorted, each once")?;
+        require(self.features.are_named(), "features", FEATURE)?;
         for (name, value) in &self.env {
             require(is_variable(name), "env", "has a name that is not of A-Z 0-9 _ or begins with a digit")?;
             require(is_line(value), "env", "has a value with a control character")?;
@@ -308,8 +328,7 @@ impl BuildRequest {
         require(self.rustflags.iter().all(|flag| is_line(flag)), "rustflags", "must have no control characters")?;
         let installable = Products::installable(&self.source, self.lock.grade);
         require(self.products != Products::Installed || installable, "products", INSTALLED)?;
-        let mut limits = self.limits.numbers().into_iter().zip(Limits::MAX.numbers());
-        require(limits.all(|(limit, max)| (1..=max).contains(&limit)), "limits", LIMITS)
+        require(self.limits.are_possible(), "limits", LIMITS)
     }
 }
 

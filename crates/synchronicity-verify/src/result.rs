@@ -88,6 +88,15 @@ pub enum Failure {
     /// The crate asks for something that this project does not build.
     #[n(10)]
     Unsupported,
+    /// The build looked for a library, a header or a program that is not there.
+    #[n(11)]
+    SystemPackage,
+    /// The build asked for git, or for the repository that a published crate comes without.
+    #[n(12)]
+    Git,
+    /// The crate has nothing of what the request asks for: no executable, or no library, with these features.
+    #[n(13)]
+    NoTargets,
 }
 
 /// A list that cannot be a build's artifacts, or bytes that are no result.
@@ -197,7 +206,7 @@ impl TryFrom<String> for ArtifactName {
 
 impl Failure {
     /// Every failure, in the order of their codes.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::Compile,
         Self::Network,
         Self::Time,
@@ -209,6 +218,9 @@ impl Failure {
         Self::Lock,
         Self::Products,
         Self::Unsupported,
+        Self::SystemPackage,
+        Self::Git,
+        Self::NoTargets,
     ];
 
     /// The failure's name, as status documents and command lines spell it.
@@ -225,6 +237,9 @@ impl Failure {
             Self::Lock => "lock-does-not-fit",
             Self::Products => "products-missing",
             Self::Unsupported => "unsupported",
+            Self::SystemPackage => "needs-system-package",
+            Self::Git => "needs-git",
+            Self::NoTargets => "no-targets",
         }
     }
 
@@ -244,6 +259,18 @@ impl Failure {
                 "check the chosen features and products: some targets of the manifest are not built by them"
             }
             Self::Unsupported => "the crate needs something that is not built here, such as a git dependency",
+            Self::SystemPackage => {
+                "the transcript names what is missing: look for a feature that brings its own, or have the group agree on \
+                 an environment that has it"
+            }
+            Self::Git => {
+                "builds see the published archive, without its repository: ask the author to do without git where there \
+                 is none"
+            }
+            Self::NoTargets => {
+                "ask for the library instead of executables, or the other way round, or turn on the features that the \
+                 executables need"
+            }
         }
     }
 }

@@ -157,6 +157,9 @@ pub(crate) struct Wanted {
     /// Build the executables
     #[arg(long)]
     pub(crate) bins: bool,
+    /// Build it as this group agreed to: the group file, whose overrides may decide on this crate
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["features", "all_features", "no_default_features", "lib", "bins"])]
+    pub(crate) group: Option<PathBuf>,
     /// Where toolchain, downloads and builds are kept [default: synchronicity in the user's cache folder]
     #[arg(long, value_name = "DIR", env = "SYNCHRONICITY_DIR")]
     pub(crate) dir: Option<PathBuf>,

@@ -12,6 +12,7 @@
 //! `synchronicity-verify`.
 
 pub mod age;
+pub mod agreed;
 pub mod attest;
 pub mod attest_command;
 mod audit;

@@ -30,7 +30,8 @@ pub(crate) fn recipe(args: &Recipe) -> Result<u8, Stop> {
     let pinned = workshop.pin()?;
     workshop.progress.end();
     if let Some(out) = &args.out {
-        write_container(&pinned, out)?;
+        let packages = workshop.agreed(&pinned).map_or(&[][..], |agreed| &agreed.packages);
+        write_container(&pinned, packages, out)?;
     }
     let script = by_hand::install_script(&pinned.request);
     if args.json {
@@ -40,12 +41,17 @@ pub(crate) fn recipe(args: &Recipe) -> Result<u8, Stop> {
             "request": request_json::of(&pinned.request),
             "artifacts": products,
             "install_script": script,
+            "agreed": workshop.agreed(&pinned),
             "folder": args.out.as_ref().map(|out| out.display().to_string()),
         });
         println!("{told}");
         return Ok(exit::OK);
     }
     tell(&pinned);
+    if let Some(agreed) = workshop.agreed(&pinned) {
+        println!("  {:<12}{agreed}", "agreed");
+        println!("  {:<12}because {}", "", agreed.reason);
+    }
     if let Some(script) = script {
         println!("\nWith the same rustc and linker, a shell gets the same bytes by");
         script.lines().for_each(|line| println!("    {line}"));
@@ -84,8 +90,8 @@ fn tell(pinned: &Pinned) {
     line("", &format!("{} MiB of transcript", mib(limits.transcript_bytes)));
 }
 
-fn write_container(pinned: &Pinned, out: &Path) -> Result<(), Stop> {
-    let files = by_hand::container(pinned).ok_or_else(|| Stop::new(exit::USAGE, RecipeError::Fixture))?;
+fn write_container(pinned: &Pinned, packages: &[String], out: &Path) -> Result<(), Stop> {
+    let files = by_hand::container(pinned, packages).ok_or_else(|| Stop::new(exit::USAGE, RecipeError::Fixture))?;
     if out.exists() {
         return Err(Stop::new(exit::USAGE, RecipeError::Exists(out.to_owned())));
     }

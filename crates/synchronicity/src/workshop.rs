@@ -5,16 +5,19 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use miette::Diagnostic;
-use synchronicity_rebuild::bench::{Bench, BenchError, BenchOptions, StartError, Trial};
+use synchronicity_core::group::Group;
+use synchronicity_core::group::overrides::Override;
+use synchronicity_rebuild::bench::{Bench, BenchError, BenchOptions, StartError, Terms, Trial};
 use synchronicity_rebuild::host_cargo::{CargoError, HostCargo};
-use synchronicity_rebuild::recipe::{Options, PinError, Pinned, pin, pin_local};
+use synchronicity_rebuild::recipe::{Options, PinError, Pinned, pin_by, pin_local};
 use synchronicity_rebuild::registry::ArchiveError;
 use synchronicity_rebuild::release::ResolveError;
 use synchronicity_rebuild::running::{BuildEvent, Outcome};
 use synchronicity_rebuild::source::Depot;
-use synchronicity_verify::request::{Features, Products};
+use synchronicity_verify::request::{Features, Products, Source};
 use synchronicity_verify::result::{Artifacts, Failure};
 
+use crate::agreed;
 use crate::cli::Wanted;
 use crate::exit::{self, Stop};
 use crate::progress::Progress;
@@ -58,11 +61,14 @@ pub(crate) struct Workshop<'w> {
     pub(crate) dir: PathBuf,
     pub(crate) progress: Progress,
     wanted: &'w Wanted,
+    /// Whose agreements count, if anybody's.
+    group: Option<Group>,
 }
 
 impl<'w> Workshop<'w> {
     pub(crate) fn open(wanted: &'w Wanted) -> Result<Self, Stop> {
         let progress = Progress::new();
+        let group = wanted.group.as_deref().map(agreed::read).transpose()?;
         let dir = match &wanted.dir {
             Some(dir) => dir.clone(),
             None => default_dir().ok_or_else(|| Stop::new(exit::USAGE, WorkshopError::NoFolder))?,
@@ -70,14 +76,23 @@ impl<'w> Workshop<'w> {
         progress.say("preparing the sandbox");
         let options = BenchOptions { choice: wanted.sandbox, ..BenchOptions::default() };
         let bench = Bench::open(&dir, &options).map_err(bench_trouble)?;
-        Ok(Self { bench, dir, progress, wanted })
+        Ok(Self { bench, dir, progress, wanted, group })
     }
 
     /// What was asked for, as a request.
     pub(crate) fn pin(&self) -> Result<Pinned, Stop> {
         self.progress.say(&format!("pinning {}", self.wanted.spec));
         let (toolchain, environment) = (self.bench.toolchain(), self.bench.environment());
-        pin(&self.depot()?, &self.wanted.spec, &toolchain, &environment, &self.options()).map_err(pin_trouble)
+        let options = |source: &Source| match &self.group {
+            Some(group) => agreed::agreed(group, source, self.options()),
+            None => self.options(),
+        };
+        pin_by(&self.depot()?, &self.wanted.spec, &toolchain, &environment, &options).map_err(pin_trouble)
+    }
+
+    /// What the group agreed on for this crate, if it did and if one was named.
+    pub(crate) fn agreed(&self, pinned: &Pinned) -> Option<&Override> {
+        self.group.as_ref()?.override_for(&pinned.request.source)
     }
 
     /// A folder, whatever is in it, as a request, and as an archive.
@@ -112,7 +127,10 @@ impl<'w> Workshop<'w> {
     pub(crate) fn build(&self, pinned: &Pinned, trial: Option<Trial>, note: &str) -> Result<Outcome, Stop> {
         let started = match trial {
             Some(trial) => self.bench.start_trial(&pinned.request, &pinned.lock, trial),
-            None => self.bench.start(&pinned.request, &pinned.lock),
+            None => {
+                let packages = self.agreed(pinned).map(|agreed| agreed.packages.clone()).unwrap_or_default();
+                self.bench.start_on(&pinned.request, &pinned.lock, Terms { packages, ..Terms::default() })
+            }
         };
         let running = started.map_err(|error| Stop::new(exit::INTERNAL, WorkshopError::Start(error)))?;
         let name = format!("{} {}{note}", pinned.request.source.name(), pinned.request.source.version());
@@ -124,6 +142,7 @@ impl<'w> Workshop<'w> {
                     self.progress.say(&format!("building {name} in the {sandbox} sandbox, without network"));
                 }
                 BuildEvent::Building { compiled } => self.progress.detail(&format!("building {name}: {compiled}")),
+                BuildEvent::Retrying { first } => self.progress.say(&format!("trying {name} once more after {first}")),
                 BuildEvent::Finished(outcome) => return Ok(outcome),
                 BuildEvent::Broken(reason) => return Err(broken(reason)),
             }

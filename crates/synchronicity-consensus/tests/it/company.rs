@@ -46,6 +46,7 @@ impl Company {
             commit_window_ms: 600_000,
             reveal_window_ms: 60_000,
             containment: Vec::new(),
+            overrides: Vec::new(),
             members: ports.iter().enumerate().map(member).collect(),
         };
         let group = Group::new(charter).unwrap();

@@ -16,6 +16,15 @@
 //! cosigner = "synchronicity.example/devnet-1a2b/alder+5a6b7c8d+BA…"
 //! attestation = "64 hex digits"
 //! address = "192.0.2.7:4800"
+//!
+//! [[override]]                             # none, or some: what is done otherwise for a crate, and why
+//! crate = "rdkafka-sys"
+//! version = ">=4, <5"                      # optional
+//! reason = "its C code takes half an hour on a small machine"
+//! packages = ["libsasl2-dev"]              # must be there where it is built
+//! products = "library"                     # or "binaries", "installed"
+//! limits = { memory-mib = 6144, time-seconds = 5400, disk-mib = 16384, processes = 1024, transcript-mib = 32, jobs = 2 }
+//! features = { default = true, all = false, named = ["cmake-build"] }
 //! ```
 
 use serde::{Deserialize, Serialize};
@@ -24,6 +33,7 @@ use synchronicity_verify::identity::BuilderId;
 use synchronicity_verify::note::VerifierKey;
 use thiserror::Error;
 
+use super::overrides::Override;
 use super::{Charter, Group, GroupError, Member};
 
 /// Why a text is no group file.
@@ -59,6 +69,8 @@ struct GroupText {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     containment: Vec<String>,
     member: Vec<MemberText>,
+    #[serde(rename = "override", default, skip_serializing_if = "Vec::is_empty")]
+    overrides: Vec<Override>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -90,6 +102,7 @@ impl Group {
             commit_window_ms: written.commit_window_ms,
             reveal_window_ms: written.reveal_window_ms,
             containment: written.containment,
+            overrides: written.overrides,
             members,
         })?)
     }
@@ -113,9 +126,24 @@ impl Group {
             reveal_window_ms: self.reveal_window_ms(),
             containment: self.containment().to_vec(),
             member: members.collect(),
+            overrides: self.overrides().to_vec(),
         };
         toml::to_string(&text).expect("strings, integers and one array of tables are always TOML")
     }
+}
+
+/// Reads a file of overrides: `[[override]]` tables as in a group file, and nothing else.
+///
+/// # Errors
+/// What is wrong with it as TOML. Whether a group can have them, [`Group::new`] says.
+pub fn parse_overrides(text: &str) -> Result<Vec<Override>, toml::de::Error> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Overrides {
+        #[serde(rename = "override")]
+        overrides: Vec<Override>,
+    }
+    toml::from_str(text).map(|written: Overrides| written.overrides)
 }
 
 fn read_member(written: MemberText) -> Result<Member, GroupTextError> {

@@ -7,6 +7,7 @@ mod duties;
 mod floors;
 mod group;
 mod journal;
+mod overrides;
 mod properties;
 mod redelivery;
 mod rules;

@@ -40,7 +40,12 @@ impl Stage {
     }
 
     pub(crate) fn with_threshold(members: u8, threshold: u16) -> Stage {
-        let group = Group::new(charter(members, threshold)).unwrap();
+        Stage::of_group(Group::new(charter(members, threshold)).unwrap())
+    }
+
+    /// A group of a charter like [`charter`]'s.
+    pub(crate) fn of_group(group: Group) -> Stage {
+        let members = group.members().len() as u8;
         let keys = group.members().iter().map(|member| {
             let mut seeds = (0..members).map(|index| CommandKey::from_seed(seed(b"command", index)));
             seeds.find(|key| key.id() == member.command).unwrap()
@@ -158,6 +163,7 @@ pub(crate) fn charter(members: u8, threshold: u16) -> Charter {
         commit_window_ms: COMMIT_WINDOW_MS,
         reveal_window_ms: REVEAL_WINDOW_MS,
         containment: Vec::new(),
+        overrides: Vec::new(),
         members: (0..members).map(member).collect(),
     }
 }

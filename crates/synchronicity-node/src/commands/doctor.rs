@@ -5,15 +5,17 @@ use std::path::Path;
 use serde_json::json;
 use synchronicity_core::group::Group;
 use synchronicity_rebuild::containment::{Wall, Walls};
+use synchronicity_rebuild::packages::lacking;
 use synchronicity_rebuild::probe::{State, offered, probe};
 
 use super::say;
 use crate::cli::Doctor;
-use crate::config::Config;
+use crate::config::{Config, Sandbox};
 use crate::exit::{self, Stop};
 use crate::folder::Folder;
 use crate::group_file;
 use crate::keys::MemberKeys;
+use crate::workbench;
 
 /// One line of the answer.
 struct Line {
@@ -61,13 +63,28 @@ fn node(folder: &Folder) -> Vec<Line> {
     let asked = group.as_ref().map_or(&[][..], Group::containment);
     let choice = Config::read(&folder.config()).map(|config| config.sandbox).unwrap_or_default();
     let walls = (!asked.is_empty()).then(|| line("containment", containment(asked, &offered(choice.into()))));
+    let wanted = group.as_ref().map(workbench::packages).ok();
     let group = match &group {
         Ok(group) => State::Good(format!("{} ({} members)", group.origin(), group.members().len())),
         Err(error) => told(error),
     };
     let mut lines = vec![line("node", config), line("group", group), line("keys", keys)];
     lines.extend(walls);
+    lines.extend(wanted.filter(|wanted| !wanted.is_empty()).map(|wanted| line("packages", packages(choice, &wanted))));
     lines
+}
+
+/// Whether what the overrides of the group name is there where this node builds.
+fn packages(choice: Sandbox, wanted: &[String]) -> State {
+    let asks = format!("the group's overrides name {}", wanted.join(", "));
+    match lacking(choice.into(), wanted) {
+        Ok(lacking) if lacking.is_empty() => State::Good(format!("{asks}: all are there")),
+        Ok(lacking) => State::Bad(format!(
+            "{asks}; missing here: {}. This node would not build the crates that need them; docs/recipe.md says how to add them",
+            lacking.join(", ")
+        )),
+        Err(reason) => State::Bad(format!("{asks}; {reason}")),
+    }
 }
 
 /// Whether one of the sandboxes offered here, each with its walls, has all that the group asks for.
@@ -129,5 +146,13 @@ mod tests {
             )
         );
         assert!(matches!(told(&["moat"]), State::Bad(text) if text.contains("\"moat\"")));
+    }
+
+    #[test]
+    fn a_package_of_an_override_that_is_not_on_this_machine_is_named() {
+        let State::Bad(text) = packages(Sandbox::Embedded, &["synchronicity-no-such-package".to_owned()]) else {
+            panic!("it is there");
+        };
+        assert!(text.starts_with("the group's overrides name synchronicity-no-such-package; "), "{text}");
     }
 }

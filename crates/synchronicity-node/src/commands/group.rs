@@ -23,6 +23,7 @@ pub(super) fn new(args: &GroupNew) -> Result<u8, Stop> {
     }
     let seed = Seed::generate().or_internal()?;
     let log = Signer::from_seed(&args.origin, KeyKind::Log, seed.expose()).map_err(KeysError::from).or_usage()?;
+    let overrides = args.overrides.as_deref().map(group_file::overrides).transpose().or_usage()?.unwrap_or_default();
     let founding = Founding {
         origin: &args.origin,
         log_key: log.verifier_key(),
@@ -30,6 +31,7 @@ pub(super) fn new(args: &GroupNew) -> Result<u8, Stop> {
         commit_window_s: args.commit_window,
         reveal_window_s: args.reveal_window,
         containment: &args.containment,
+        overrides: &overrides,
     };
     let group = group_file::found(&founding, &args.members).or_usage()?;
     seed.write(&key).or_internal()?;
@@ -68,6 +70,11 @@ fn describe(group: &Group) -> String {
     if !group.containment().is_empty() {
         lines.push(format!("sandboxes  must have {}", group.containment().join(", ")));
     }
+    for agreed in group.overrides() {
+        let version = agreed.version.as_deref().unwrap_or("of any version");
+        lines.push(format!("override   {} {version}: {agreed}", agreed.package));
+        lines.push(format!("           because {}", agreed.reason));
+    }
     let members = group.members().iter();
     lines.extend(
         members.map(|member| format!("builder    {:16} {:24} {}", member.name, member.address, member.command)),
@@ -95,6 +102,7 @@ fn as_json(group: &Group) -> serde_json::Value {
         "commit_window_ms": group.commit_window_ms(),
         "reveal_window_ms": group.reveal_window_ms(),
         "containment": group.containment(),
+        "overrides": group.overrides(),
         "members": group.members().iter().map(member).collect::<Vec<_>>(),
     })
 }

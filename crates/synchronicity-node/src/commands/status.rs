@@ -46,6 +46,9 @@ fn describe(status: &Status) -> String {
         };
         let compiled = build.compiled.as_deref().unwrap_or_default();
         text.push_str(&format!("build     {} {stage} {} s {compiled}\n", build.request, build.elapsed_ms / 1000));
+        if let Some(why) = &build.retried {
+            text.push_str(&format!("          tried again after: {why}\n"));
+        }
     }
     if let Some(how) = &status.misbehaves {
         text.push_str(&format!("MISBEHAVES {how}\n"));

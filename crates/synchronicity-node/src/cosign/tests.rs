@@ -27,6 +27,7 @@ fn members(count: usize) -> Members {
         commit_window_ms: 1000,
         reveal_window_ms: 1000,
         containment: Vec::new(),
+        overrides: Vec::new(),
         members: keys.iter().enumerate().map(member).collect(),
     };
     let signer = |(index, keys): (usize, &Keys)| {

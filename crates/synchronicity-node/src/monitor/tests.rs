@@ -22,6 +22,7 @@ fn group(members: u8) -> Group {
         commit_window_ms: 600_000,
         reveal_window_ms: 5_000,
         containment: Vec::new(),
+        overrides: Vec::new(),
         members: (1..=members).map(member).collect(),
     })
     .unwrap()

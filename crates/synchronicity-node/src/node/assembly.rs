@@ -175,7 +175,7 @@ fn opener(choice: BenchChoice, folder: &Folder, config: &Config, group: &Group) 
         BenchChoice::Opened(open) => open,
         BenchChoice::Own { sandbox, shared } => {
             let sandbox = sandbox.unwrap_or(config.sandbox);
-            workbench::opener(&folder.builds(), sandbox, shared.as_deref(), group.containment())
+            workbench::opener(&folder.builds(), sandbox, shared.as_deref(), group)
         }
     }
 }

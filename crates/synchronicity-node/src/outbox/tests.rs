@@ -20,6 +20,7 @@ fn command() -> Command {
         commit_window_ms: 1,
         reveal_window_ms: 1,
         containment: Vec::new(),
+        overrides: Vec::new(),
         members: vec![keys.member("alder", "192.0.2.7:4800").unwrap()],
     });
     let action = Action::Commit { request: REQUEST, round: 0, commitment: Digest([2; 32]) };

@@ -45,6 +45,7 @@ impl World {
             commit_window_ms: 600_000,
             reveal_window_ms: 15_000,
             containment: Vec::new(),
+            overrides: Vec::new(),
             members: keys.iter().enumerate().map(member).collect(),
         };
         World { group: Group::new(charter).unwrap(), keys, log_key }

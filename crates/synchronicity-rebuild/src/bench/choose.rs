@@ -50,7 +50,7 @@ fn containers(options: &BenchOptions, homes: &Path) -> Result<Chosen, BenchError
     let gvisor = options.choice == SandboxChoice::Gvisor;
     let docker = Docker::find()?;
     let walls = docker.walls(gvisor)?;
-    let layer = docker.layer_or_build(&homes.join("image.lock"))?;
+    let layer = docker.layer_or_build(&homes.join("image.lock"), &options.packages)?;
     let kind = Kind::Docker { docker, gvisor };
     Chosen { kind, environment: Environment::Image { layer }, walls }.with_walls(&options.required)
 }

@@ -47,7 +47,13 @@ fn outcome(running: &Running) -> Outcome {
 }
 
 fn failing(ends: Finished, prints: &str) -> ScriptedBuild {
-    ScriptedBuild { takes: Duration::ZERO, prints: vec![prints.into()], leaves: BTreeMap::new(), ends }
+    ScriptedBuild {
+        takes: Duration::ZERO,
+        prints: vec![prints.into()],
+        leaves: BTreeMap::new(),
+        ends,
+        first_ends: None,
+    }
 }
 
 #[test]
@@ -93,6 +99,26 @@ fn the_end_of_a_build_becomes_a_named_failure() {
         assert_eq!(outcome.result, BuildResult::Failed(failure), "{version}");
         assert_eq!(outcome.artifacts_dir, None);
     }
+}
+
+#[test]
+fn a_build_that_was_unlucky_once_is_built_and_the_one_who_asked_knows() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut script = Script::new().with("pkg:cargo/tool@1.0.0", "tool", b"a program");
+    let bench = |script: &Script| Bench::scripted(folder.path(), script.clone()).unwrap();
+    let at_once = outcome(&bench(&script).start(&request(&script, "1.0.0"), b"").unwrap());
+    assert_eq!(at_once.retried, None);
+    for first in [Finished::Stopped(Failure::Time), Finished::Stopped(Failure::Memory)] {
+        script.builds.get_mut("pkg:cargo/tool@1.0.0").unwrap().first_ends = Some(first);
+        let second = outcome(&bench(&script).start(&request(&script, "1.0.0"), b"").unwrap());
+        assert_eq!(second.result, at_once.result, "builders agree, however often each of them tried");
+        assert!(second.retried.unwrap().starts_with("out-of-"));
+        let said = fs::read_to_string(second.transcript).unwrap();
+        assert_eq!(said.matches("Compiling tool").count(), 2, "{said}");
+    }
+    script.builds.get_mut("pkg:cargo/tool@1.0.0").unwrap().first_ends = Some(Finished::Stopped(Failure::Disk));
+    let failed = outcome(&bench(&script).start(&request(&script, "1.0.0"), b"").unwrap());
+    assert_eq!((failed.result, failed.retried), (BuildResult::Failed(Failure::Disk), None));
 }
 
 #[test]

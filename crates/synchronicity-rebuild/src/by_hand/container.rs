@@ -33,11 +33,13 @@ const PACKAGES: [&str; 11] = [
 ///
 /// The compiler comes from Rust's own image of the pinned release; `--build-arg BASE=IMAGE` takes another that has Cargo
 /// on its PATH. The system around it is Debian's of that image, and not pinned bit by bit.
-pub fn container(pinned: &Pinned) -> Option<BTreeMap<&'static str, String>> {
+///
+/// `packages` are of the system, beside those that the sandbox image always has.
+pub fn container(pinned: &Pinned, packages: &[String]) -> Option<BTreeMap<&'static str, String>> {
     let Pinned { request, lock, .. } = pinned;
     let root = Locked::published(&request.source)?;
     Some(BTreeMap::from([
-        ("Dockerfile", dockerfile(request)),
+        ("Dockerfile", dockerfile(request, packages)),
         ("build.sh", build_script(pinned)),
         ("Cargo.lock", String::from_utf8(lock.clone()).ok()?),
         ("fetch/Cargo.toml", dependent::manifest(&root)),
@@ -46,14 +48,15 @@ pub fn container(pinned: &Pinned) -> Option<BTreeMap<&'static str, String>> {
     ]))
 }
 
-fn dockerfile(request: &BuildRequest) -> String {
+fn dockerfile(request: &BuildRequest, packages: &[String]) -> String {
     let BuildRequest { source, toolchain, target, .. } = request;
     let system = match request.environment {
         Environment::Image { layer } => format!("an image with the one layer sha256:{layer}"),
         Environment::Host { fingerprint } => format!("their own hosts, of the fingerprint {fingerprint}"),
     };
     let (name, version, release) = (source.name(), source.version(), &toolchain.release);
-    let (packages, overrides) = (PACKAGES.join(" "), OVERRIDES.join(" "));
+    let packages: Vec<_> = PACKAGES.into_iter().chain(packages.iter().map(String::as_str)).collect();
+    let (packages, overrides) = (packages.join(" "), OVERRIDES.join(" "));
     format!(
         r#"# Repeats the build of {purl}, as the request {id} pins it:
 #

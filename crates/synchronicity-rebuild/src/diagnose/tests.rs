@@ -3,7 +3,9 @@
 use super::*;
 
 fn of(transcript: &str) -> Diagnosis {
-    diagnose(&transcript.lines().map(str::to_owned).collect::<Vec<_>>())
+    let lines: Vec<_> = transcript.lines().map(str::to_owned).collect();
+    let began = lines.iter().any(|line| line.trim_start().starts_with("Compiling "));
+    diagnose(&lines, began)
 }
 
 fn failure(transcript: &str) -> Failure {
@@ -80,6 +82,97 @@ fn a_crate_that_this_builder_failed_to_fetch_is_no_result() {
     let unfetched = "error: failed to download `itoa v1.0.1`\n\nCaused by:\n  attempting to make an HTTP request, but \
         --offline was specified\n";
     assert!(matches!(of(unfetched), Diagnosis::Ours(line) if line.starts_with("attempting")));
+}
+
+#[test]
+fn a_crate_cannot_make_this_builder_try_for_ever() {
+    let lines: Vec<String> =
+        ["error: failed to run custom build command for `a`", "  using offline mode"].map(str::to_owned).into();
+    // The line that tells of the compiler has left the tail by then.
+    assert_eq!(diagnose(&lines, true), Diagnosis::Crate(Failure::Compile));
+    assert!(matches!(diagnose(&lines, false), Diagnosis::Ours(_)));
+    let manifest = "warning: unused manifest key: package.using offline mode\nerror: no\n";
+    assert_eq!(failure(manifest), Failure::Compile);
+}
+
+#[test]
+fn what_is_not_on_the_system_is_a_system_package() {
+    for line in [
+        "  Package synchronicity was not found in the pkg-config search path.",
+        "  The system library `alsa` required by crate `alsa-sys` was not found.",
+        "  could not find system library 'openssl' required by the 'openssl-sys' crate",
+        "  Could not run `PKG_CONFIG_ALLOW_SYSTEM_CFLAGS=1 pkg-config --libs --cflags alsa`: No such file or directory (os error 2)",
+        "  = note: /usr/bin/ld: cannot find -lasound: No such file or directory",
+        "  = note: rust-lld: error: unable to find library -lasound",
+        "error: could not find native static library `asound`, perhaps an -L flag is missing?",
+        "  cargo:warning=src/shim.c:1:10: fatal error: alsa/asoundlib.h: No such file or directory",
+        "  wrapper.h:1:10: fatal error: 'alsa/asoundlib.h' file not found",
+        "  Unable to find libclang: \"couldn't find any valid shared libraries matching: ['libclang.so']\"",
+        "  is `cmake` not installed?",
+        "  sh: 1: gperf: not found",
+        "  /bin/sh: line 1: gperf: command not found",
+        "  make: cmake: No such file or directory",
+        "  cannot run protoc: No such file or directory (os error 2)",
+        "  Error: Custom { kind: NotFound, error: \"Could not find `protoc`. If `protoc` is installed, try setting the \
+         `PROTOC` environment variable\" }",
+        "  error occurred in cc-rs: failed to find tool \"nasm\": No such file or directory (os error 2)",
+    ] {
+        assert_eq!(failure(&after_an_error(line)), Failure::SystemPackage, "{line}");
+    }
+}
+
+#[test]
+fn a_build_that_asks_for_git_or_its_repository_needs_git() {
+    for line in [
+        "  fatal: not a git repository (or any of the parent directories): .git",
+        "  could not find repository at '/opt/rustwide/workdir'; class=Repository (6); code=NotFound (-3)",
+        "  cannot run git: No such file or directory (os error 2)",
+        "  failed to execute git: Os { code: 2, kind: NotFound, message: \"No such file or directory\" }",
+        "  sh: 1: git: not found",
+        "error: couldn't read `src/../.git/HEAD`: No such file or directory (os error 2)",
+    ] {
+        assert_eq!(failure(&after_an_error(line)), Failure::Git, "{line}");
+    }
+}
+
+#[test]
+fn a_downloader_that_is_not_there_needs_the_network_as_one_that_is() {
+    assert_eq!(failure(&after_an_error("  sh: 1: curl: not found")), Failure::Network);
+    assert_eq!(
+        failure(&after_an_error("  failed to run wget: No such file or directory (os error 2)")),
+        Failure::Network
+    );
+}
+
+#[test]
+fn what_a_script_did_without_and_what_only_looks_alike_is_no_cause() {
+    let did_without = "   Compiling a v0.1.0\nwarning: a@0.1.0: Package alsa was not found in the pkg-config search path\n\
+        error[E0425]: cannot find value `x` in this scope\n";
+    assert_eq!(failure(did_without), Failure::Compile);
+    for line in [
+        "  digit not found in `legit`",
+        "  /usr/share/cmake/Modules/FindX: No such file or directory",
+        "error[E0432]: unresolved import `git2`: not found",
+        "error[E0583]: file not found for module `git`",
+        "error[E0000]: make: not found",
+        "  couldn't read `src/table.rs`: No such file or directory (os error 2)",
+    ] {
+        assert_eq!(failure(&after_an_error(line)), Failure::Compile, "{line}");
+    }
+}
+
+#[test]
+fn a_crash_is_told_from_an_error() {
+    let crashed = |line: &str| crashed(&[line.to_owned()]);
+    assert!(crashed("  process didn't exit successfully: `rustc` (signal: 11, SIGSEGV: invalid memory reference)"));
+    assert!(crashed("cargo was ended by signal 9, which the build itself sent"));
+    assert!(!crashed("  process didn't exit successfully: `build-script-build` (exit status: 101)"));
+}
+
+fn after_an_error(line: &str) -> String {
+    format!(
+        "   Compiling a v0.1.0 (/opt/rustwide/workdir)\nerror: failed to run custom build command for `a`\n{line}\n"
+    )
 }
 
 #[test]

@@ -46,6 +46,9 @@ pub(crate) fn trials() -> Vec<Trial> {
     both("a_library_without_a_lock_builds", library);
     both("a_proc_macro_and_a_crate_with_c_in_its_build_script_build_twice_to_the_same_bytes", libraries);
     both("hostile_crates_are_contained_and_named_and_the_next_build_is_right", crate::hostile::contained);
+    both("every_way_to_be_unbuildable_has_its_name", crate::unbuildable::named);
+    both("builds_side_by_side_leave_what_they_leave_one_after_the_other", crate::side_by_side::same);
+    both("a_build_is_begun_only_where_the_agreed_packages_are", crate::packages::needed);
     both("a_killed_build_leaves_nothing_behind", killed);
     both("a_killed_program_leaves_no_build_running", crate::orphans::nothing_is_left);
     both("a_request_for_another_environment_or_toolchain_is_refused", pins);
@@ -125,6 +128,7 @@ pub(crate) fn follow(running: &Running) -> Result<Outcome, Failed> {
         match event {
             BuildEvent::Fetching => {}
             BuildEvent::Building { .. } => compiled += 1,
+            BuildEvent::Retrying { .. } => {}
             BuildEvent::Broken(reason) => return Err(reason.into()),
             BuildEvent::Finished(outcome) => {
                 assert!(compiled > 0, "a build without a sign of life");

@@ -42,6 +42,8 @@ const HOSTILE: [(&str, Ends); 13] = [
     ("writes-to-the-cargo-home", Ends::Built),
 ];
 
+const TRIED_TWICE: [&str; 4] = ["eats-memory", "forks-without-end", "kills-its-parent", "sleeps-without-end"];
+
 /// Enough for an honest small crate, and soon used up.
 fn small(options: &mut Options) {
     options.limits.memory_bytes = 400 << 20;
@@ -66,6 +68,8 @@ pub(crate) fn contained(choice: SandboxChoice) -> Result<(), Failed> {
         let (outcome, next) = both(&workshop, &pinned, &plain, name.contains("sibling"))?;
         let said = fs::read_to_string(&outcome.transcript)?;
         assert!(!said.contains("ESCAPED"), "{name}: {said}");
+        // What may be chance was tried twice, each time contained.
+        assert_eq!(outcome.retried.is_some(), TRIED_TWICE.contains(&name), "{name}: {said}");
         match ends {
             Ends::Failed(failure) => assert_eq!(outcome.result, BuildResult::Failed(failure), "{name}: {said}"),
             Ends::Built => honest(name, &outcome, &said)?,

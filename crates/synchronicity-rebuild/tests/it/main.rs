@@ -5,9 +5,12 @@ use libtest_mimic::{Arguments, run};
 mod builds;
 mod hostile;
 mod orphans;
+mod packages;
 mod registry;
 mod require;
 mod room;
+mod side_by_side;
+mod unbuildable;
 
 fn main() {
     // Builds start this executable again.

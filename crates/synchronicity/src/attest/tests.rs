@@ -48,6 +48,7 @@ fn evidence() -> (Group, Entry) {
         commit_window_ms: 1000,
         reveal_window_ms: 1000,
         containment: Vec::new(),
+        overrides: Vec::new(),
         members: (0..4).map(member).collect(),
     })
     .unwrap();

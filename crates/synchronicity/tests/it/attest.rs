@@ -46,7 +46,7 @@ fn seed(what: &str, index: u8) -> [u8; 32] {
 }
 
 /// The sample's builders with keys that are known here.
-fn group() -> Group {
+pub(crate) fn group() -> Group {
     let member = |index: u8| Member {
         name: format!("builder-{index}"),
         consensus: CommandKey::from_seed(seed("consensus", index)).id().0,
@@ -63,6 +63,7 @@ fn group() -> Group {
         commit_window_ms: 1000,
         reveal_window_ms: 1000,
         containment: Vec::new(),
+        overrides: Vec::new(),
         members: (0..4).map(member).collect(),
     })
     .unwrap()

@@ -20,6 +20,7 @@ mod monitor_state;
 mod program;
 mod prove;
 mod rebuild;
+mod recipe;
 #[path = "../../../synchronicity-verify/tests/it/sample.rs"]
 #[allow(dead_code, clippy::unwrap_used, reason = "shared with the verifier's tests, which use all of it")]
 mod sample;
@@ -50,6 +51,7 @@ fn main() {
         verify::trials(),
         prove::trials(),
         rebuild::trials(),
+        recipe::trials(),
     ];
     let trials = trials.into_iter().flatten().collect();
     run(&arguments, trials).exit();

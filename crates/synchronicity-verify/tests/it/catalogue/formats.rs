@@ -64,9 +64,12 @@ fn results() -> Vec<Vector> {
     let at = slash.windows(5).position(|name| name == b"hexyl").unwrap();
     slash[at..at + 5].copy_from_slice(b"../xy");
     let refused = |name, flaw, bytes: &[u8]| vector("result", name, "refused", flaw, bytes);
+    let last = Failure::NoTargets;
     vec![
         vector("result", "result_good_artifacts", "accepted", "none", &two),
         vector("result", "result_good_failure", "accepted", "none", &BuildResult::Failed(Failure::Network).to_bytes()),
+        vector("result", "result_good_failure_last", "accepted", "none", &BuildResult::Failed(last).to_bytes()),
+        refused("result_failure_next", "the first number without a failure", &[0x82, 0x01, 0x81, last as u8 + 1]),
         refused("result_artifacts_unsorted", "artifacts in another order", &[head, b, a].concat()),
         refused("result_artifact_twice", "one name twice", &[head, a, a].concat()),
         refused("result_without_artifacts", "a build without products", &[0x82, 0x00, 0x81, 0x80]),
