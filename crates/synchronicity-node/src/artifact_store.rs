@@ -15,19 +15,22 @@ use std::fs;
 use std::io;
 use std::ops::Range;
 use std::path::Path as File;
+use std::pin::pin;
 use std::sync::Arc;
 
-use async_compression::tokio::bufread::GzipEncoder;
-use futures_util::StreamExt;
+use async_compression::tokio::bufread::{GzipDecoder, GzipEncoder};
+use axum::body::Bytes;
+use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use object_store::buffered::BufWriter;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use object_store::{GetOptions, GetRange, GetResult, ObjectStore, ObjectStoreExt};
+use object_store::{GetOptions, GetResult, ObjectStore, ObjectStoreExt};
 use sha2::{Digest as _, Sha256};
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::identity::RequestId;
 use synchronicity_verify::result::{Artifact, BuildResult};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio_util::io::StreamReader;
 
 use self::retention::Item;
 use crate::export::{self, ExportError, Target};
@@ -39,6 +42,12 @@ const TRANSCRIPTS: &str = "transcripts";
 /// least that S3 takes for a part.
 const PART: usize = 5 << 20;
 const PIECE: usize = 64 * 1024;
+
+/// Bytes of an artifact that are read at a time, by one request to a bucket.
+const READ: u64 = 512 * 1024;
+
+/// How much of a transcript is read for what it says, in bytes.
+const PRINTED_BYTES_MAX: u64 = 4 << 20;
 
 /// How often a request to a bucket is repeated at most.
 const RETRIES: usize = 4;
@@ -132,7 +141,8 @@ impl ArtifactStore {
     /// # Errors
     /// What the store or the disk said; [`io::ErrorKind::InvalidData`] if it is not what its name promises any more.
     pub async fn export(&self, sha256: &Digest, to: &File) -> io::Result<()> {
-        let mut stream = self.artifact(sha256, None).await?.into_stream();
+        let size = self.size(sha256).await.ok_or(io::ErrorKind::NotFound)?;
+        let mut stream = pin!(self.artifact(sha256, 0..size));
         let (mut hash, mut file) = (Sha256::new(), tokio::fs::File::create_new(to).await?);
         while let Some(bytes) = stream.next().await {
             let bytes = bytes?;
@@ -153,21 +163,43 @@ impl ArtifactStore {
         self.objects.get_range(&self.path(sha256), range).await.ok().map(|bytes| bytes.to_vec())
     }
 
-    /// A kept artifact, or a part of it, to be streamed.
-    ///
-    /// # Errors
-    /// [`object_store::Error::NotFound`] if it is not kept, and what the store says.
-    pub async fn artifact(&self, sha256: &Digest, range: Option<Range<u64>>) -> object_store::Result<GetResult> {
-        let options = GetOptions { range: range.map(GetRange::Bounded), ..GetOptions::default() };
-        self.objects.get_opts(&self.path(sha256), options).await
+    /// A part of a kept artifact, to be streamed: no more than [`READ`] bytes are in memory, whatever the store is.
+    pub fn artifact(
+        &self,
+        sha256: &Digest,
+        range: Range<u64>,
+    ) -> impl Stream<Item = object_store::Result<Bytes>> + Send + use<> {
+        let (objects, at) = (self.objects.clone(), self.path(sha256));
+        stream::try_unfold(range, move |left| {
+            let (objects, at) = (objects.clone(), at.clone());
+            async move {
+                if left.is_empty() {
+                    return Ok(None);
+                }
+                let end = left.end.min(left.start.saturating_add(READ));
+                let bytes = objects.get_range(&at, left.start..end).await?;
+                Ok(Some((bytes, end..left.end)))
+            }
+        })
     }
 
     /// A kept transcript, as gzip, to be streamed.
     ///
     /// # Errors
-    /// As [`ArtifactStore::artifact`].
+    /// [`object_store::Error::NotFound`] if there is none, and what the store says.
     pub async fn transcript(&self, request: &RequestId) -> object_store::Result<GetResult> {
         self.objects.get_opts(&self.transcript_path(request), GetOptions::default()).await
+    }
+
+    /// A kept transcript as text, as far as [`PRINTED_BYTES_MAX`].
+    ///
+    /// # Errors
+    /// What the store says, or that it is no gzip.
+    pub async fn printed(&self, request: &RequestId) -> io::Result<String> {
+        let kept = StreamReader::new(self.transcript(request).await?.into_stream().map_err(io::Error::from));
+        let mut text = Vec::new();
+        GzipDecoder::new(kept).take(PRINTED_BYTES_MAX).read_to_end(&mut text).await?;
+        Ok(String::from_utf8_lossy(&text).into_owned())
     }
 
     /// Everything that is kept.

@@ -24,12 +24,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use synchronicity_explain::facts::Facts;
 use synchronicity_verify::identity::{BuilderId, RequestId};
 use tokio::sync::watch;
 
 use self::apart::{ApartError, Order, explain_apart};
 use self::gather::{FIRST, SECOND, gather};
-use self::plan::{NoPlan, Plan, plan, sort};
+use self::plan::{NoPlan, Plan, compiled, plan, sort};
 use crate::artifact_store::{ArtifactStore, transcript_name};
 use crate::builds::Key;
 use crate::durable::{self, Disk, Synced};
@@ -41,7 +42,7 @@ pub use self::record::ADVICE;
 
 /// The pause after an attempt that failed; doubles up to [`PAUSE_MAX`].
 const PAUSE: Duration = Duration::from_secs(2);
-const PAUSE_MAX: Duration = Duration::from_secs(600);
+const PAUSE_MAX: Duration = Duration::from_secs(60 * 60);
 
 /// How often what is owed is recomputed without any change.
 const TICK: Duration = Duration::from_secs(1);
@@ -207,10 +208,11 @@ impl Explainer {
             return Err(Attempt::Missing(gathered.missing.join("; ")));
         }
         let sorted = sort(&plan.own, &plan.other);
+        let packages = compiled(&self.store.printed(&plan.key.0).await.unwrap_or_default());
         let order = Order {
             first: folder.join(FIRST),
             second: folder.join(SECOND),
-            facts: plan.facts.clone(),
+            facts: Facts { packages, ..plan.facts.clone() },
             same: sorted.same,
             only_first: sorted.only_own,
             only_second: sorted.only_other,

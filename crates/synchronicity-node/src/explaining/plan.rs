@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use synchronicity_core::group::Group;
 use synchronicity_core::round::{Phase, Round};
 use synchronicity_explain::facts::{Circumstances, Facts};
-use synchronicity_rebuild::lock;
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::entry::Verdict;
 use synchronicity_verify::identity::{BuilderId, RequestId};
@@ -14,6 +13,9 @@ use thiserror::Error;
 
 use crate::builds::Key;
 use crate::state::Folded;
+
+/// The most crates of a tree that are remembered.
+const PACKAGES_MAX: usize = 10_000;
 
 /// A diverged round as this node will explain it.
 #[derive(Clone, Debug)]
@@ -94,8 +96,6 @@ fn largest_other_camp<'a>(round: &'a Round, group: &Group, own: &Artifacts) -> O
 fn facts(folded: &Folded, group: &Group, request: &RequestId, index: u64) -> Facts {
     let round = folded.machine.round(request);
     let source = round.map(|round| &round.request().source);
-    let lock = folded.machine.lock(request).unwrap_or_default();
-    let locked = source.and_then(|source| lock::screen(lock, source.name(), source.version()).ok());
     // Both builds were within the round, whose length is bounded. A round that another process saw end has no known time.
     let until = folded.concluded.get(&index).and_then(|since| {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).ok()?;
@@ -111,7 +111,6 @@ fn facts(folded: &Folded, group: &Group, request: &RequestId, index: u64) -> Fac
     Facts {
         first: circumstances.clone(),
         second: circumstances,
-        packages: locked.iter().flatten().map(|one| format!("{} {}", one.name, one.version)).collect(),
         own: source.map(|source| format!("{} {}", source.name(), source.version())),
         ..Facts::default()
     }
@@ -145,7 +144,31 @@ pub fn sort<'a>(own: &'a Artifacts, other: &'a Artifacts) -> Sorted<'a> {
     sorted
 }
 
+/// The crates that a build compiled, each as `name version`, as far as its transcript tells: the lock is forgotten with the
+/// verdict.
+pub fn compiled(transcript: &str) -> Vec<String> {
+    let words = transcript.lines().filter_map(|line| line.trim_start().strip_prefix("Compiling ")?.split_once(' '));
+    let packages = words.filter_map(|(name, rest)| {
+        let version = rest.split(' ').next()?.strip_prefix('v')?;
+        let is_plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.+".contains(&byte));
+        (is_plain(name) && is_plain(version)).then(|| format!("{name} {version}"))
+    });
+    packages.take(PACKAGES_MAX).collect()
+}
+
 /// As everything in an explanation is: printable ASCII.
 pub fn printable(name: &str) -> String {
     name.escape_default().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_transcript_tells_which_crates_were_compiled() {
+        let transcript = "   Compiling libc v0.2.150\nwarning: Compiling x v1\n   Compiling own v0.1.0 (/opt/rustwide/workdir)\n\
+                          Compiling \u{1b}[0m v1.0.0\n   Compiling nothing\n    Finished";
+        assert_eq!(compiled(transcript), ["libc 0.2.150", "own 0.1.0"]);
+    }
 }

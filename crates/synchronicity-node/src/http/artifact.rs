@@ -37,11 +37,7 @@ pub(super) async fn artifact(
         Some(Part::Bytes(range)) => range.clone(),
         None => 0..size,
     };
-    let found = match site.store.artifact(&sha256, part.is_some().then(|| range.clone())).await {
-        Ok(found) => found,
-        Err(error) => return unreadable(&error),
-    };
-    let body = Body::from_stream(found.into_stream());
+    let body = Body::from_stream(site.store.artifact(&sha256, range.clone()));
     let mut response = known_by(whole(StatusCode::OK, BYTES, body), &sha256.to_string(), Keep::Forever);
     response.headers_mut().insert(header::CONTENT_LENGTH, (range.end - range.start).into());
     set(&mut response, header::ACCEPT_RANGES, "bytes");

@@ -46,6 +46,7 @@ async fn what_is_kept_comes_back_and_what_changed_after_it_was_hashed_is_not_kep
         let hash = Digest::of(&content);
         assert_eq!(store.size(&hash).await, Some(content.len() as u64));
         assert_eq!(store.piece(&hash, 5..9).await.unwrap(), content[5..9]);
+        assert_eq!(store.printed(&id).await.unwrap(), fs::read_to_string(&printed).unwrap());
         let copy = folder.path().join("copy");
         store.export(&hash, &copy).await.unwrap();
         assert!(fs::read(&copy).unwrap() == content);
