@@ -1,7 +1,7 @@
 //! The engine of one member, over any runtime and any links: its parts meet here and nowhere else.
 //!
 //! ```text
-//!            votes, certificates                      commands, statements
+//!            votes, certificates             commands, statements, parcels
 //!  members <---------------------> vote       gossip <---------------------> members
 //!                                   |            |
 //!                   propose, verify |            | mempool
@@ -49,6 +49,9 @@ pub(crate) struct Member<X> {
     /// Statements to tell, and those that are heard, with their author's place in the group.
     pub(crate) tell: mpsc::Receiver<Arc<[u8]>>,
     pub(crate) heard: mpsc::Sender<(usize, Vec<u8>)>,
+    /// Parcels to send to a member, and those that came from one, each with that member's place in the group.
+    pub(crate) send: mpsc::Receiver<(usize, Vec<u8>)>,
+    pub(crate) received: mpsc::Sender<(usize, Vec<u8>)>,
     pub(crate) shutdown: watch::Receiver<bool>,
 }
 
@@ -137,7 +140,8 @@ where
     let local = member.local.clone();
     let mut delivery = context.child("delivery").spawn(|_| async move { deliveries.run(&local, &chain).await });
     let shutdown = asked_to_end(member.shutdown.clone());
-    let mut talk = context.child("gossip").spawn(|context| talk(context, member, network.commands, network.statements));
+    let spoken = [network.commands, network.statements, network.parcels];
+    let mut talk = context.child("gossip").spawn(|context| talk(context, member, spoken));
     select! {
         _ = shutdown => Stopped::Shutdown,
         ended = &mut delivery => Stopped::Failed(match ended {
@@ -157,8 +161,8 @@ async fn asked_to_end(mut shutdown: watch::Receiver<bool>) {
     }
 }
 
-/// Runs the four parts of the gossip until one of them ends, which is when the network does.
-async fn talk<E, X, S, R>(context: E, member: Member<X>, commands: (S, R), statements: (S, R))
+/// Runs the parts of the gossip until one of them ends, which is when the network does.
+async fn talk<E, X, S, R>(context: E, member: Member<X>, [commands, statements, parcels]: [(S, R); 3])
 where
     E: Clock + Spawner,
     X: Executor,
@@ -167,12 +171,16 @@ where
 {
     let authors: BTreeMap<Key, BuilderId> = member.members.iter().map(|(key, author)| (key_of(key), *author)).collect();
     let order: Vec<Key> = member.members.iter().map(|(key, _)| key_of(key)).collect();
-    let (local, heard) = (member.local.clone(), member.heard);
+    let keys: Vec<ed25519::PublicKey> = member.members.iter().map(|(key, _)| key.clone()).collect();
+    let (local, heard, received, places) = (member.local.clone(), member.heard, member.received, order.clone());
     let mut hear = context.child("hear_commands").spawn(|clock| async move {
         gossip::hear_commands(&clock, &local, &authors, commands.1).await;
     });
     let mut hear_statements = context.child("hear_statements").spawn(|_| async move {
         gossip::hear_statements(&order, statements.1, heard).await;
+    });
+    let mut hear_parcels = context.child("hear_parcels").spawn(|_| async move {
+        gossip::hear_parcels(&places, parcels.1, received).await;
     });
     let local = member.local;
     let mut tell = context.child("tell_commands").spawn(|clock| async move {
@@ -181,10 +189,15 @@ where
     let mut tell_statements = context.child("tell_statements").spawn(|_| async move {
         gossip::tell_statements(member.tell, statements.0).await;
     });
+    let mut send_parcels = context.child("send_parcels").spawn(|clock| async move {
+        gossip::send_parcels(&clock, &keys, member.send, parcels.0).await;
+    });
     select! {
         _ = &mut hear => {},
         _ = &mut hear_statements => {},
+        _ = &mut hear_parcels => {},
         _ = &mut tell => {},
         _ = &mut tell_statements => {},
+        _ = &mut send_parcels => {},
     }
 }

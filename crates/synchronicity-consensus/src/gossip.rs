@@ -1,5 +1,5 @@
-//! What members tell each other beside consensus: commands that want to be ordered, and opaque statements (the node's
-//! cosignatures) that need no order.
+//! What members tell each other beside consensus: commands that want to be ordered, opaque statements (the node's
+//! cosignatures) that need no order, and opaque parcels from one member to another.
 //!
 //! A command goes from its author's node straight to every other member, and again from time to time until it is
 //! ordered; nobody passes on what is not his own. So what a member sends can be charged to that member alone: a command
@@ -25,6 +25,13 @@ use crate::sightings::{Key, hex, key_of};
 
 /// Largest opaque statement, in bytes.
 pub const STATEMENT_BYTES_MAX: usize = 64 * 1024;
+
+/// Largest opaque parcel, in bytes.
+pub const PARCEL_BYTES_MAX: usize = 48 * 1024;
+
+/// Pause after each parcel, whomever it went to: 32 in a second, hence at most 1.5 MiB, are all that parcels take of this
+/// member's line. Votes and blocks overtake them in the queue of each link besides.
+pub(crate) const PARCEL_PAUSE: Duration = Duration::from_millis(31);
 
 /// Pause before a command that is still not ordered is told again; it doubles up to [`RETELL_MAX`].
 const RETELL_FIRST: Duration = Duration::from_secs(1);
@@ -142,6 +149,45 @@ pub(crate) async fn hear_statements(
             tracing::debug!(sender = %hex(&sender), "nobody takes up statements as fast as they come: dropping one");
         }
     }
+}
+
+/// Passes on the parcels of other members, with each one's place in `members`. A receiver that does not keep up loses
+/// parcels: whoever needs one asks again.
+pub(crate) async fn hear_parcels(
+    members: &[Key],
+    mut network: impl Receiver<PublicKey = PublicKey>,
+    heard: mpsc::Sender<(usize, Vec<u8>)>,
+) {
+    while let Ok((sender, bytes)) = network.recv().await {
+        let sender = key_of(&sender);
+        let Some(index) = members.iter().position(|key| *key == sender) else {
+            continue;
+        };
+        if bytes.len() > PARCEL_BYTES_MAX {
+            tracing::debug!(sender = %hex(&sender), bytes = bytes.len(), "a parcel that is too large");
+            continue;
+        }
+        if heard.try_send((index, bytes.as_ref().to_vec())).is_err() {
+            tracing::debug!(sender = %hex(&sender), "nobody takes up parcels as fast as they come: dropping one");
+        }
+    }
+}
+
+/// Sends what the node hands in to the member at each parcel's place, one after another and none of them in a hurry.
+/// Never ends: a node that has dropped its end has nothing to send.
+pub(crate) async fn send_parcels<E: Clock>(
+    clock: &E,
+    members: &[PublicKey],
+    mut parcels: mpsc::Receiver<(usize, Vec<u8>)>,
+    mut network: impl Sender<PublicKey = PublicKey>,
+) {
+    while let Some((to, parcel)) = parcels.recv().await {
+        if let Some(member) = members.get(to) {
+            network.send(Recipients::One(member.clone()), parcel, false);
+            clock.sleep(PARCEL_PAUSE).await;
+        }
+    }
+    pending().await
 }
 
 /// Tells every other member what the node hands in. Never ends: a node that has dropped its end has nothing to tell.

@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::engine::{Member, Stopped};
 use crate::executor::Executor;
-use crate::gossip::STATEMENT_BYTES_MAX;
+use crate::gossip::{PARCEL_BYTES_MAX, STATEMENT_BYTES_MAX};
 use crate::local::{Local, NotTaken, Pace};
 use crate::sightings::{Key, Sightings, key_of};
 use crate::vote::Patience;
@@ -21,12 +21,17 @@ use crate::vote::Patience;
 /// Statements that wait to be told, or to be taken up by the node.
 const STATEMENTS_WAITING_MAX: usize = 256;
 
+/// Parcels that wait to be sent, or to be taken up by the node: together at most 3 MiB in each direction.
+const PARCELS_WAITING_MAX: usize = 64;
+
 /// A running engine. Clones talk to the same one; dropping them all does not stop it, [`shutdown`](Self::shutdown) does.
 #[derive(Clone)]
 pub struct Handle {
     desk: Arc<dyn Desk>,
     tell: mpsc::Sender<Arc<[u8]>>,
     heard: Arc<Mutex<Option<Statements>>>,
+    send: mpsc::Sender<(usize, Vec<u8>)>,
+    received: Arc<Mutex<Option<Parcels>>>,
     shutdown: watch::Sender<bool>,
     stopped: watch::Receiver<Option<Stopped>>,
 }
@@ -34,6 +39,10 @@ pub struct Handle {
 /// Statements of other members: each one's place in [`Group::members`](synchronicity_core::group::Group::members), and
 /// bytes of which nothing is known but who sent them.
 pub type Statements = mpsc::Receiver<(usize, Vec<u8>)>;
+
+/// Parcels of other members: each one's place in [`Group::members`](synchronicity_core::group::Group::members), and bytes
+/// of which nothing is known but who sent them.
+pub type Parcels = mpsc::Receiver<(usize, Vec<u8>)>;
 
 /// How far the chain is, as this member sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,10 +87,10 @@ pub enum SubmitError {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum BroadcastError {
     /// Longer than members listen to.
-    #[error("a statement of {0} bytes is too long: at most {STATEMENT_BYTES_MAX}")]
+    #[error("a statement of {0} bytes is too long: at most {STATEMENT_BYTES_MAX}, or {PARCEL_BYTES_MAX} for a parcel")]
     TooLong(usize),
-    /// Statements are handed in faster than the network takes them.
-    #[error("too many statements wait to be told: try again in a moment")]
+    /// Statements or parcels are handed in faster than the network takes them.
+    #[error("too many statements or parcels wait to be told: try again in a moment")]
     Full,
     /// The engine has ended.
     #[error("the engine has stopped")]
@@ -110,6 +119,8 @@ pub(crate) fn assemble<X: Executor>(
     let local = Arc::new(Local::new(executor, key, author, pace, sightings));
     let (tell, to_tell) = mpsc::channel(STATEMENTS_WAITING_MAX);
     let (heard, to_hear) = mpsc::channel(STATEMENTS_WAITING_MAX);
+    let (send, to_send) = mpsc::channel(PARCELS_WAITING_MAX);
+    let (received, to_receive) = mpsc::channel(PARCELS_WAITING_MAX);
     let (shutdown, wanted) = watch::channel(false);
     let (stopped, outcome) = watch::channel(None);
     Assembled {
@@ -121,12 +132,16 @@ pub(crate) fn assemble<X: Executor>(
             folder: String::new(),
             tell: to_tell,
             heard,
+            send: to_send,
+            received,
             shutdown: wanted,
         },
         handle: Handle {
             desk: Arc::new(Counter { local, now }),
             tell,
             heard: Arc::new(Mutex::new(Some(to_hear))),
+            send,
+            received: Arc::new(Mutex::new(Some(to_receive))),
             shutdown,
             stopped: outcome,
         },
@@ -171,6 +186,26 @@ impl Handle {
     /// not taken up in time are dropped.
     pub fn statements(&self) -> Option<Statements> {
         self.heard.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Sends one other member an opaque parcel of at most [`PARCEL_BYTES_MAX`] bytes, when the line is free: parcels are
+    /// slow on purpose, and everything else overtakes them. `to` is a place in the group's members. Nothing is repeated.
+    ///
+    /// # Errors
+    /// Any [`BroadcastError`]; the parcel is then not sent.
+    pub fn send(&self, to: usize, parcel: Vec<u8>) -> Result<(), BroadcastError> {
+        if parcel.len() > PARCEL_BYTES_MAX {
+            return Err(BroadcastError::TooLong(parcel.len()));
+        }
+        self.send.try_send((to, parcel)).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => BroadcastError::Full,
+            mpsc::error::TrySendError::Closed(_) => BroadcastError::Stopped,
+        })
+    }
+
+    /// The receiver of the other members' parcels: there is one, and whoever asks first has it.
+    pub fn parcels(&self) -> Option<Parcels> {
+        self.received.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// How far the chain is.

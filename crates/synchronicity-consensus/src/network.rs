@@ -20,11 +20,11 @@ use synchronicity_core::command::COMMAND_BYTES_MAX;
 use synchronicity_core::group::Group;
 
 use crate::block::Block;
-use crate::gossip::STATEMENT_BYTES_MAX;
+use crate::gossip::{PARCEL_BYTES_MAX, STATEMENT_BYTES_MAX};
 
 /// Number of channels: one each for votes, certificates, certificates that are asked for, blocks that are asked for,
-/// fresh blocks, commands and statements.
-pub(crate) const CHANNELS: usize = 7;
+/// fresh blocks, commands, statements and parcels.
+pub(crate) const CHANNELS: usize = 8;
 
 /// Number of the channel of votes on the wire.
 pub(crate) const VOTES_CHANNEL: u64 = 0;
@@ -41,6 +41,7 @@ pub(crate) struct Network<S, R, P, B> {
     pub(crate) fresh_blocks: (S, R),
     pub(crate) commands: (S, R),
     pub(crate) statements: (S, R),
+    pub(crate) parcels: (S, R),
     pub(crate) peers: P,
     pub(crate) blocker: B,
 }
@@ -48,7 +49,8 @@ pub(crate) struct Network<S, R, P, B> {
 impl<S, R, P, B> Network<S, R, P, B> {
     /// `channels` in the order of [`CHANNELS`], which is also their number on the wire.
     pub(crate) fn new(channels: [(S, R); CHANNELS], peers: P, blocker: B) -> Self {
-        let [votes, certificates, fetched_certificates, fetched_blocks, fresh_blocks, commands, statements] = channels;
+        let [votes, certificates, fetched_certificates, fetched_blocks, fresh_blocks, commands, statements, parcels] =
+            channels;
         Self {
             votes,
             certificates,
@@ -57,6 +59,7 @@ impl<S, R, P, B> Network<S, R, P, B> {
             fresh_blocks,
             commands,
             statements,
+            parcels,
             peers,
             blocker,
         }
@@ -76,6 +79,9 @@ pub(crate) fn quotas() -> [Quota; CHANNELS] {
         per_second(NZU32!(8)),
         per_second(NZU32!(64)),
         per_second(NZU32!(32)),
+        // Twice as many as an honest member sends to all others together (`gossip::PARCEL_PAUSE`): its link, which carries
+        // its votes too, is never left unread for their sake.
+        per_second(NZU32!(64)),
     ]
 }
 
@@ -87,6 +93,7 @@ pub(crate) fn message_bytes_max(group: &Arc<Group>) -> u32 {
         marshal::max_payload_size::<Standard<Block>, Scheme>(members, group),
         COMMAND_BYTES_MAX,
         STATEMENT_BYTES_MAX,
+        PARCEL_BYTES_MAX,
     ])
 }
 

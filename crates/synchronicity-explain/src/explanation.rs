@@ -1,6 +1,7 @@
 //! What an explanation says: the shape that programs get as JSON.
 
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use crate::cause::{Cause, Certainty};
 
@@ -78,6 +79,18 @@ impl Explanation {
             && self.only_first.is_empty()
             && self.only_second.is_empty()
             && self.skipped.is_empty()
+    }
+
+    /// For programs: all of it, whether the bytes are the same, and the causes summed up.
+    pub fn to_json(&self) -> Value {
+        let causes = self.causes().into_iter().map(|(cause, certainty, guilty)| {
+            json!({ "cause": cause.as_str(), "certainty": certainty.as_str(), "crate": guilty })
+        });
+        let causes: Vec<Value> = causes.collect();
+        let mut told = serde_json::to_value(self).unwrap_or_default();
+        told["same_bytes"] = self.is_same().into();
+        told["causes"] = causes.into();
+        told
     }
 
     /// The causes found, each once, with the crate that is guilty of it: the surest first.

@@ -12,11 +12,11 @@ use synchronicity_rebuild::running::{BuildEvent, Outcome, Running};
 use synchronicity_verify::identity::RequestId;
 use synchronicity_verify::request::BuildRequest;
 use synchronicity_verify::result::BuildResult;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
-use crate::folder::Folder;
+use crate::artifact_store::ArtifactStore;
 use crate::health::{Health, Topic};
-use crate::keep;
 use crate::progress::Progress;
 use crate::state::State;
 use crate::status::Stage;
@@ -41,7 +41,9 @@ pub struct Done {
 /// Starts builds and ends those that nobody waits for any more.
 pub struct Builds {
     workbench: Workbench,
-    folder: Folder,
+    store: ArtifactStore,
+    /// What copies into the store run on.
+    runtime: Handle,
     progress: Progress,
     health: Health,
     done: mpsc::Sender<Done>,
@@ -63,15 +65,16 @@ struct Pause {
 }
 
 impl Builds {
-    /// No build yet. `done` takes what has ended.
+    /// No build yet. `done` takes what has ended. To be called on the runtime.
     pub fn new(
         workbench: Workbench,
-        folder: Folder,
+        store: ArtifactStore,
         progress: Progress,
         health: Health,
         done: mpsc::Sender<Done>,
     ) -> Self {
-        Builds { workbench, folder, progress, health, done, current: None, pauses: BTreeMap::new() }
+        let runtime = Handle::current();
+        Builds { workbench, store, runtime, progress, health, done, current: None, pauses: BTreeMap::new() }
     }
 
     /// Brings what runs in line with what is owed.
@@ -152,11 +155,13 @@ impl Builds {
 
     /// Follows a build on a thread of its own until it has ended.
     fn follow(&self, key: Key, running: Arc<Running>) -> JoinHandle<()> {
-        let (progress, folder, done) = (self.progress.clone(), self.folder.clone(), self.done.clone());
+        let (progress, done) = (self.progress.clone(), self.done.clone());
+        let (store, runtime) = (self.store.clone(), self.runtime.clone());
         let follow = move || {
             let result = watch(&running, key.0, &progress).map(|outcome| {
                 let artifacts: Option<PathBuf> = outcome.artifacts_dir;
-                let kept = keep::keep(&folder, &key.0, &outcome.result, artifacts.as_deref(), &outcome.transcript);
+                let kept = store.keep(&key.0, &outcome.result, artifacts.as_deref(), &outcome.transcript);
+                let kept = runtime.block_on(kept);
                 if let Err(error) = kept {
                     tracing::warn!(request = %key.0, %error, "artifacts or transcript were not kept");
                 }

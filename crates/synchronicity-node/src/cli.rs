@@ -40,7 +40,7 @@ pub enum Command {
     /// Say how the running node is
     Status(Ask),
     /// List what the group was asked to rebuild
-    Requests(Ask),
+    Requests(Requests),
     /// Look at the published log
     Log(Log),
     /// Verify a proof offline, as the client's program does
@@ -168,9 +168,23 @@ pub struct Submit {
     pub json: bool,
 }
 
-/// `status` and `requests`
+/// `status`
 #[derive(Debug, Args)]
 pub struct Ask {
+    /// The node's folder
+    #[command(flatten)]
+    pub dir: Dir,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `requests`
+#[derive(Debug, Args)]
+pub struct Requests {
+    /// Show all of this request, and why its builders differ: its identity, or how that begins
+    #[arg(value_name = "REQUEST")]
+    pub request: Option<String>,
     /// The node's folder
     #[command(flatten)]
     pub dir: Dir,

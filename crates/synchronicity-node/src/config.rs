@@ -8,6 +8,11 @@
 //! # public-url = "https://alder.example/log"   # what the policy names as the place of the log
 //! # clock-skew-ms-max = 5000     # how far a block's time may be from this node's clock before it refuses to vote
 //! # recosign-seconds = 3600      # how often an unchanged log is signed again; 0 for never
+//!
+//! # [artifacts]                  # what stays of builds
+//! # store = "s3://bucket/alder"  # instead of this folder; of this node alone
+//! # keep-days = 90               # 0 for ever
+//! # keep-bytes = 21474836480     # 0 for any number
 //! ```
 //!
 //! What it may say of witnesses is in [`crate::witness::choices`].
@@ -23,6 +28,7 @@ use serde::{Deserialize, Serialize};
 use synchronicity_rebuild::bench::SandboxChoice;
 use thiserror::Error;
 
+use crate::artifact_store::retention::Keeping;
 use crate::durable::{Disk, Synced};
 use crate::recosign::{RECOSIGN_SECONDS, Schedule};
 use crate::witness::choices::{OutsideWitness, WitnessedLog};
@@ -52,6 +58,9 @@ pub struct Config {
     /// Name of this node's witness key, if not `NAME/witness`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub witness_name: Option<String>,
+    /// Where artifacts and transcripts are kept, and how long.
+    #[serde(default)]
+    pub artifacts: Keeping,
     /// Logs of others that this node witnesses.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub witnessed_log: Vec<WitnessedLog>,
@@ -101,7 +110,7 @@ pub enum ConfigError {
     #[error("{} is not a node's configuration: {problem}", path.display())]
     #[diagnostic(help(
         "the fields are name, listen, http, sandbox, public-url, clock-skew-ms-max, recosign-seconds and witness-name, \
-         the tables [[witnessed-log]] and [[outside-witness]]"
+         the tables [artifacts], [[witnessed-log]] and [[outside-witness]]"
     ))]
     Toml {
         /// The file.

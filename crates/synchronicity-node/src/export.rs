@@ -22,6 +22,7 @@ use thiserror::Error;
 use tokio::task::{JoinSet, spawn_blocking};
 
 pub use source::{Source, SourceError};
+pub(crate) use store::bucket;
 pub use store::{Found, Store};
 pub use target::{Bucket, Target};
 

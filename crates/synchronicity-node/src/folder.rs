@@ -134,14 +134,24 @@ impl Folder {
         self.root.join("builds")
     }
 
-    /// Artifacts of this node's own builds, each named by its SHA-256.
+    /// Artifacts of this node's own builds, each named by its SHA-256; unless node.toml puts them elsewhere.
     pub fn artifacts(&self) -> PathBuf {
         self.root.join("artifacts")
     }
 
-    /// Transcripts of this node's own builds, each named by its request.
+    /// Transcripts of this node's own builds, compressed, each named by its request; unless node.toml puts them elsewhere.
     pub fn transcripts(&self) -> PathBuf {
         self.root.join("transcripts")
+    }
+
+    /// Why builders diverged, a file for each round.
+    pub fn explanations(&self) -> PathBuf {
+        self.root.join("explanations")
+    }
+
+    /// Files of the explanation that is being made.
+    pub fn explaining(&self) -> PathBuf {
+        self.root.join("explaining")
     }
 
     /// Proof files of reproduced crates.

@@ -12,10 +12,13 @@
 //! | `/policy`, `/group` | what a client needs to verify, and who the members are |
 //! | `/status`, `/health` | JSON, and `ok` or a reason with status 503 |
 //! | `/request/ID` | what a request pins, as JSON |
-//! | `/transcript/ID`, `/artifact/SHA256` | of this node's own builds, once their round is concluded |
+//! | `/artifacts/SHA256`, `/transcripts/ID/NAME` | of this node's own builds, once their round is concluded |
+//! | `/explanations/ID` | why builders diverged, as this node sees it: advice, never evidence |
 
 mod answer;
+mod artifact;
 mod attestation;
+mod explanation;
 mod files;
 pub mod log;
 mod lookup;
@@ -32,11 +35,13 @@ use axum::routing::get;
 use synchronicity::request_json;
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::identity::RequestId;
+use synchronicity_verify::request::BuildRequest;
 
-use self::answer::{BYTES, JSON, Keep, TEXT, compressible, known_by, missing, text, whole};
+use self::answer::{JSON, Keep, TEXT, compressible, known_by, missing, text, whole};
 use self::log::LogSite;
+use crate::artifact_store::ArtifactStore;
 use crate::attestations::Attester;
-use crate::folder::Folder;
+use crate::explaining::Explanations;
 use crate::view::View;
 
 pub use server::{Served, serve};
@@ -44,8 +49,12 @@ pub use server::{Served, serve};
 /// What the routes read from.
 #[derive(Clone)]
 pub struct Site {
-    /// Where the files are.
-    pub folder: Folder,
+    /// The member's name.
+    pub name: Arc<str>,
+    /// What is kept of builds.
+    pub store: ArtifactStore,
+    /// Why builders diverged.
+    pub explanations: Explanations,
     /// Status.
     pub view: View,
     /// The log, and proofs from it.
@@ -68,8 +77,9 @@ pub fn router(site: Site) -> Router {
         .route("/status", get(status))
         .route("/health", get(health))
         .route("/request/{id}", get(request))
-        .route("/transcript/{id}", get(transcript))
-        .route("/artifact/{sha256}", get(artifact))
+        .route("/transcripts/{id}/{builder}", get(artifact::transcript))
+        .route("/artifacts/{sha256}", get(artifact::artifact))
+        .route("/explanations/{id}", get(explanation::explanation))
         .with_state(site);
     public(node.merge(log))
 }
@@ -102,34 +112,18 @@ async fn health(Shared(site): Shared<Site>) -> Response<Body> {
 async fn request(Shared(site): Shared<Site>, Path(id): Path<String>) -> Response<Body> {
     let Ok(id) = id.parse::<RequestId>() else { return missing("a request's identity is 64 lower-case hex digits") };
     let request = site.view.request(&id);
-    match request.map(|request| serde_json::to_vec(&request_json::of(&request))) {
+    let linked = |request: BuildRequest| {
+        let mut told = request_json::of(&request);
+        // Of this node; whether there is anything yet is said there.
+        told["transcript"] = format!("/transcripts/{id}/{}", site.name).into();
+        told["explanation"] = format!("/explanations/{id}").into();
+        serde_json::to_vec(&told)
+    };
+    match request.map(linked) {
         Some(Ok(request)) => {
             known_by(compressible(whole(StatusCode::OK, JSON, request)), &id.to_string(), Keep::Forever)
         }
         Some(Err(error)) => whole(StatusCode::INTERNAL_SERVER_ERROR, TEXT, error.to_string()),
         None => missing("this group was never asked for this request"),
-    }
-}
-
-async fn transcript(Shared(site): Shared<Site>, Path(id): Path<String>) -> Response<Body> {
-    match id.parse::<RequestId>() {
-        Ok(id) if !site.view.state().lock().is_concluded(&id) => {
-            missing("no concluded round of this request: what a builder did is shown with the verdict, not before")
-        }
-        Ok(id) => {
-            // Of another round there is another.
-            compressible(files::send(site.folder.transcripts().join(id.to_string()), TEXT, Keep::Shortly).await)
-        }
-        Err(_) => missing("a request's identity is 64 lower-case hex digits"),
-    }
-}
-
-async fn artifact(Shared(site): Shared<Site>, Path(sha256): Path<String>) -> Response<Body> {
-    match sha256.parse::<Digest>() {
-        Ok(sha256) if !site.view.state().lock().is_revealed(&sha256) => {
-            missing("no concluded round in which this artifact was revealed")
-        }
-        Ok(sha256) => files::send(site.folder.artifacts().join(sha256.to_string()), BYTES, Keep::Forever).await,
-        Err(_) => missing("an artifact is named by 64 lower-case hex digits"),
     }
 }

@@ -17,11 +17,15 @@
 //! | proof | [`proofs`], on disk and over [`http`] |
 //! | verify | [`verify_command`], offline; [`attestations`] for the verifiers of others, fetched by [`attest_command`] |
 //!
+//! What builds leave is in [`artifact_store`]. Where builders diverge, [`explaining`] says why, with files that they hand to
+//! each other by [`exchange`].
+//!
 //! Beside the route, [`recosign`] keeps the times of an unchanged log fresh, and [`witness`] cosigns other groups' logs
 //! and asks outside witnesses to cosign this one's.
 //!
 //! [`node`] puts the parts together; [`commands`] is what a person types; [`devnet`] runs a whole group.
 
+pub mod artifact_store;
 pub mod attest_command;
 pub mod attestations;
 pub mod builds;
@@ -34,7 +38,9 @@ pub mod devnet;
 pub mod disk_room;
 pub mod durable;
 pub mod duty;
+pub mod exchange;
 pub mod exit;
+pub mod explaining;
 pub mod export;
 pub mod fold;
 pub mod folder;
@@ -42,7 +48,6 @@ pub mod group_file;
 pub mod health;
 pub mod http;
 pub mod journal;
-pub mod keep;
 pub mod keys;
 pub mod log_reader;
 pub mod lookups;
@@ -74,6 +79,7 @@ pub fn main() -> ExitCode {
     // A build is this same executable in a process of its own, and so is the `docker` that rustwide calls. Does not
     // return there; must come before any thread.
     synchronicity_rebuild::worker::main();
+    explaining::apart::main();
     match commands::execute(&cli::Cli::parse().command) {
         Ok(code) => ExitCode::from(code),
         Err(stop) => stop.tell(false),

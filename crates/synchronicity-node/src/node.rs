@@ -80,6 +80,9 @@ pub enum RunError {
     #[error("the disk has room again, but the node could not start itself afresh: {0}")]
     #[diagnostic(help("start it by hand"))]
     Afresh(io::Error),
+    /// Where this program is.
+    #[error("cannot find this program's own file: {0}")]
+    Program(io::Error),
     /// No handler for SIGTERM.
     #[error("cannot listen for signals: {0}")]
     Signals(io::Error),
@@ -93,6 +96,8 @@ pub struct Choices {
     pub misbehaviour: Option<Misbehaviour>,
     /// Where builds happen.
     pub bench: BenchChoice,
+    /// This executable, as which explanations run apart.
+    pub program: PathBuf,
 }
 
 /// Where builds happen.
@@ -236,6 +241,7 @@ struct Running {
     /// Ends the duties; what serves goes on.
     rest: watch::Sender<bool>,
     duties: JoinHandle<()>,
+    explainer: JoinHandle<()>,
     _lock: FolderLock,
 }
 
@@ -254,6 +260,7 @@ impl Running {
         if let Err(error) = self.duties.await {
             tracing::warn!(%error, "the duties ended badly");
         }
+        let _ = self.explainer.await;
         self.chain.shutdown();
         let _ = tokio::time::timeout(ENGINE_GRACE, self.chain.stopped()).await;
         self.fold.end().await;

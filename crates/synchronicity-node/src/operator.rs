@@ -35,6 +35,11 @@ const REQUEST_BYTES_MAX: u64 = 16 * 1024;
 pub enum Request {
     /// The status document.
     Status,
+    /// Why the builders of a request diverged.
+    Explain {
+        /// Identity of the request, in hex.
+        request: String,
+    },
     /// To have something rebuilt by the group.
     Submit {
         /// `NAME`, `NAME@VERSION`, or the absolute path of a fixture's folder.
@@ -50,7 +55,9 @@ pub enum Answer {
     Status(Box<Status>),
     /// To [`Request::Submit`].
     Submitted(Submitted),
-    /// To either: nothing was done.
+    /// To [`Request::Explain`]: as `/explanations/ID` has it; `None` where there is nothing to explain.
+    Explained(Option<Box<serde_json::Value>>),
+    /// To any: nothing was done.
     Failed {
         /// Exit code for the command that asked.
         code: u8,

@@ -20,7 +20,6 @@ use synchronicity_verify::request::Products;
 use synchronicity_verify::result::{Artifacts, BuildResult, Failure};
 
 use crate::cli::Check;
-use crate::diff::as_json;
 use crate::exit::{self, Stop};
 use crate::report;
 use crate::workshop::{Workshop, WorkshopError, copy};
@@ -100,7 +99,7 @@ pub(crate) fn check(args: &Check) -> Result<u8, Stop> {
         .map_err(|error| Stop::new(exit::INTERNAL, CheckError::Explain(error)))?;
     let varied = varied::list(&first.measured, &second.measured);
     if args.json {
-        let mut told = as_json(&explanation);
+        let mut told = explanation.to_json();
         let own = json!({
             "exit": exit::DIFFERENT,
             "reproducible": false,

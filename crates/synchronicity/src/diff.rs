@@ -1,8 +1,6 @@
 //! `diff`: why two files, or the files of two folders, are not the same bytes.
 
 use miette::Diagnostic;
-use serde_json::{Value, json};
-use synchronicity_explain::explanation::Explanation;
 use synchronicity_explain::facts::Facts;
 use synchronicity_explain::{ExplainError, Limits, explain, words};
 
@@ -33,7 +31,7 @@ pub(crate) fn diff(args: &Diff) -> Result<u8, Stop> {
         .map_err(|error| Stop::new(exit::USAGE, DiffError::Explain(error)))?;
     let code = if explanation.is_same() { exit::OK } else { exit::DIFFERENT };
     if args.json {
-        let mut told = as_json(&explanation);
+        let mut told = explanation.to_json();
         told["exit"] = code.into();
         println!("{told}");
     } else {
@@ -44,16 +42,4 @@ pub(crate) fn diff(args: &Diff) -> Result<u8, Stop> {
             .map_err(|error| Stop::new(exit::INTERNAL, DiffError::Diffoscope(error)))?;
     }
     Ok(code)
-}
-
-/// The explanation for programs, with the causes summed up.
-pub(crate) fn as_json(explanation: &Explanation) -> Value {
-    let causes = explanation.causes().into_iter().map(|(cause, certainty, guilty)| {
-        json!({ "cause": cause.as_str(), "certainty": certainty.as_str(), "crate": guilty })
-    });
-    let causes: Vec<Value> = causes.collect();
-    let mut told = serde_json::to_value(explanation).unwrap_or_default();
-    told["same_bytes"] = explanation.is_same().into();
-    told["causes"] = causes.into();
-    told
 }

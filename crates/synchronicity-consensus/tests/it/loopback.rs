@@ -4,7 +4,9 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use synchronicity_consensus::{EngineConfig, FolderError, Handle, Peer, StartError, Stopped, SubmitError, start};
+use synchronicity_consensus::{
+    BroadcastError, EngineConfig, FolderError, Handle, PARCEL_BYTES_MAX, Peer, StartError, Stopped, SubmitError, start,
+};
 
 use crate::cast::{HEARTBEAT, seeds};
 use crate::company::Company;
@@ -73,6 +75,14 @@ async fn four_engines_over_real_sockets_order_commands_survive_a_restart_and_hea
     handles[0].broadcast(b"a cosignature".to_vec()).unwrap();
     let heard = tokio::time::timeout(Duration::from_secs(5), statements.recv()).await.unwrap();
     assert_eq!(heard, Some((0, b"a cosignature".to_vec())));
+
+    let (mut parcels, mut others) = (handles[2].parcels().unwrap(), handles[1].parcels().unwrap());
+    assert!(handles[2].parcels().is_none());
+    assert!(matches!(handles[0].send(2, vec![0; PARCEL_BYTES_MAX + 1]), Err(BroadcastError::TooLong(_))));
+    handles[0].send(2, vec![7; PARCEL_BYTES_MAX]).unwrap();
+    let received = tokio::time::timeout(Duration::from_secs(5), parcels.recv()).await.unwrap();
+    assert_eq!(received, Some((0, vec![7; PARCEL_BYTES_MAX])));
+    assert!(others.try_recv().is_err(), "a parcel is for one member");
 
     stop(&handles[3..]).await;
     assert!(matches!(handles[3].submit(company.submission(3, 100)), Err(SubmitError::Stopped(Stopped::Shutdown))));

@@ -3,6 +3,7 @@
 use synchronicity_core::group::Member;
 
 use super::say;
+use crate::artifact_store::retention::Keeping;
 use crate::cli::Init;
 use crate::config::{self, Config, Sandbox};
 use crate::durable::{Disk, Synced};
@@ -24,6 +25,7 @@ pub(super) fn init(args: &Init) -> Result<u8, Stop> {
         clock_skew_ms_max: config::CLOCK_SKEW_MS_MAX,
         recosign_seconds: RECOSIGN_SECONDS,
         witness_name: None,
+        artifacts: Keeping::default(),
         witnessed_log: Vec::new(),
         outside_witness: Vec::new(),
     };

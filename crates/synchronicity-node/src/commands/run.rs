@@ -27,7 +27,8 @@ pub(super) fn run(args: &Run) -> Result<u8, Stop> {
     let runtime = runtime::Builder::new_multi_thread().worker_threads(WORKERS).thread_name("node").enable_all().build();
     let runtime = runtime.map_err(RunError::Signals).or_internal()?;
     let bench = BenchChoice::Own { sandbox: args.sandbox, shared: args.shared.clone() };
-    let choices = Choices { dir: args.dir.path.clone(), misbehaviour: args.misbehave, bench };
+    let program = env::current_exe().map_err(RunError::Program).or_internal()?;
+    let choices = Choices { dir: args.dir.path.clone(), misbehaviour: args.misbehave, bench, program };
     let ended = runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate()).map_err(RunError::Signals).or_internal()?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(RunError::Signals).or_internal()?;

@@ -40,6 +40,8 @@ pub(super) enum Event {
     Concluded(Box<Conclusion>),
     /// The results are in this folder.
     Written { name_version: String, folder: PathBuf, files: Vec<String> },
+    /// Why builders differ, as a node sees it: what its `/explanations/REQUEST` says. Advice, never evidence.
+    Explained { name_version: String, told: serde_json::Value },
     /// The offline verifier ran in a process of its own.
     Verified { command: String, exit: Option<i32>, output: String },
     /// What to try now.

@@ -14,6 +14,7 @@
 //! | submit, and follow the requests | `request.rs` |
 //! | watch them, and crash them if asked | `watch.rs`, `crash.rs` |
 //! | write the results | `conclusion.rs`, `outcome.rs` |
+//! | let the nodes say why builders differ | `explanation.rs` |
 //! | verify them in a process apart | `verification.rs` |
 //! | say what to try next | `suggestion.rs` |
 //! | tell all of it | `event.rs`, `words.rs`, `view.rs` |
@@ -25,6 +26,7 @@ mod conclusion;
 mod crash;
 mod errand;
 mod event;
+mod explanation;
 mod folder;
 mod group;
 mod interrupt;
@@ -122,6 +124,7 @@ impl Run<'_> {
             std::thread::sleep(LOOK_EVERY);
         }
 
+        requests.explain(&watch, children, self.interrupt, view)?;
         let code = requests.verify(self.program, self.interrupt, view)?;
         view.show(&suggestion::after(requests.written(), self.args, self.program, children));
         if self.args.keep {

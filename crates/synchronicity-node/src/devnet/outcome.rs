@@ -140,7 +140,7 @@ impl Evidence {
         let request = self.verified.entry.request.id();
         let mut written = Vec::new();
         for node in &children.nodes {
-            let Ok(transcript) = watch.get(node, &format!("/transcript/{request}")) else { continue };
+            let Ok(transcript) = watch.get(node, &format!("/transcripts/{request}/{}", node.name)) else { continue };
             let path = folder.join(format!("transcript-{}.txt", node.name));
             write(&path, &transcript)?;
             written.push(path);
@@ -151,7 +151,7 @@ impl Evidence {
 
 /// The bytes that hash to what the entry says, from whichever node has them.
 fn fetch(artifact: &Artifact, watch: &Watch, children: &Children) -> Option<Vec<u8>> {
-    let path = format!("/artifact/{}", artifact.sha256);
+    let path = format!("/artifacts/{}", artifact.sha256);
     let from = |node: &Node| watch.get(node, &path).ok().filter(|bytes| Digest::of(bytes) == artifact.sha256);
     children.nodes.iter().find_map(from)
 }

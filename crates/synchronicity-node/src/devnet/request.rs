@@ -9,6 +9,7 @@ use super::children::Children;
 use super::conclusion;
 use super::errand;
 use super::event::{Event, Phase};
+use super::explanation;
 use super::folder::Folder;
 use super::interrupt::Interrupt;
 use super::outcome::{Evidence, OutcomeError, Written};
@@ -25,6 +26,8 @@ const TROUBLE_MAX: Duration = Duration::from_secs(60);
 /// How long a verdict waits for the proofs of all nodes, so that the time told is a median of all. A node that was
 /// killed meanwhile has its proof, but no longer the time.
 const SLOW_NODES: Duration = Duration::from_secs(3);
+/// Name of the file with what a node says about why builders differ.
+const EXPLANATION: &str = "explanation.json";
 /// How long a verdict may be without any proof.
 const PROOF_MAX: Duration = Duration::from_secs(60);
 
@@ -39,6 +42,7 @@ struct Request {
     trouble_since: Option<Instant>,
     concluded_since: Option<Instant>,
     written: Option<Written>,
+    diverged: bool,
 }
 
 impl Requests {
@@ -58,7 +62,14 @@ impl Requests {
             let Submitted { request: id, .. } =
                 serde_json::from_str(&answer).map_err(|_| DevnetError::Submit { answer: answer.clone() })?;
             view.show(&Event::Submitted { name_version: wanted.name_version.clone(), request: id.clone() });
-            all.push(Request { wanted, id, trouble_since: None, concluded_since: None, written: None });
+            all.push(Request {
+                wanted,
+                id,
+                trouble_since: None,
+                concluded_since: None,
+                written: None,
+                diverged: false,
+            });
         }
         Ok(Self(all))
     }
@@ -108,10 +119,27 @@ impl Requests {
                 continue;
             };
             let conclusion = conclusion::describe(&evidence.verified, name_version, group, seen);
+            request.diverged = conclusion.verdict == "diverged";
             view.show(&Event::Concluded(Box::new(conclusion)));
             let written = evidence.write(folder.results(name_version)?, name_version, group, watch, children)?;
             view.show(&written.told(name_version));
             request.written = Some(written);
+        }
+        Ok(())
+    }
+
+    /// Shows and writes why builders differ, as the nodes see it.
+    pub(super) fn explain(
+        &self,
+        watch: &Watch,
+        children: &Children,
+        interrupt: &Interrupt,
+        view: &mut View,
+    ) -> Result<(), DevnetError> {
+        for request in self.0.iter().filter(|request| request.diverged) {
+            let Some(written) = &request.written else { continue };
+            let about = (request.wanted.name_version.as_str(), request.id.as_str(), written.folder.join(EXPLANATION));
+            view.show(&explanation::wait(about, watch, children, interrupt)?);
         }
         Ok(())
     }

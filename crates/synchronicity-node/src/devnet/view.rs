@@ -98,7 +98,11 @@ impl Medium {
             }
             let text = words::event(event);
             match event {
-                Event::Concluded(_) | Event::Written { .. } | Event::Verified { .. } | Event::Next { .. } => {
+                Event::Concluded(_)
+                | Event::Written { .. }
+                | Event::Explained { .. }
+                | Event::Verified { .. }
+                | Event::Next { .. } => {
                     writeln!(std::io::stdout(), "{text}")
                 }
                 _ => writeln!(std::io::stderr(), "{text}"),

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::args::{Conduct, CrashAt};
 use super::event::{Conclusion, Event, Phase, Product, StartedNode, Suggestion};
+use crate::explaining::words::in_words as explained;
 
 /// One event as text: one line, or a block of them without a final line break.
 pub(super) fn event(event: &Event) -> String {
@@ -32,6 +33,7 @@ pub(super) fn event(event: &Event) -> String {
         Event::WentOn { height } => format!("  the group goes on from height {height}"),
         Event::Concluded(conclusion) => concluded(conclusion),
         Event::Written { folder, files, .. } => format!("  written to {}: {}", folder.display(), files.join(", ")),
+        Event::Explained { name_version, told } => format!("\n{name_version}: {}", explained(told)),
         Event::Verified { command, exit, output } => {
             let exit = exit.map_or_else(|| "killed".to_owned(), |code| code.to_string());
             format!("\n$ {command}\n{}\n[exit code {exit}]", output.trim_end())

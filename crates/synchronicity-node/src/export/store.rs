@@ -78,32 +78,9 @@ impl Store {
         Ok(Store { objects: Arc::new(objects), prefix: Path::default(), is_folder: true, _lock: lock })
     }
 
-    fn bucket(bucket: &Bucket, retries: usize) -> Result<Store, ExportError> {
-        let settings = AmazonS3Builder::from_env();
-        let set = |key: AmazonS3ConfigKey| settings.get_config_value(&key).filter(|value| !value.is_empty());
-        let endpoint = set(AmazonS3ConfigKey::S3Endpoint).or_else(|| set(AmazonS3ConfigKey::Endpoint));
-        let plain = endpoint.as_deref().map_or(Ok(false), |endpoint| bucket.is_plain(endpoint))?;
-        let sources = [
-            AmazonS3ConfigKey::AccessKeyId,
-            AmazonS3ConfigKey::WebIdentityTokenFile,
-            AmazonS3ConfigKey::ContainerCredentialsRelativeUri,
-            AmazonS3ConfigKey::ContainerCredentialsFullUri,
-            AmazonS3ConfigKey::MetadataEndpoint,
-        ];
-        // Without any of these the crate asks an address that only some clouds have, for minutes.
-        if sources.into_iter().all(|source| set(source).is_none())
-            && set(AmazonS3ConfigKey::SkipSignature).is_none_or(|skip| skip == "false")
-        {
-            return Err(ExportError::NoCredentials);
-        }
-        let objects = settings
-            .with_bucket_name(&bucket.name)
-            .with_allow_http(plain)
-            .with_retry(RetryConfig { max_retries: retries, ..RetryConfig::default() })
-            .with_http_connector(Transport { loopback: endpoint.as_deref().is_some_and(target::is_loopback) })
-            .build()
-            .map_err(ExportError::Settings)?;
-        Ok(Store { objects: Arc::new(objects), prefix: bucket.prefix.clone(), is_folder: false, _lock: None })
+    fn bucket(place: &Bucket, retries: usize) -> Result<Store, ExportError> {
+        let objects = bucket(place, retries)?;
+        Ok(Store { objects, prefix: place.prefix.clone(), is_folder: false, _lock: None })
     }
 
     /// The checkpoint at the destination, if there is one.
@@ -186,6 +163,39 @@ impl Store {
     fn at(&self, name: &str) -> Path {
         name.split('/').fold(self.prefix.clone(), |path, part| path.join(part))
     }
+}
+
+/// A bucket as the environment describes it; what is in it lies below `bucket.prefix`. `retries`: how often a request is
+/// repeated at most.
+///
+/// # Errors
+/// [`ExportError`] for an environment that names no store, or one that is not to be spoken to.
+pub(crate) fn bucket(bucket: &Bucket, retries: usize) -> Result<Arc<dyn ObjectStore>, ExportError> {
+    let settings = AmazonS3Builder::from_env();
+    let set = |key: AmazonS3ConfigKey| settings.get_config_value(&key).filter(|value| !value.is_empty());
+    let endpoint = set(AmazonS3ConfigKey::S3Endpoint).or_else(|| set(AmazonS3ConfigKey::Endpoint));
+    let plain = endpoint.as_deref().map_or(Ok(false), |endpoint| bucket.is_plain(endpoint))?;
+    let sources = [
+        AmazonS3ConfigKey::AccessKeyId,
+        AmazonS3ConfigKey::WebIdentityTokenFile,
+        AmazonS3ConfigKey::ContainerCredentialsRelativeUri,
+        AmazonS3ConfigKey::ContainerCredentialsFullUri,
+        AmazonS3ConfigKey::MetadataEndpoint,
+    ];
+    // Without any of these the crate asks an address that only some clouds have, for minutes.
+    if sources.into_iter().all(|source| set(source).is_none())
+        && set(AmazonS3ConfigKey::SkipSignature).is_none_or(|skip| skip == "false")
+    {
+        return Err(ExportError::NoCredentials);
+    }
+    let objects = settings
+        .with_bucket_name(&bucket.name)
+        .with_allow_http(plain)
+        .with_retry(RetryConfig { max_retries: retries, ..RetryConfig::default() })
+        .with_http_connector(Transport { loopback: endpoint.as_deref().is_some_and(target::is_loopback) })
+        .build()
+        .map_err(ExportError::Settings)?;
+    Ok(Arc::new(objects))
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -1,19 +1,26 @@
 //! The parts of a node, put together: from the disk upwards, then outwards.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use synchronicity_consensus::{EngineConfig, Handle, StartError};
 use synchronicity_core::group::Group;
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
 
 use super::recovery::{self, Recovered};
 use super::{BenchChoice, Choices, Prepared, RunError, Running};
+use crate::artifact_store::ArtifactStore;
+use crate::artifact_store::retention::Keeper;
 use crate::attestations::Attester;
 use crate::builds::Builds;
 use crate::config::{self, Config};
 use crate::duty::Attendant;
+use crate::exchange::Exchange;
 use crate::exit::{self, Stop, StopWith};
+use crate::explaining::{Explainer, Explanations};
+use crate::export::Target;
 use crate::fold::Fold;
 use crate::folder::Folder;
 use crate::health::Health;
@@ -63,12 +70,13 @@ fn start_engine(prepared: &Prepared, fold: Fold) -> Result<Handle, Stop> {
 pub(super) fn start(choices: Choices, prepared: Prepared) -> Result<Running, Stop> {
     let health = Health::default();
     let Recovered { store, state, journal, log, cosignatures } = recovery::recover(&prepared.folder, &prepared.group)?;
+    let kept = kept(&prepared.folder, &prepared.config)?;
     let reader = LogReader::new(&prepared.folder.log());
     let witness = witness(&prepared, &store)?;
+    let sealed = Arc::downgrade(&store);
     let (fold, fold_thread) = Fold::start(state.clone(), store, log.clone(), health.clone());
     let chain = start_engine(&prepared, fold)?;
-    let Prepared { folder, lock, config, group, keys, http, socket, peers: _, unresolved, witnessed: _, outsiders } =
-        prepared;
+    let Prepared { folder, lock, config, group, keys, http, socket, unresolved, outsiders, .. } = prepared;
     let (stop, stopping) = watch::channel(false);
     let (rest, resting) = watch::channel(false);
     let me = keys.command.id();
@@ -108,14 +116,24 @@ pub(super) fn start(choices: Choices, prepared: Prepared) -> Result<Running, Sto
     let outside = client::follow_all(outsiders, (state.group(), &reader), config.schedule(), &published, &stopping);
     let attester = Attester::new(keys.attestation, me, state.group().clone());
     let log = log_site(reader, published, &view).with_outside(outside);
-    let site = site(&folder, &view, (&group, &config), log, attester)?;
+    let explanations = Explanations::new(state.clone(), folder.clone(), me, config.name.clone());
+    let keeper = Keeper {
+        store: kept.clone(),
+        keeping: config.artifacts.clone(),
+        state: state.clone(),
+        journal: sealed,
+        explanations: explanations.clone(),
+    };
+    let explainer = explain(&chain, keeper, choices.program, &resting);
+    let shown = Shown { store: kept.clone(), explanations: explanations.clone(), attester };
+    let site = site(&view, (&group, &config), log, shown)?;
     let routes = http::router(site).merge(witness::serve::router(witness, resting.clone()));
     tokio::spawn(http::serve(http, routes, told(stopping.clone())));
 
     let workbench = workbench::prepare(opener(choices.bench, &folder, &config, &group), health.clone());
     let (outbox, submitted) = mpsc::channel(QUEUE);
     let submissions = Submissions::new(state.clone(), keys.command.clone(), workbench.clone(), outbox);
-    tokio::spawn(operator::serve(socket, Desk { view, submissions }, told(stopping.clone())));
+    tokio::spawn(operator::serve(socket, Desk { view, submissions, explanations }, told(stopping.clone())));
     let known = Known { group, unresolved, skew_ms_max: config.clock_skew_ms_max };
     tokio::spawn(monitor::watch(chain.clone(), known, health.clone(), stopping));
 
@@ -126,7 +144,7 @@ pub(super) fn start(choices: Choices, prepared: Prepared) -> Result<Running, Sto
         chain: chain.clone(),
         command: keys.command,
         cosigner: keys.cosigner,
-        builds: Builds::new(workbench, folder.clone(), progress, health.clone(), done),
+        builds: Builds::new(workbench, kept, progress, health.clone(), done),
         outbox: Outbox::default(),
         cosigned,
         health: health.clone(),
@@ -136,7 +154,14 @@ pub(super) fn start(choices: Choices, prepared: Prepared) -> Result<Running, Sto
         compared: None,
     };
     let duties = tokio::spawn(attendant.run(finished, submitted, resting));
-    Ok(Running { chain, fold: fold_thread, folder, health, stop, rest, duties, _lock: lock })
+    Ok(Running { chain, fold: fold_thread, folder, health, stop, rest, duties, explainer, _lock: lock })
+}
+
+/// What is kept of builds, where node.toml says.
+fn kept(folder: &Folder, config: &Config) -> Result<ArtifactStore, Stop> {
+    let place = config.artifacts.store.as_deref().map(|place| Target::parse(place, false));
+    let place = place.transpose().or_usage()?;
+    ArtifactStore::open(folder.root(), place.as_ref()).or_usage()
 }
 
 /// The witness of other people's logs, where the operator named any.
@@ -149,17 +174,29 @@ fn witness(prepared: &Prepared, store: &Arc<Store>) -> Result<Option<Witness<Wea
     Witness::open(signer, prepared.witnessed.clone(), store).map(Some).or_internal()
 }
 
-fn site(
-    folder: &Folder,
-    view: &View,
-    about: (&Group, &Config),
-    log: LogSite,
+/// Starts what looks after the artifacts: hands them to other builders, explains what diverged, and removes what is old.
+fn explain(chain: &Handle, keeper: Keeper, program: PathBuf, resting: &watch::Receiver<bool>) -> JoinHandle<()> {
+    let (store, explanations) = (keeper.store.clone(), keeper.explanations.clone());
+    let parcels = chain.parcels().expect("nobody has taken the parcels of an engine that was just started");
+    let exchange = Exchange::start(chain.clone(), keeper.state.clone(), store.clone(), parcels);
+    tokio::spawn(keeper.run(resting.clone()));
+    tokio::spawn(Explainer { explanations, store, exchange, program }.run(resting.clone()))
+}
+
+/// What a site shows beside the log.
+struct Shown {
+    store: ArtifactStore,
+    explanations: Explanations,
     attester: Attester,
-) -> Result<Site, Stop> {
+}
+
+fn site(view: &View, about: (&Group, &Config), log: LogSite, shown: Shown) -> Result<Site, Stop> {
     let (group, config) = about;
+    let Shown { store, explanations, attester } = shown;
     let policy = group.policy_text(Some(&config.log_url())).map_err(RunError::from).or_usage()?;
     let (policy, group) = (policy.into(), group.to_text().into());
-    Ok(Site { folder: folder.clone(), view: view.clone(), log, policy, group, attester })
+    let name = config.name.as_str().into();
+    Ok(Site { name, store, explanations, view: view.clone(), log, policy, group, attester })
 }
 
 fn log_site(reader: LogReader, published: Published, view: &View) -> LogSite {

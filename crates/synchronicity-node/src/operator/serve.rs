@@ -7,11 +7,13 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
+use synchronicity_verify::identity::RequestId;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 
 use super::{Answer, REQUEST_BYTES_MAX, Request, short_path};
 use crate::exit;
+use crate::explaining::Explanations;
 use crate::submit::Submissions;
 use crate::view::View;
 
@@ -25,6 +27,8 @@ pub struct Desk {
     pub view: View,
     /// Takes submissions.
     pub submissions: Submissions,
+    /// Why builders diverged.
+    pub explanations: Explanations,
 }
 
 /// Makes the socket. Only the holder of the folder's lock may call this: it removes what an earlier process left.
@@ -73,6 +77,10 @@ async fn converse(stream: UnixStream, desk: Desk) -> io::Result<()> {
     tokio::time::timeout(ASK_TIME, reader.read_line(&mut line)).await??;
     let answer = match serde_json::from_str::<Request>(&line) {
         Ok(Request::Status) => Answer::Status(Box::new(desk.view.status())),
+        Ok(Request::Explain { request }) => {
+            let told = request.parse::<RequestId>().ok().and_then(|request| desk.explanations.of(&request).ok());
+            Answer::Explained(told.map(Box::new))
+        }
         Ok(Request::Submit { spec }) => match desk.submissions.submit(&spec).await {
             Ok(submitted) => Answer::Submitted(submitted),
             Err(error) => {

@@ -93,6 +93,17 @@ fn build_time(sandbox: &str) {
     assert_eq!(builders(&told["dissenting"]).len(), 4);
     assert!(texts(&told["agreeing"]).is_empty());
     assert_eq!(verify_proof_of(&ended, "embeds-build-time"), 41);
+    // Each builder embedded another moment, and a node says so, with what another one handed over.
+    let told = &ended.event("explained")["told"];
+    assert_eq!(told["state"], "explained", "{told:#}");
+    let artifact = &told["explanation"]["artifacts"][0];
+    assert_eq!(
+        (&artifact["name"], &artifact["differences"][0]["cause"]),
+        (&"embeds-build-time".into(), &"build-time".into())
+    );
+    assert!(told["advice"].as_str().is_some_and(|advice| advice.contains("never evidence")));
+    let written = fs::read(ended.results().join("explanation.json")).unwrap();
+    assert_eq!(&serde_json::from_slice::<Value>(&written).unwrap(), told);
 }
 
 fn network(sandbox: &str) {
@@ -133,6 +144,10 @@ fn two_liars() {
     let told = ended.conclusion();
     assert_eq!((ended.code, told["verdict"].as_str()), (41, Some("diverged")), "{}", ended.stderr);
     assert_eq!(builders(&told["dissenting"]), ALL);
+    // What a liar revealed nobody has.
+    let told = &ended.event("explained")["told"];
+    assert_eq!(told["state"], "pending");
+    assert!(told["reason"].as_str().is_some_and(|reason| reason.contains("does not have the artifact")), "{told:#}");
 }
 
 fn silent() {

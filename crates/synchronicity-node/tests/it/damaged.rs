@@ -14,7 +14,7 @@ use synchronicity_rebuild::scripted::Script;
 use synchronicity_verify::digest::Digest;
 
 use crate::publish::files;
-use crate::world::{World, free_port};
+use crate::world::{PROGRAM, World, free_port};
 
 fn folder_of(world: &World, dir: &Path) -> (Folder, Config) {
     world.settle(0, dir, free_port())
@@ -24,8 +24,8 @@ fn folder_of(world: &World, dir: &Path) -> (Folder, Config) {
 async fn run(folder: &Folder) -> Result<(), (u8, String)> {
     let builds = folder.builds();
     let open = move || Bench::scripted(&builds, Script::new());
-    let choices =
-        Choices { dir: folder.root().to_owned(), misbehaviour: None, bench: BenchChoice::Opened(Box::new(open)) };
+    let bench = BenchChoice::Opened(Box::new(open));
+    let choices = Choices { dir: folder.root().to_owned(), misbehaviour: None, bench, program: PROGRAM.into() };
     let ended = node::run(choices, async {}).await;
     ended.map(|_| ()).map_err(|stop| (stop.code, format!("{:?}", stop.report)))
 }

@@ -26,7 +26,7 @@ use synchronicity_verify::verify::verify;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::world::{World, free_port};
+use crate::world::{PROGRAM, World, free_port};
 
 /// Far longer than anything takes on a loaded machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -79,11 +79,17 @@ impl Nodes {
     }
 
     pub(crate) fn start(&mut self, member: usize, misbehaviour: Option<Misbehaviour>) {
+        self.start_with(member, misbehaviour, b"the same bytes everywhere");
+    }
+
+    /// Starts a member whose builds come to this content.
+    pub(crate) fn start_with(&mut self, member: usize, misbehaviour: Option<Misbehaviour>, content: &[u8]) {
         let folder = self.folder(member);
         let builds = folder.builds();
-        let open = move || Bench::scripted(&builds, script());
+        let script = script(content);
+        let open = move || Bench::scripted(&builds, script.clone());
         let bench = BenchChoice::Opened(Box::new(open));
-        let choices = Choices { dir: folder.root().to_owned(), misbehaviour, bench };
+        let choices = Choices { dir: folder.root().to_owned(), misbehaviour, bench, program: PROGRAM.into() };
         let (stop, stopped) = oneshot::channel();
         let run = async move {
             let told = async {
@@ -110,7 +116,7 @@ impl Nodes {
     }
 
     /// Asks a member, as soon as it can be asked.
-    async fn ask(&self, member: usize, request: Request) -> Answer {
+    pub(crate) async fn ask(&self, member: usize, request: Request) -> Answer {
         let since = Instant::now();
         loop {
             let (folder, request) = (self.folder(member), request.clone());
@@ -165,11 +171,11 @@ impl Nodes {
     }
 }
 
-fn script() -> Script {
+fn script(content: &[u8]) -> Script {
     let mut script = Script::new();
     // Pinning reads the manifest with the host's own cargo, whose release the request must not fall short of.
     script.toolchain = HostCargo::find().unwrap().toolchain().unwrap();
-    script.with("pkg:generic/synchronicity-fixture/plain-binary@0.1.0", FIXTURE, b"the same bytes everywhere")
+    script.with("pkg:generic/synchronicity-fixture/plain-binary@0.1.0", FIXTURE, content)
 }
 
 /// Status code, head and body of a plain HTTP/1.1 request.
@@ -233,13 +239,18 @@ async fn what_http_serves(nodes: &Nodes, submitted: &Submitted) {
     Proof::parse(&fs::read(file).unwrap()).unwrap();
     let artifact = nodes.status(0).await.rounds[0].members[0].result.clone();
     let Some(synchronicity_node::status::ResultStatus::Artifacts(artifacts)) = artifact else { panic!("no artifacts") };
-    let (code, _, bytes) = nodes.get(0, &format!("/artifact/{}", artifacts[0].sha256)).await;
+    let (code, _, bytes) = nodes.get(0, &format!("/artifacts/{}", artifacts[0].sha256)).await;
     assert_eq!((code, bytes.as_slice()), (200, b"the same bytes everywhere".as_slice()));
-    let (code, _, transcript) = nodes.get(0, &format!("/transcript/{}", submitted.request)).await;
+    let (code, _, transcript) = nodes.get(0, &format!("/transcripts/{}/builder-00", submitted.request)).await;
+    let transcript = dechunked(&transcript);
     assert!(code == 200 && String::from_utf8_lossy(&transcript).contains("Compiling"));
     let (code, head, request) = nodes.get(0, &format!("/request/{}", submitted.request)).await;
     let request: serde_json::Value = serde_json::from_slice(&request).unwrap();
     assert!(code == 200 && head.contains("application/json") && request["purl"] == submitted.purl.as_str());
+    let link = request["transcript"].as_str().unwrap();
+    assert_eq!(nodes.get(0, link).await.0, 200);
+    assert_eq!(nodes.get(0, request["explanation"].as_str().unwrap()).await.0, 404, "nothing diverged");
+    crate::artifacts::what_is_served_in_parts(nodes, &artifacts[0].sha256);
     let (_, _, health) = nodes.get(0, "/health").await;
     assert_eq!(health, b"ok\n");
     for path in [
@@ -247,10 +258,12 @@ async fn what_http_serves(nodes: &Nodes, submitted: &Submitted) {
         "/tile/0/0",
         "/tile/0/000.p/0",
         "/tile/0/../../../keys/log.key",
-        "/artifact/../keys/log.key",
+        "/artifacts/../keys/log.key",
         "/proof/none/1.0.0",
         "/proof/index/1",
-        "/transcript/x",
+        "/transcripts/x/builder-00",
+        "/transcripts/x",
+        "/explanations/x",
         "/checkpoint/x",
         "/tile/0/%2e%2e/%2e%2e/node.toml",
     ] {
@@ -316,22 +329,6 @@ async fn one_liar_of_four_is_named_and_does_not_spoil_the_verdict() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn two_liars_of_four_end_diverged_because_each_lies_differently() {
-    let mut nodes = Nodes::found(4);
-    (0..2).for_each(|member| nodes.start(member, None));
-    (2..4).for_each(|member| nodes.start(member, Some(Misbehaviour::Liar)));
-    nodes.submit(0).await;
-    let status = nodes.published(1, 1).await;
-    assert_eq!(only(&status).verdict.as_deref(), Some("diverged"));
-    assert_eq!(nodes.get(1, "/proof/plain-binary/0.1.0").await.0, 404);
-    assert_eq!(nodes.get(1, "/proof/index/0").await.0, 200);
-    assert!(only(&status).proof_ms.is_some());
-    let file = nodes.folder(1).proofs().join("index-0.tlog-proof");
-    assert_eq!(Proof::parse(&fs::read(file).unwrap()).unwrap().index, 0);
-    nodes.stop_all().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_silent_builder_costs_the_reveal_window_and_is_listed_as_not_revealed() {
     let mut nodes = Nodes::found(4);
     (0..3).for_each(|member| nodes.start(member, None));
@@ -360,11 +357,13 @@ async fn a_builder_that_was_away_catches_up_and_what_was_lost_is_written_again()
         })
         .await;
     // A member that is late could copy what it finds, so nothing is served that is not revealed.
-    let transcript = format!("/transcript/{}", submitted.request);
-    let artifact = format!("/artifact/{}", Digest::of(b"the same bytes everywhere"));
-    for (path, kept) in [(&transcript, nodes.folder(0).transcripts()), (&artifact, nodes.folder(0).artifacts())] {
+    let (transcript, hash) = (submitted.request.clone() + ".gz", Digest::of(b"the same bytes everywhere").to_string());
+    let kept = [nodes.folder(0).transcripts().join(transcript), nodes.folder(0).artifacts().join(&hash)];
+    let transcript = format!("/transcripts/{}/builder-00", submitted.request);
+    let artifact = format!("/artifacts/{hash}");
+    for (path, kept) in [&transcript, &artifact].into_iter().zip(kept) {
         let (code, _, reason) = nodes.get(0, path).await;
-        assert!(kept.join(path.rsplit('/').next().unwrap()).exists(), "{path} must be refused although it is there");
+        assert!(kept.exists(), "{path} must be refused although it is there");
         assert!(code == 404 && String::from_utf8_lossy(&reason).contains("concluded"), "{path}: {code}");
     }
     nodes.start(3, None);

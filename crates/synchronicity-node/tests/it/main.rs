@@ -2,7 +2,9 @@
 //! command line as transcripts.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod artifacts;
 mod damaged;
+mod diverged;
 mod export;
 mod export_cut;
 mod group;

@@ -6,6 +6,7 @@ use std::path::Path;
 use synchronicity_core::block::OrderedBlock;
 use synchronicity_core::command::{Action, Command, CommandKey};
 use synchronicity_core::group::{Charter, Group};
+use synchronicity_node::artifact_store::retention::Keeping;
 use synchronicity_node::config::{Config, Sandbox};
 use synchronicity_node::devnet::ports;
 use synchronicity_node::folder::Folder;
@@ -70,6 +71,7 @@ impl World {
             clock_skew_ms_max: 5_000,
             recosign_seconds: 3_600,
             witness_name: None,
+            artifacts: Keeping::default(),
             witnessed_log: Vec::new(),
             outside_witness: Vec::new(),
         };
@@ -101,6 +103,9 @@ impl World {
         OrderedBlock { height, time_ms: height * 1000, commands: Vec::new() }
     }
 }
+
+/// The program itself: a comparison of artifacts is a process of it.
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_synchronicity-node");
 
 pub(crate) const LOCK: &[u8] = b"version = 4\n";
 
