@@ -15,7 +15,7 @@ use crate::engine::{Member, Stopped};
 use crate::executor::Executor;
 use crate::gossip::{PARCEL_BYTES_MAX, STATEMENT_BYTES_MAX};
 use crate::local::{Local, NotTaken, Pace};
-use crate::sightings::{Key, Sightings, key_of};
+use crate::sightings::{Sightings, key_of};
 use crate::vote::Patience;
 
 /// Statements that wait to be told, or to be taken up by the node.
@@ -116,7 +116,7 @@ pub(crate) fn assemble<X: Executor>(
     let (key, author) = (key_of(&members[place].0), members[place].1);
     let sightings = Arc::new(Sightings::new(fresh_for(pace.heartbeat)));
     let group: Digest = executor.group().id();
-    let local = Arc::new(Local::new(executor, key, author, pace, sightings));
+    let local = Arc::new(Local::new(executor, (key, author), (pace, Box::new(now)), sightings));
     let (tell, to_tell) = mpsc::channel(STATEMENTS_WAITING_MAX);
     let (heard, to_hear) = mpsc::channel(STATEMENTS_WAITING_MAX);
     let (send, to_send) = mpsc::channel(PARCELS_WAITING_MAX);
@@ -137,7 +137,7 @@ pub(crate) fn assemble<X: Executor>(
             shutdown: wanted,
         },
         handle: Handle {
-            desk: Arc::new(Counter { local, now }),
+            desk: Arc::new(Counter(local)),
             tell,
             heard: Arc::new(Mutex::new(Some(to_hear))),
             send,
@@ -219,8 +219,14 @@ impl Handle {
         let mut stopped = self.stopped.clone();
         match stopped.wait_for(Option::is_some).await {
             Ok(outcome) => outcome.clone().unwrap_or(Stopped::Shutdown),
-            Err(_) => Stopped::Failed("the engine's thread vanished".to_owned()),
+            Err(_) => vanished(),
         }
+    }
+
+    /// Why the engine has ended, if it has.
+    pub fn ended(&self) -> Option<Stopped> {
+        let outcome = self.stopped.borrow().clone();
+        outcome.or_else(|| self.stopped.has_changed().is_err().then(vanished))
     }
 
     /// Asks the engine to end. Whatever it does at that moment is safe: it is made to be killed.
@@ -229,40 +235,42 @@ impl Handle {
     }
 }
 
+fn vanished() -> Stopped {
+    Stopped::Failed("the engine's thread vanished".to_owned())
+}
+
 /// What a handle asks of a member, whatever its executor is.
 trait Desk: Send + Sync {
     fn submit(&self, command: Command) -> Result<(), SubmitError>;
     fn status(&self) -> ChainStatus;
 }
 
-struct Counter<X, N> {
-    local: Arc<Local<X>>,
-    now: N,
-}
+struct Counter<X>(Arc<Local<X>>);
 
-impl<X: Executor, N: Fn() -> SystemTime + Send + Sync> Desk for Counter<X, N> {
+impl<X: Executor> Desk for Counter<X> {
     fn submit(&self, command: Command) -> Result<(), SubmitError> {
-        if command.author() != self.local.author {
+        let Counter(local) = self;
+        if command.author() != local.author {
             return Err(SubmitError::AnotherAuthor(command.author()));
         }
-        self.local.executor.screen(&command)?;
+        local.executor.screen(&command)?;
         let bytes = command.to_bytes().len();
-        self.local.take(command, bytes).map_err(|not_taken| match not_taken {
+        local.take(command, bytes).map_err(|not_taken| match not_taken {
             NotTaken::Rejected(rejection) => SubmitError::Rejected(rejection),
             NotTaken::Full => SubmitError::Full,
         })
     }
 
     fn status(&self) -> ChainStatus {
-        let executed = self.local.executor.executed();
-        let sightings = &self.local.sightings;
-        let key: &Key = &self.local.key;
+        let Counter(local) = self;
+        let executed = local.executor.executed();
+        let sightings = &local.sightings;
         ChainStatus {
             height: executed.height,
             view: sightings.view(),
             time_ms: executed.time_ms,
-            connected: sightings.connected(key, (self.now)()),
-            mempool: self.local.waiting(),
+            connected: sightings.connected(&local.key, local.now()),
+            mempool: local.waiting(),
             clock_skew_ms: sightings.clock_skew_ms(),
             caught_up: sightings.final_height().is_some_and(|height| executed.height >= height),
             contradictory: sightings.contradictory(),

@@ -25,6 +25,9 @@ pub(crate) struct Pace {
     pub(crate) max_clock_skew: Duration,
 }
 
+/// The clock that block time is taken from and judged by.
+pub(crate) type WallClock = Box<dyn Fn() -> SystemTime + Send + Sync>;
+
 /// Why a command does not wait here now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NotTaken {
@@ -40,6 +43,7 @@ pub(crate) struct Local<X> {
     pub(crate) key: Key,
     pub(crate) author: BuilderId,
     pub(crate) pace: Pace,
+    wall: WallClock,
     pub(crate) past: PastStates,
     pub(crate) sightings: Arc<Sightings>,
     mempool: Mutex<Mempool>,
@@ -50,7 +54,12 @@ pub(crate) struct Local<X> {
 }
 
 impl<X: Executor> Local<X> {
-    pub(crate) fn new(executor: X, key: Key, author: BuilderId, pace: Pace, sightings: Arc<Sightings>) -> Self {
+    pub(crate) fn new(
+        executor: X,
+        (key, author): (Key, BuilderId),
+        (pace, wall): (Pace, WallClock),
+        sightings: Arc<Sightings>,
+    ) -> Self {
         let group = Arc::new(executor.group().clone());
         let past = PastStates::starting_from(&executor.executed());
         Self {
@@ -59,12 +68,18 @@ impl<X: Executor> Local<X> {
             key,
             author,
             pace,
+            wall,
             past,
             sightings,
             mempool: Mutex::default(),
             news: watch::Sender::new(0),
             own: watch::Sender::new(0),
         }
+    }
+
+    /// What this member's own clock shows.
+    pub(crate) fn now(&self) -> SystemTime {
+        (self.wall)()
     }
 
     /// Lets a command wait for a block. One that waits already is taken silently.

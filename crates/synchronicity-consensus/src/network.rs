@@ -29,6 +29,12 @@ pub(crate) const CHANNELS: usize = 8;
 /// Number of the channel of votes on the wire.
 pub(crate) const VOTES_CHANNEL: u64 = 0;
 
+/// Number of the channel of blocks that are asked for on the wire.
+pub(crate) const FETCHED_BLOCKS_CHANNEL: u64 = 3;
+
+/// Number of the channel of fresh blocks on the wire.
+pub(crate) const FRESH_BLOCKS_CHANNEL: u64 = 4;
+
 /// Number of the channel of commands on the wire.
 pub(crate) const COMMANDS_CHANNEL: u64 = 5;
 

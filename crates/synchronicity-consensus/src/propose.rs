@@ -55,7 +55,7 @@ pub(crate) async fn propose<E: Clock, X: Executor>(
         };
         match found {
             Some((executed, commands)) if due || !commands.is_empty() => {
-                return build(clock, &parent, &executed, commands);
+                return build(unix_ms(local.now()), &parent, &executed, commands);
             }
             Some(_) => select! {
                 _ = news.changed() => {},
@@ -67,8 +67,8 @@ pub(crate) async fn propose<E: Clock, X: Executor>(
     }
 }
 
-fn build<E: Clock>(
-    clock: &E,
+fn build(
+    now_ms: u64,
     parent: &Digested<Block>,
     executed: &Executed,
     commands: Vec<Arc<Command>>,
@@ -81,7 +81,7 @@ fn build<E: Clock>(
     Some(Block {
         parent: digest,
         height: parent.height.checked_add(1)?,
-        time_ms: unix_ms(clock.current()).max(parent.time_ms.checked_add(1)?),
+        time_ms: now_ms.max(parent.time_ms.checked_add(1)?),
         claim: Claim::from(executed),
         commands,
     })

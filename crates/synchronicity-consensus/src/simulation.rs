@@ -3,33 +3,36 @@
 
 mod ballots;
 mod double_voter;
+mod members;
+mod muddle;
+mod partial;
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
-use commonware_consensus::simplex::scheme::ed25519::Scheme;
 use commonware_cryptography::{Signer, ed25519};
 use commonware_p2p::simulated::{self, Link, Oracle};
 use commonware_p2p::{Recipients, Sender};
 use commonware_runtime::Quota;
-use commonware_runtime::{Clock, Spawner, Supervisor, deterministic};
-use commonware_utils::ordered::Set;
+use commonware_runtime::deterministic::{FaultConfig, PartialWriteMode, WriteConfig};
+use commonware_runtime::{Clock, Supervisor, deterministic};
 use commonware_utils::{NZU32, NZUsize, Probability};
 use synchronicity_core::group::Group;
 use synchronicity_verify::identity::BuilderId;
 
-use crate::engine::{self, Member};
-use crate::executor::Executor;
-use crate::handle::{Assembled, Handle, assemble};
-use crate::local::{Pace, unix_ms};
-use crate::network::{CHANNELS, COMMANDS_CHANNEL, Network, VOTES_CHANNEL, message_bytes_max};
+use crate::local::unix_ms;
+use crate::network::{COMMANDS_CHANNEL, message_bytes_max};
 use crate::start::{identity, public_keys};
 use ballots::Ballots;
 pub use ballots::Contradiction;
 
 type Context = deterministic::Context;
+
+/// Sender and receiver of one channel of a member.
+type Channel = (simulated::Sender<ed25519::PublicKey, Context>, simulated::Receiver<ed25519::PublicKey>);
 
 /// Simulated time after which a run is taken for hung, and panics.
 const PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
@@ -45,6 +48,9 @@ pub struct Cast {
     pub heartbeat: Duration,
     /// See [`EngineConfig`](crate::EngineConfig).
     pub max_clock_skew: Duration,
+    /// Whether disks will fail. A part of an engine that panics then ends that engine, as it ends a process; otherwise
+    /// it ends the run, because no panic is right.
+    pub disks_fail: bool,
 }
 
 /// How messages travel between two members.
@@ -56,6 +62,15 @@ pub struct Road {
     pub jitter: Duration,
     /// Messages of a hundred that are lost.
     pub loss_percent: u8,
+}
+
+/// How often disks fail.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DiskFaults {
+    /// Writes of a thousand that fail, and syncs.
+    pub failures_per_mille: u16,
+    /// Bytes of a thousand that such a write, or one that a power cut caught, leaves on the disk nevertheless.
+    pub kept_per_mille: u16,
 }
 
 /// A finished run.
@@ -77,7 +92,10 @@ pub struct World {
     cast: Cast,
     members: Vec<(ed25519::PublicKey, BuilderId)>,
     ballots: Arc<Mutex<Ballots>>,
-    running: BTreeMap<usize, commonware_runtime::Handle<()>>,
+    running: BTreeMap<usize, Vec<commonware_runtime::Handle<()>>>,
+    /// How far each member's clock is ahead of simulated time, in milliseconds.
+    clocks: Vec<Arc<AtomicI64>>,
+    muddle: muddle::Percent,
 }
 
 /// Runs `drive` over a fresh group from a seed.
@@ -100,6 +118,7 @@ where
 {
     let start = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
     let config = deterministic::Config::new().with_seed(seed).with_start_time(start).with_timeout(Some(PATIENCE));
+    let config = config.with_catch_panics(cast.disks_fail);
     play(deterministic::Runner::new(config), cast, drive)
 }
 
@@ -137,7 +156,9 @@ impl World {
         let keys: Vec<_> = members.iter().map(|(key, _)| key.clone()).collect();
         let (network, oracle) = simulated::Network::new_with_peers(context.child("network"), config, keys).await;
         network.start();
-        Self { context, oracle, cast, members, ballots: Arc::default(), running: BTreeMap::new() }
+        let clocks = members.iter().map(|_| Arc::default()).collect();
+        let (ballots, running, muddle) = (Arc::default(), BTreeMap::new(), Arc::default());
+        Self { context, oracle, cast, members, ballots, running, clocks, muddle }
     }
 
     /// Number of members.
@@ -187,7 +208,8 @@ impl World {
         }
     }
 
-    async fn cut_one_way(&self, from: usize, to: usize) {
+    /// Cuts the road on which `to` hears `from`; the way back stays.
+    pub async fn cut_one_way(&self, from: usize, to: usize) {
         // A road that is not there needs no cutting.
         let _ = self.oracle.remove_link(self.key(from), self.key(to)).await;
     }
@@ -201,47 +223,6 @@ impl World {
         self.oracle.add_link(self.key(from), self.key(to), link).await.expect("the road was cut before");
     }
 
-    /// Starts the engine of a member upon its disk, with an executor that holds its state.
-    pub async fn start<X: Executor>(&mut self, place: usize, executor: X) -> Handle {
-        let clock = self.context.child("clock");
-        let pace = Pace { heartbeat: self.cast.heartbeat, max_clock_skew: self.cast.max_clock_skew };
-        let now = move || -> SystemTime { clock.current() };
-        let Assembled { member, handle, stopped } =
-            assemble(executor, self.identity(place), self.members.clone(), place, pace, now);
-        let member = Member { folder: format!("member-{place}-"), ..member };
-        let mut channels = Vec::new();
-        for number in 0..CHANNELS as u64 {
-            let (sender, receiver) = self.channel(place, number).await;
-            let ballots = (number == VOTES_CHANNEL).then(|| self.ballots.clone());
-            channels.push((sender, ballots::Tapped::new(receiver, ballots)));
-        }
-        let channels = channels.try_into().unwrap_or_else(|_| unreachable!("as many were made"));
-        let network = Network::new(channels, self.oracle.manager(), self.oracle.control(self.key(place)));
-        let task = self.context.child("member").with_attribute("place", place).spawn(|context| async move {
-            let outcome = engine::run(context, member, network).await;
-            stopped.send_replace(Some(outcome));
-        });
-        self.running.insert(place, task);
-        handle
-    }
-
-    /// Kills a member's engine between two of its steps. What it had written, even unsynced, stays on its disk.
-    pub fn kill(&mut self, place: usize) {
-        if let Some(task) = self.running.remove(&place) {
-            task.abort();
-        }
-    }
-
-    /// Puts a hostile voter in the place of a member: it signs two contradictory votes for every vote that it hears.
-    pub async fn start_double_voter(&mut self, place: usize) {
-        let network = self.channel(place, VOTES_CHANNEL).await;
-        let keys = Set::from_iter_dedup(self.members.iter().map(|(key, _)| key.clone()));
-        let namespace = engine::namespace(&self.cast.group.id());
-        let scheme = Scheme::signer(&namespace, keys, self.identity(place)).expect("it is a member");
-        let task = self.context.child("double_voter").spawn(|context| double_voter::run(context, scheme, network));
-        self.running.insert(place, task);
-    }
-
     /// Has a member that runs no engine send `messages` on the channel of commands, as fast as the channel lets it.
     pub async fn flood_with_commands(&self, place: usize, messages: Vec<Vec<u8>>) {
         let (mut sender, _receiver) = self.channel(place, COMMANDS_CHANNEL).await;
@@ -250,6 +231,31 @@ impl World {
                 self.context.sleep(Duration::from_millis(20)).await;
             }
         }
+    }
+
+    /// Sets a member's clock to this many milliseconds ahead of simulated time, from here on.
+    pub fn set_clock(&self, place: usize, ahead_ms: i64) {
+        self.clocks[place].store(ahead_ms, Ordering::Relaxed);
+    }
+
+    /// Of a hundred messages to anybody, so many come twice, and so many after the next one of their channel.
+    pub fn muddle(&self, percent: u8) {
+        self.muddle.store(percent, Ordering::Relaxed);
+    }
+
+    /// From here on writes and syncs of all disks fail by this chance. A write that fails leaves some of its bytes, and
+    /// so does, in a power cut, one that was not synced.
+    pub fn trouble_disks(&self, faults: DiskFaults) {
+        let chance = |per_mille: u16| Probability::new(u64::from(per_mille.min(1000)), 1000).expect("at most one");
+        let (failure_rate, retention_rate) = (chance(faults.failures_per_mille), chance(faults.kept_per_mille));
+        let write = FaultConfig::default().write(WriteConfig { failure_rate, retention_rate, mode: PartialWriteMode::Subset });
+        *self.context.storage_fault_config().write() = write.sync(failure_rate);
+    }
+
+    /// The number that the engine knows a member by, as in [`Contradiction::signer`].
+    pub fn signer(&self, place: usize) -> u32 {
+        let before = self.members.iter().filter(|(key, _)| *key < self.members[place].0);
+        u32::try_from(before.count()).expect("a group has at most 31 members")
     }
 
     /// Contradictory votes that any member received so far, of any member.
@@ -262,11 +268,7 @@ impl World {
         self.ballots.lock().unwrap_or_else(PoisonError::into_inner).votes()
     }
 
-    async fn channel(
-        &self,
-        place: usize,
-        number: u64,
-    ) -> (simulated::Sender<ed25519::PublicKey, Context>, simulated::Receiver<ed25519::PublicKey>) {
+    async fn channel(&self, place: usize, number: u64) -> Channel {
         let quota = Quota::per_second(NZU32!(1024));
         let control = self.oracle.control(self.key(place));
         control.register(number, quota).await.expect("the network lives as long as the world")

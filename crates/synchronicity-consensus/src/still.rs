@@ -7,6 +7,7 @@ use std::time::Duration;
 use commonware_consensus::types::Height;
 use commonware_consensus::{Block as _, Heightable};
 use commonware_cryptography::{Digested, Digestible};
+use commonware_runtime::{Clock, Supervisor, deterministic};
 use synchronicity_core::block::OrderedBlock;
 use synchronicity_core::command::Command;
 use synchronicity_core::group::Group;
@@ -54,8 +55,8 @@ pub(crate) fn executed(height: u64) -> Executed {
     Executed { height, time_ms: height, log_size: height, log_root: Digest([height as u8; 32]) }
 }
 
-/// Member 0 of a company, at `height`.
-pub(crate) fn local(company: &Company, height: u64) -> Local<Still> {
+/// Member 0 of a company, at `height`, with the runtime's clock.
+pub(crate) fn local(context: &deterministic::Context, company: &Company, height: u64) -> Local<Still> {
     let still = Still {
         group: company.group.clone(),
         executed: Arc::new(Mutex::new(executed(height))),
@@ -64,7 +65,8 @@ pub(crate) fn local(company: &Company, height: u64) -> Local<Still> {
     let pace = Pace { heartbeat: HEARTBEAT, max_clock_skew: SKEW };
     let sightings = Arc::new(Sightings::new(HEARTBEAT));
     let member = &company.group.members()[0];
-    Local::new(still, member.consensus, member.command, pace, sightings)
+    let clock = context.child("clock");
+    Local::new(still, (member.consensus, member.command), (pace, Box::new(move || clock.current())), sightings)
 }
 
 /// Moves the member on, with the block that `commands` were in.

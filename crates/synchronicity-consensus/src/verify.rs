@@ -5,7 +5,7 @@
 //! signatures are checked before this is asked.
 
 use std::future::pending;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use commonware_consensus::marshal::ancestry::Ancestry;
 use commonware_cryptography::Digested;
@@ -78,7 +78,7 @@ async fn near_own_clock<E: Clock, X: Executor>(
     block: &Block,
     parent: &Block,
 ) {
-    let now = unix_ms(clock.current());
+    let now = unix_ms(local.now());
     let skew = u64::try_from(local.pace.max_clock_skew.as_millis()).unwrap_or(u64::MAX);
     // One millisecond after the parent is what a leader writes whose clock is behind: it says nothing about clocks.
     if leader != local.key && block.time_ms > parent.time_ms.saturating_add(1) {
@@ -92,7 +92,7 @@ async fn near_own_clock<E: Clock, X: Executor>(
         && early > 0
     {
         tracing::debug!(leader = %hex(&leader), early_ms = early, "a proposal from the future: waiting");
-        match UNIX_EPOCH.checked_add(Duration::from_millis(block.time_ms - skew)) {
+        match clock.current().checked_add(Duration::from_millis(early)) {
             Some(due) => clock.sleep_until(due).await,
             None => pending().await,
         }

@@ -1,14 +1,17 @@
 //! The same members, machines and invariants, with the order of blocks from the real engine.
 //!
-//! Members run the engine that a node runs, on its deterministic runtime. Links lose messages and are cut; members are
-//! killed and start again upon their disk; hostile members say what they like and let anything pass that others say. One
-//! seed is one history, down to each message.
+//! Members run the engine that a node runs, on its deterministic runtime. Links lose, delay, double and reorder messages
+//! and are cut, one way or both; clocks are wrong and jump; writes fail and are torn; members are killed and start again
+//! upon their disk. Hostile members say what they like and let anything pass that others say, and fewer than a third
+//! have an engine that is hostile too. One seed is one history, down to each message.
 //!
 //! * `stage.rs` is what the members share: the world that the invariants judge;
 //! * `actor.rs` is a member's node, as its engine sees it;
+//! * `mask.rs` is what is in its place where the engine is hostile;
 //! * `weather.rs` chooses faults.
 
 mod actor;
+mod mask;
 mod stage;
 mod weather;
 
@@ -20,7 +23,7 @@ use crate::dice::Dice;
 use crate::event::Event;
 use crate::founding::Founding;
 use crate::invariants::Violation;
-use crate::role;
+use crate::role::{self, Role};
 use crate::run::Broken;
 use crate::world::World;
 use actor::Theatre;
@@ -82,18 +85,24 @@ pub fn run(seed: u64, options: &Options) -> Result<Finished, Broken> {
         seeds: founding.consensus.clone(),
         heartbeat: HEARTBEAT,
         max_clock_skew: MAX_CLOCK_SKEW,
+        disks_fail: true,
     };
-    let names: Vec<String> = roles.iter().map(ToString::to_string).collect();
+    let masks = mask::deal(&roles, &mut dice);
+    let name = |(member, role): (usize, &Role)| match masks.get(&member) {
+        Some(mask) => format!("{role}/{mask}"),
+        None => role.to_string(),
+    };
+    let names: Vec<String> = roles.iter().enumerate().map(name).collect();
     let first = format!("seed {seed}: {members} members, threshold {threshold}: {}", names.join(" "));
     let stage = Stage::new(World::new(founding, &roles, seed, None), first);
     let played = simulation::run(seed, cast, async |links| {
-        let mut theatre = Theatre::new(links, stage.clone());
+        let mut theatre = Theatre::new(links, stage.clone(), masks);
         let outcome = drive(&mut theatre, options.steps, &mut dice).await;
         outcome.and_then(|()| theatre.check_votes())
     });
     let trace = stage.trace();
     match played.value {
-        Err(violations) => Err(Broken { command: "engine", seed, violations, trace }),
+        Err(violations) => Err(Broken { command: "engine", seed, violations, trace, script: Vec::new() }),
         Ok(()) => Ok(stage.look(|world| Finished {
             history: played.history,
             blocks: world.reference.executed().height,
@@ -112,7 +121,7 @@ async fn drive(theatre: &mut Theatre, steps: usize, dice: &mut Dice) -> Result<(
         theatre.change(next).await;
         theatre.pass(Duration::from_millis(dice.below(6_000) as u64)).await?;
     }
-    theatre.change(Weather::Road(CLEAR)).await;
+    theatre.clear_up().await;
     theatre.restart_all().await;
     theatre.event(&Event::Calm)?;
     theatre.settle(SETTLING).await?;

@@ -1,6 +1,7 @@
 //! What can happen. A run is a list of these, and performing the same list gives the same world.
 
 use core::fmt;
+use core::str::FromStr;
 
 /// One thing that happens. Members are counted as in the group.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +55,61 @@ pub enum Event {
     },
     /// From here on no node crashes, nothing is lost, and nobody submits unasked.
     Calm,
+}
+
+impl Event {
+    /// Whose node it is about, if it is about one.
+    pub fn member(&self) -> Option<usize> {
+        match self {
+            Event::Submit { member, .. }
+            | Event::Act { member }
+            | Event::Deliver { member, .. }
+            | Event::Redeliver { member, .. }
+            | Event::Crash { member }
+            | Event::Restart { member } => Some(*member),
+            Event::Order { .. } | Event::Calm => None,
+        }
+    }
+}
+
+/// A line that is no event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotAnEvent(pub String);
+
+impl fmt::Display for NotAnEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} is not an event of a trace", self.0)
+    }
+}
+
+/// The words that [`Display`](fmt::Display) writes.
+impl FromStr for Event {
+    type Err = NotAnEvent;
+
+    fn from_str(text: &str) -> Result<Event, NotAnEvent> {
+        let number = |word: &str| word.parse::<usize>().map_err(|_| NotAnEvent(text.to_owned()));
+        let words: Vec<&str> = text.split(' ').collect();
+        Ok(match words[..] {
+            ["submit", member, name] => Event::Submit { member: number(member)?, name: name.to_owned() },
+            ["act", member] => Event::Act { member: number(member)? },
+            ["order", "take", take, "repeat", repeat, "lose", lose, "step", step, "ms"] => Event::Order {
+                take: number(take)?,
+                repeat: number(repeat)?,
+                lose: number(lose)?,
+                step_ms: number(step)? as u64,
+            },
+            ["deliver", member, "blocks", blocks] => {
+                Event::Deliver { member: number(member)?, blocks: number(blocks)? }
+            }
+            ["redeliver", member, "height", height] => {
+                Event::Redeliver { member: number(member)?, height: number(height)? as u64 }
+            }
+            ["crash", member] => Event::Crash { member: number(member)? },
+            ["restart", member] => Event::Restart { member: number(member)? },
+            ["calm"] => Event::Calm,
+            _ => return Err(NotAnEvent(text.to_owned())),
+        })
+    }
 }
 
 impl fmt::Display for Event {

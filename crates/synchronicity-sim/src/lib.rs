@@ -7,6 +7,7 @@
 //! deterministic runtime, with links that lose messages and are cut.
 //!
 //! * [`run`](run::run): one seed from start to end, and its trace;
+//! * [`shrink`](shrink::shrink): what is left of a failing run without all that does not matter, and [`trace`] to run it again;
 //! * `script.rs` chooses events, `world.rs` performs them, `invariants/` judges;
 //! * `honest.rs` and `hostile/`: the members;
 //! * `plant.rs`: bugs to see the invariants fail;
@@ -25,4 +26,6 @@ pub mod plant;
 pub mod role;
 pub mod run;
 pub mod script;
+pub mod shrink;
+pub mod trace;
 pub mod world;

@@ -2,13 +2,15 @@
 
 use std::fs;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use synchronicity_core::group::MEMBERS_MAX;
 use synchronicity_sim::engine;
-use synchronicity_sim::run::{Options, run};
+use synchronicity_sim::run::{Broken, Finished, Options, replay, run};
+use synchronicity_sim::shrink::shrink as shortened;
+use synchronicity_sim::trace::Trace;
 
 /// Many builders under faults, from a seed.
 #[derive(Parser)]
@@ -34,8 +36,16 @@ enum Command {
         /// Write what happened, a line for each event, to this file.
         #[arg(long, value_name = "FILE")]
         trace: Option<PathBuf>,
+        /// Leave out of a failing run whatever does not matter, before it is told and written.
+        #[arg(long)]
+        shrink: bool,
     },
-    /// The same over the real engine, with links that lose messages and are cut. Each seed takes seconds.
+    /// Run again what `run --trace` wrote for one seed, line by line: also when lines were taken out.
+    Replay {
+        /// The trace.
+        file: PathBuf,
+    },
+    /// The same as `run` over the real engine, with links that lose messages and are cut. Each seed takes seconds.
     Engine {
         /// First seed and the one after the last, as in 0..50.
         #[arg(long, value_parser = seeds)]
@@ -62,14 +72,23 @@ struct Tally {
 
 fn main() -> ExitCode {
     let (tally, trace) = match Arguments::parse().command {
-        Command::Run { seeds, builders, steps, trace } => {
+        Command::Run { seeds, builders, steps, trace, shrink } => {
             let options = Options { members: builders.map(|builders| builders as usize), steps, ..Options::default() };
-            let outcome = |seed| match run(seed, &options) {
-                Ok(finished) => Ok((finished.entries, finished.trace)),
-                Err(broken) => Err((broken.to_string(), broken.trace)),
+            let outcome = |seed| {
+                told(run(seed, &options).map_err(|broken| if shrink { shortened(broken, &options) } else { broken }))
             };
             (play(seeds, trace.is_some(), outcome), trace)
         }
+        Command::Replay { file } => match read(&file) {
+            Ok(Trace { seed, members, script }) => {
+                let options = Options { members: Some(members), ..Options::default() };
+                (play(seed..seed + 1, false, |seed| told(replay(seed, &options, &script))), None)
+            }
+            Err(why) => {
+                eprintln!("{}: {why}", file.display());
+                return ExitCode::from(2);
+            }
+        },
         Command::Engine { seeds, builders, steps, trace } => {
             let options = engine::Options { members: builders.map(|builders| builders as usize), steps };
             let outcome = |seed| match engine::run(seed, &options) {
@@ -94,6 +113,18 @@ fn main() -> ExitCode {
             eprintln!("{broken}");
             ExitCode::FAILURE
         }
+    }
+}
+
+fn read(file: &Path) -> Result<Trace, String> {
+    let text = fs::read_to_string(file).map_err(|error| error.to_string())?;
+    Trace::parse(&text).map_err(|error| error.to_string())
+}
+
+fn told(outcome: Result<Finished, Broken>) -> Outcome {
+    match outcome {
+        Ok(finished) => Ok((finished.entries, finished.trace)),
+        Err(broken) => Err((broken.to_string(), broken.trace)),
     }
 }
 

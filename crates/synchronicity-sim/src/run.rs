@@ -58,6 +58,8 @@ pub struct Broken {
     pub violations: Vec<Violation>,
     /// One line for each event.
     pub trace: Vec<String>,
+    /// The random events of the run, up to the calm: [`replay`] repeats it from them.
+    pub script: Vec<Event>,
 }
 
 impl Default for Options {
@@ -87,18 +89,18 @@ impl fmt::Display for Broken {
 pub fn run(seed: u64, options: &Options) -> Result<Finished, Broken> {
     let mut dice = Dice::new(seed);
     let mut run = Run::new(seed, options, &mut dice);
-    run.drive(options.steps, &mut dice).map_err(|violations| Broken {
-        command: "run",
-        seed,
-        violations,
-        trace: run.trace.clone(),
-    })?;
-    Ok(Finished {
-        entries: run.world.reference.log().size(),
-        published: run.world.published.len(),
-        reached: run.reached(),
-        trace: run.trace,
-    })
+    let outcome = run.improvise(options.steps, &mut dice);
+    run.end(seed, outcome)
+}
+
+/// Runs the group of a seed through these events instead of the seed's own, and then to the same end.
+///
+/// # Errors
+/// [`Broken`] as for [`run`].
+pub fn replay(seed: u64, options: &Options, script: &[Event]) -> Result<Finished, Broken> {
+    let mut run = Run::new(seed, options, &mut Dice::new(seed));
+    let outcome = run.follow(script);
+    run.end(seed, outcome)
 }
 
 struct Run {
@@ -106,11 +108,14 @@ struct Run {
     world: World,
     invariants: Invariants,
     trace: Vec<String>,
+    script: Vec<Event>,
 }
 
 impl Run {
     fn new(seed: u64, options: &Options, dice: &mut Dice) -> Run {
-        let members = options.members.unwrap_or_else(|| 4 + dice.below(4));
+        // Rolled in any case, so that the members of a group do not depend on who says how many there are.
+        let rolled = 4 + dice.below(4);
+        let members = options.members.unwrap_or(rolled);
         // From the smallest majority up to all but one of the members, or all where there is no room between.
         let least = members / 2 + 1;
         let threshold = (least + dice.below(members.saturating_sub(least).max(1))) as u16;
@@ -121,14 +126,40 @@ impl Run {
         let names: Vec<String> = roles.iter().map(ToString::to_string).collect();
         let first = format!("seed {seed}: {members} members, threshold {meant}: {}", names.join(" "));
         let world = World::new(founding, &roles, seed, options.plant);
-        Run { heed: options.heed, world, invariants: Invariants::default(), trace: vec![first] }
+        Run { heed: options.heed, world, invariants: Invariants::default(), trace: vec![first], script: Vec::new() }
     }
 
-    fn drive(&mut self, steps: usize, dice: &mut Dice) -> Result<(), Vec<Violation>> {
+    fn improvise(&mut self, steps: usize, dice: &mut Dice) -> Result<(), Vec<Violation>> {
         for _ in 0..steps {
             let event = script::next(&self.world, dice);
+            self.script.push(event.clone());
             self.step(&event)?;
         }
+        self.finish()
+    }
+
+    fn follow(&mut self, script: &[Event]) -> Result<(), Vec<Violation>> {
+        for event in script {
+            self.script.push(event.clone());
+            self.step(event)?;
+        }
+        self.finish()
+    }
+
+    fn end(self, seed: u64, outcome: Result<(), Vec<Violation>>) -> Result<Finished, Broken> {
+        if let Err(violations) = outcome {
+            return Err(Broken { command: "run", seed, violations, trace: self.trace, script: self.script });
+        }
+        Ok(Finished {
+            entries: self.world.reference.log().size(),
+            published: self.world.published.len(),
+            reached: self.reached(),
+            trace: self.trace,
+        })
+    }
+
+    /// Calm, and one request more.
+    fn finish(&mut self) -> Result<(), Vec<Violation>> {
         self.step(&Event::Calm)?;
         for member in 0..self.world.nodes.len() {
             if self.world.nodes[member].machine.is_none() {

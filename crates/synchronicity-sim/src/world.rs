@@ -49,6 +49,8 @@ pub struct World {
     pub last: Option<Event>,
     /// Whether the faults are over.
     pub calm: bool,
+    /// Members in whose place no honest engine runs: nothing is promised of the state that their nodes come to.
+    pub estranged: Vec<usize>,
     dice: Dice,
     plant: Option<Plant>,
     lines: BTreeMap<(u64, Digest), Vec<(usize, NoteSignature)>>,
@@ -88,6 +90,7 @@ impl World {
             published: Vec::new(),
             last: None,
             calm: false,
+            estranged: Vec::new(),
             // Another stream than the one that chooses events: what members do must not depend on who chooses.
             dice: Dice::new(!seed),
             plant,
@@ -119,15 +122,7 @@ impl World {
 
     /// Which node the last event was about, if it was about one.
     pub fn touched(&self) -> Option<&Node> {
-        match self.last.as_ref()? {
-            Event::Submit { member, .. }
-            | Event::Act { member }
-            | Event::Deliver { member, .. }
-            | Event::Redeliver { member, .. }
-            | Event::Crash { member }
-            | Event::Restart { member } => self.nodes.get(*member),
-            Event::Order { .. } | Event::Calm => None,
-        }
+        self.nodes.get(self.last.as_ref()?.member()?)
     }
 
     /// The role of the member who signs with this key.

@@ -16,7 +16,7 @@ fn proposal(
 ) -> (Option<Block>, u64) {
     deterministic::Runner::seeded(0).start(|context| async move {
         context.sleep(Duration::from_secs(1_000_000)).await;
-        let local = Arc::new(local(&Company::of(4), height));
+        let local = Arc::new(local(&context, &Company::of(4), height));
         let begin = unix_ms(context.current());
         let ancestry = from_iter(chain(begin).into_iter().rev());
         let leader = local.clone();
@@ -78,7 +78,7 @@ fn block_time_goes_on_even_if_the_leaders_clock_is_behind() {
 #[test]
 fn a_member_that_is_catching_up_leaves_its_view_to_the_next_leader() {
     deterministic::Runner::seeded(0).start(|context| async move {
-        let local = local(&Company::of(4), 5);
+        let local = local(&context, &Company::of(4), 5);
         local.sightings.finalized(50);
         let block = propose(&context, &local, from_iter([root(50, 1, 49)])).await;
         assert_eq!(block, None);

@@ -28,7 +28,7 @@ where
     deterministic::Runner::seeded(0).start(|context| async move {
         context.sleep(Duration::from_secs(1_000_000)).await;
         let company = Company::of(4);
-        let local = Arc::new(local(&company, height));
+        let local = Arc::new(local(&context, &company, height));
         test(context, company, local).await;
     });
 }

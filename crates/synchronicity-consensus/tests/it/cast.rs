@@ -19,6 +19,7 @@ pub(crate) fn cast(company: &Company) -> Cast {
         seeds: seeds(company),
         heartbeat: HEARTBEAT,
         max_clock_skew: Duration::from_secs(10),
+        disks_fail: false,
     }
 }
 

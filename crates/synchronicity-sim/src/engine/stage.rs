@@ -51,6 +51,11 @@ impl Stage {
         self.scene().trace.clone()
     }
 
+    /// Nothing is promised of these members' state.
+    pub(super) fn estrange(&self, members: Vec<usize>) {
+        self.scene().world.estranged = members;
+    }
+
     /// Adds a line to the trace about something that is no event of the world.
     pub(super) fn note(&self, what: String) {
         self.scene().line(what);

@@ -4,3 +4,4 @@ mod document;
 mod engine;
 mod planted;
 mod sample;
+mod shrink;
