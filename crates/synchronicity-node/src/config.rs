@@ -59,7 +59,7 @@ pub struct Config {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub witness_name: Option<String>,
     /// Where artifacts and transcripts are kept, and how long.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Keeping::is_default")]
     pub artifacts: Keeping,
     /// Logs of others that this node witnesses.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

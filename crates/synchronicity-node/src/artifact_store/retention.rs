@@ -45,6 +45,13 @@ impl Default for Keeping {
     }
 }
 
+impl Keeping {
+    /// Whether the operator chose nothing.
+    pub fn is_default(&self) -> bool {
+        *self == Keeping::default()
+    }
+}
+
 /// Something in the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item {
