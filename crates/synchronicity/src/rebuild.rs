@@ -10,13 +10,14 @@ use synchronicity_verify::result::{Artifacts, BuildResult};
 
 use crate::cli::Rebuild;
 use crate::exit::{self, Stop};
+use crate::progress::Progress;
 use crate::report;
 use crate::workshop::{Workshop, WorkshopError, copy};
 
 /// Pins, builds, prints.
 pub(crate) fn rebuild(args: &Rebuild) -> Result<u8, Stop> {
-    let workshop = Workshop::open(&args.wanted)?;
-    let pinned = workshop.pin()?;
+    let workshop = Workshop::open(&args.wanted.place, Progress::new())?;
+    let pinned = workshop.pin(&args.wanted)?;
     let what = pinned.request.source.purl();
     let outcome = workshop.build(&pinned, None, "")?;
     workshop.progress.end();

@@ -11,6 +11,7 @@ use synchronicity_verify::request::BuildRequest;
 
 use crate::cli::Recipe;
 use crate::exit::{self, Stop};
+use crate::progress::Progress;
 use crate::workshop::{Workshop, WorkshopError};
 use crate::{report, request_json};
 
@@ -26,8 +27,8 @@ enum RecipeError {
 
 /// Pins and prints; builds nothing.
 pub(crate) fn recipe(args: &Recipe) -> Result<u8, Stop> {
-    let workshop = Workshop::open(&args.wanted)?;
-    let pinned = workshop.pin()?;
+    let workshop = Workshop::open(&args.wanted.place, Progress::new())?;
+    let pinned = workshop.pin(&args.wanted)?;
     workshop.progress.end();
     if let Some(out) = &args.out {
         write_container(&pinned, out)?;

@@ -19,6 +19,8 @@ mod rebuild;
 mod sample;
 mod server;
 mod source;
+mod survey;
+mod survey_ends;
 mod trust;
 mod verify;
 
@@ -28,6 +30,8 @@ fn main() {
         attest::trials(),
         source::trials(),
         check::trials(),
+        survey::trials(),
+        survey_ends::trials(),
         diff::trials(),
         fsck::trials(),
         lookup::trials(),
