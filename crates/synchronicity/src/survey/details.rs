@@ -58,12 +58,12 @@ pub(super) fn differences(tally: &Tally<'_>, html: &mut String) {
     for entry in different {
         let _ = writeln!(html, "<h3>{}</h3>", escaped(&entry.name()));
         if let Some(built) = entry.built() {
-            one(built, html);
+            one(&entry.name(), built, html);
         }
     }
 }
 
-fn one(built: &Built, html: &mut String) {
+fn one(name: &str, built: &Built, html: &mut String) {
     let cause = |found: &super::record::Found| {
         vec![
             found.cause.in_words().to_owned(),
@@ -71,7 +71,12 @@ fn one(built: &Built, html: &mut String) {
             escaped(found.guilty.as_deref().unwrap_or("unknown")),
         ]
     };
-    table(html, "Causes", &["cause", "certainty", "comes from"], built.causes.iter().map(cause));
+    table(
+        html,
+        &format!("Causes of differences in {name}"),
+        &["cause", "certainty", "comes from"],
+        built.causes.iter().map(cause),
+    );
     let mut rows = Vec::new();
     let list = |value: &Value, name: &str| value[name].as_array().cloned().unwrap_or_default();
     for artifact in list(built.explanation.as_ref().unwrap_or(&Value::Null), "artifacts") {
@@ -100,7 +105,7 @@ fn one(built: &Built, html: &mut String) {
         }
     }
     let heads = ["artifact", "where", "in the first", "in the second", "cause", "why"];
-    table(html, "Where they differ", &heads, rows);
+    table(html, &format!("Where the two builds of {name} differ"), &heads, rows);
 }
 
 /// Crates about whose bytes nothing is known, or that were built once.

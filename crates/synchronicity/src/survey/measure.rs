@@ -16,8 +16,9 @@ use crate::diff::as_json;
 use crate::exit::{self, Stop};
 use crate::workshop::{Workshop, WorkshopError};
 
-/// How many lines of a failed build are kept.
-const TAIL_LINES: usize = 12;
+/// How many lines of a failed build are kept: of its first error, and of its end.
+const ERROR_LINES: usize = 8;
+const TAIL_LINES: usize = 6;
 /// The most differences of an artifact that are kept; the rest is counted.
 const DIFFERENCES_MAX: usize = 8;
 
@@ -94,11 +95,14 @@ fn made(artifacts: &Artifacts) -> Vec<Made> {
     artifacts.iter().map(one).collect()
 }
 
-/// The last lines of a transcript.
+/// What a person would look at first: where the first error is, and how it ended.
 fn tail(transcript: &Path) -> Result<Vec<String>, Stop> {
     let text = fs::read(transcript).map_err(WorkshopError::file(transcript))?;
     let text = String::from_utf8_lossy(&text);
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    let end = lines.len().saturating_sub(TAIL_LINES);
+    let error = lines[..end].iter().position(|line| line.starts_with("error"));
+    let error = error.map_or(&[][..], |at| &lines[at..(at + ERROR_LINES).min(end)]);
     let short = |line: &&str| line.chars().filter(|letter| !letter.is_control()).take(300).collect();
-    Ok(lines[lines.len().saturating_sub(TAIL_LINES)..].iter().map(short).collect())
+    Ok(error.iter().chain(&lines[end..]).map(short).collect())
 }

@@ -55,7 +55,11 @@ pub(super) fn escaped(text: &str) -> String {
 
 /// A table with a caption and a row of headings; cells are markup, the first of each row names it.
 pub(super) fn table(html: &mut String, caption: &str, heads: &[&str], rows: impl IntoIterator<Item = Vec<String>>) {
-    let _ = writeln!(html, "<table>\n<caption>{}</caption>\n<thead><tr>", escaped(caption));
+    let _ = writeln!(
+        html,
+        "<div class=\"wide\" role=\"region\" aria-label=\"{0}\" tabindex=\"0\">\n<table>\n<caption>{0}</caption>\n<thead><tr>",
+        escaped(caption)
+    );
     for head in heads {
         let _ = writeln!(html, "<th scope=\"col\">{}</th>", escaped(head));
     }
@@ -71,7 +75,7 @@ pub(super) fn table(html: &mut String, caption: &str, heads: &[&str], rows: impl
         }
         html.push_str("</tr>\n");
     }
-    html.push_str("</tbody>\n</table>\n");
+    html.push_str("</tbody>\n</table>\n</div>\n");
 }
 
 fn summary(tally: &Tally<'_>, html: &mut String) {
@@ -243,8 +247,8 @@ fn made(tally: &Tally<'_>, html: &mut String) {
     table(html, "Sessions", &heads, sessions.iter().map(row));
     html.push_str(
         "<p>The report is a function of the list, <code>run.json</code> and <code>records/</code>: <code>synchronicity survey LIST \
-         --out FOLDER --report-only</code> writes it again, byte for byte. Other work ran on the machine at the same time, so times \
-         of single builds are no benchmark.</p>\n",
+         --out FOLDER --report-only</code> writes it again, byte for byte. Crates were built side by side, and \
+         other work may have run on the machine, so times of single builds are no benchmark.</p>\n",
     );
 }
 

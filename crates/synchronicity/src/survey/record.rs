@@ -77,7 +77,7 @@ pub(super) enum Outcome {
     Fails {
         /// How.
         failure: String,
-        /// The end of what the build printed.
+        /// Lines of what the build printed: around the first error, and the last.
         tail: Vec<String>,
     },
 }

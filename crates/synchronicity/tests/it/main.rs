@@ -6,6 +6,7 @@ mod attest;
 mod bench;
 mod check;
 mod diff;
+mod diff_builds;
 mod fsck;
 mod logs;
 mod lookup;
@@ -14,6 +15,7 @@ mod monitor_state;
 mod program;
 mod prove;
 mod rebuild;
+mod repository;
 #[path = "../../../synchronicity-verify/tests/it/sample.rs"]
 #[allow(dead_code, clippy::unwrap_used, reason = "shared with the verifier's tests, which use all of it")]
 mod sample;
@@ -33,6 +35,7 @@ fn main() {
         survey::trials(),
         survey_ends::trials(),
         diff::trials(),
+        diff_builds::trials(),
         fsck::trials(),
         lookup::trials(),
         monitor::trials(),
