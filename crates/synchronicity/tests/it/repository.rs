@@ -33,7 +33,9 @@ pub(crate) fn build(dir: &Path, target: &Path) {
         let name = name.to_string_lossy();
         name.starts_with("CARGO_") && name != "CARGO_HOME" || name == "RUSTFLAGS"
     });
-    own.for_each(|(name, _)| drop(command.env_remove(name)));
+    for (name, _) in own {
+        command.env_remove(name);
+    }
     let output = command.output().expect("cargo runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
