@@ -26,6 +26,8 @@ fn commits() -> Answer {
     repository::with_fixture(&source, "embeds-git-state");
     for name in ["first", "second"] {
         repository::commit(&source, name);
+        // As in two checkouts: Cargo does not look whether a commit was made since.
+        let target = target.join(name);
         repository::build(&source, &target);
         fs::copy(target.join("release/embeds-git-state"), dir.path().join(name))?;
     }
