@@ -67,12 +67,7 @@ pub(crate) async fn propose<E: Clock, X: Executor>(
     }
 }
 
-fn build(
-    now_ms: u64,
-    parent: &Digested<Block>,
-    executed: &Executed,
-    commands: Vec<Arc<Command>>,
-) -> Option<Block> {
+fn build(now_ms: u64, parent: &Digested<Block>, executed: &Executed, commands: Vec<Arc<Command>>) -> Option<Block> {
     let (digest, parent) = (parent.digest(), parent.inner());
     if executed.height > parent.height {
         // Something later than the parent is final: this view is over.

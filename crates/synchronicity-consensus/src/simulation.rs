@@ -248,7 +248,8 @@ impl World {
     pub fn trouble_disks(&self, faults: DiskFaults) {
         let chance = |per_mille: u16| Probability::new(u64::from(per_mille.min(1000)), 1000).expect("at most one");
         let (failure_rate, retention_rate) = (chance(faults.failures_per_mille), chance(faults.kept_per_mille));
-        let write = FaultConfig::default().write(WriteConfig { failure_rate, retention_rate, mode: PartialWriteMode::Subset });
+        let write =
+            FaultConfig::default().write(WriteConfig { failure_rate, retention_rate, mode: PartialWriteMode::Subset });
         *self.context.storage_fault_config().write() = write.sync(failure_rate);
     }
 

@@ -113,14 +113,14 @@ fn agree(first: &[u8], second: &[u8]) -> bool {
     first.len() >= wanted && second.len() >= wanted && first[..wanted] == second[..wanted]
 }
 
-fn common_prefix(first: &[u8], second: &[u8]) -> usize {
+pub(crate) fn common_prefix(first: &[u8], second: &[u8]) -> usize {
     const STEP: usize = 256;
     let blocks = first.chunks_exact(STEP).zip(second.chunks_exact(STEP)).take_while(|(a, b)| a == b).count();
     let rest = first[blocks * STEP..].iter().zip(&second[blocks * STEP..]).take_while(|(a, b)| a == b).count();
     blocks * STEP + rest
 }
 
-fn common_suffix(first: &[u8], second: &[u8]) -> usize {
+pub(crate) fn common_suffix(first: &[u8], second: &[u8]) -> usize {
     first.iter().rev().zip(second.iter().rev()).take_while(|(a, b)| a == b).count()
 }
 

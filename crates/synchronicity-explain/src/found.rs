@@ -7,6 +7,7 @@ use crate::budget::Budget;
 use crate::cause::{Cause, Certainty};
 use crate::facts::Facts;
 use crate::guess::{self, Guess};
+use crate::moved;
 use crate::spot::{Spot, is_printable};
 use crate::{escape, guilty};
 
@@ -79,6 +80,7 @@ impl<'f> Findings<'f> {
         let (regions, whole) = align::regions(first, second, most, &mut self.budget);
         // Code behind a string that grew differs everywhere: a few places of it are enough.
         self.cut_short |= !whole && (part.texts || self.budget.is_spent());
+        let regions = if part.texts { moved::pair(first, second, regions, &mut self.budget) } else { regions };
         let whole_regions = |region: &Region| vec![region.clone()];
         let pieces = |region| if part.texts { pieces(first, second, region) } else { whole_regions(region) };
         let (mut texts, mut numbers) = (0, 0);

@@ -1,7 +1,7 @@
 //! Why two builds are not the same bytes: which part of which artifact differs, why, and who can mend it.
 //!
 //! [`explain()`] pairs the files of two folders and has each pair read by what it is (`compare`): `elf` section by section,
-//! `archive` member by member, everything else as bytes. Parts that belong together are aligned (`align`), each
+//! `archive` member by member, everything else as bytes. Parts that belong together are aligned (`align`, `moved`), each
 //! difference is seen in its surroundings (`spot`) and its cause guessed (`guess`): by what is known of the builds
 //! ([`facts`], `known`), by order (`order`), by looks (`looks`), out of the catalogue in [`cause`]. The crate that it comes from
 //! is told by the code that uses it (`users`, `symbols`, `lines`) or by a path (`guilty`). `rank` parts origins from
@@ -26,6 +26,7 @@ mod guilty;
 mod known;
 mod lines;
 mod looks;
+mod moved;
 mod names;
 mod order;
 mod rank;

@@ -6,6 +6,8 @@ use crate::align::Region;
 
 /// How much text before and after a difference is looked at, in bytes.
 const AROUND: usize = 256;
+/// In a format string of Rust 1.90 and later: here goes an argument.
+const PLACE: u8 = 0xc0;
 
 /// A difference within two parts that belong together.
 #[derive(Debug, Clone)]
@@ -78,9 +80,16 @@ impl<'a> Side<'a> {
         self.core.start - self.run.start..self.core.end - self.run.start
     }
 
-    /// Where the run begins in the whole part.
+    /// Where the constant begins that the run is part of: what a program refers to. That is the run's beginning, or
+    /// more text before it in the same format string: there Rust keeps numbers between the texts, of places for
+    /// arguments ([`PLACE`] and above) and of lengths, and a zero at the end.
     pub(crate) fn run_start(&self) -> usize {
-        self.run.start
+        let start = self.run.start;
+        let before = &self.whole[..start];
+        if !before.iter().rev().take(2).any(|byte| *byte >= PLACE) {
+            return start;
+        }
+        start - before.iter().rev().take(AROUND).take_while(|byte| **byte != 0).count()
     }
 
     /// Whether a range of [`Side::text`] has to do with the difference: it overlaps it, or touches an empty one.

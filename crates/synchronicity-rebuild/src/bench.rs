@@ -291,6 +291,14 @@ impl Bench {
         Ok(())
     }
 
+    /// Removes what is left of all builds, none of which may be under way.
+    pub fn clear(&self) -> io::Result<()> {
+        for entry in fs::read_dir(self.dir.join("builds"))? {
+            folder::wipe(&entry?.path())?;
+        }
+        Ok(())
+    }
+
     /// Removes the oldest ended builds beyond those that are kept.
     fn make_room(&self) -> io::Result<()> {
         let mut ended = Vec::new();

@@ -37,6 +37,7 @@ pub const FIXTURES: &[Fixture] = &[
     fixture!("embeds-directory-order": "Cargo.lock" "Cargo.toml" "build.rs" "pages/ants.md" "pages/bears.md"
         "pages/cranes.md" "pages/deer.md" "pages/eels.md" "pages/foxes.md" "src/main.rs"),
     fixture!("embeds-environment": "Cargo.lock" "Cargo.toml" "build.rs" "src/main.rs"),
+    fixture!("embeds-git-state": "Cargo.lock" "Cargo.toml" "build.rs" "src/main.rs"),
     fixture!("embeds-hash-order": "Cargo.lock" "Cargo.toml" "build.rs" "src/main.rs"),
     fixture!("embeds-home-folder": "Cargo.lock" "Cargo.toml" "build.rs" "src/main.rs"),
     fixture!("embeds-host-name": "Cargo.lock" "Cargo.toml" "build.rs" "src/main.rs"),

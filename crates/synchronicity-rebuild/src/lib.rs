@@ -60,7 +60,7 @@ mod skeleton;
 pub mod source;
 pub mod spec;
 mod syscalls;
-mod transcript;
+pub mod transcript;
 pub mod unpack;
 pub mod vendor;
 pub mod worker;

@@ -39,6 +39,15 @@ struct Target {
     required_features: Vec<String>,
 }
 
+/// What decides which code of a crate runs while it is built.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Nature {
+    /// Its library runs inside the compiler.
+    pub proc_macro: bool,
+    /// It has a build script of its own.
+    pub build_script: bool,
+}
+
 /// Why a manifest could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
@@ -123,6 +132,12 @@ impl Manifest {
         let [package] = <[Manifest; 1]>::try_from(metadata.packages)
             .map_err(|packages| ManifestError::Answer(format!("{} packages instead of one", packages.len())))?;
         Ok(package)
+    }
+
+    /// What sort of crate it is.
+    pub fn nature(&self) -> Nature {
+        let has = |wanted: &str| self.targets.iter().any(|target| target.kind.iter().any(|kind| kind == wanted));
+        Nature { proc_macro: has("proc-macro"), build_script: has("custom-build") }
     }
 
     /// Executables if the crate has any that these features enable, its library otherwise.

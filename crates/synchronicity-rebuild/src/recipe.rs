@@ -15,7 +15,7 @@ use synchronicity_verify::result::ArtifactName;
 use crate::fixture::{Fixture, FixtureError};
 use crate::local::PackError;
 use crate::lock::ResolveLockError;
-use crate::manifest::{ManifestError, ProductsError};
+use crate::manifest::{ManifestError, Nature, ProductsError};
 use crate::registry::ArchiveError;
 use crate::release::{ResolveError, supports};
 use crate::source::Depot;
@@ -60,6 +60,8 @@ pub struct Pinned {
     pub lock: Vec<u8>,
     /// File names of the artifacts that will come of it, sorted.
     pub products: Vec<ArtifactName>,
+    /// What sort of crate it is.
+    pub nature: Nature,
 }
 
 /// Why nothing can be asked of builders.
@@ -196,7 +198,7 @@ fn of_unpacked(
         limits: options.limits,
     };
     request.check()?;
-    Ok(Pinned { request, lock, products: names })
+    Ok(Pinned { request, lock, products: names, nature: manifest.nature() })
 }
 
 fn fetch(depot: &Depot, spec: &Spec, toolchain: &Toolchain, into: &Path) -> Result<Source, PinError> {

@@ -73,7 +73,7 @@ impl Transcript {
 }
 
 /// The crate that a line of cargo's output says is being compiled, as in `serde v1.0.228`.
-pub(crate) fn compiled_crate(line: &str) -> Option<&str> {
+pub fn compiled_crate(line: &str) -> Option<&str> {
     let named = line.trim_start().strip_prefix("Compiling ")?;
     // The root package is followed by its path.
     let named = named.split(" (").next().unwrap_or(named).trim_end();

@@ -19,6 +19,7 @@ use crate::gate::{Gate, gate};
 use crate::lookup::{Lookup, lookup};
 use crate::monitor::{MonitorArgs, monitor};
 use crate::source::{NoAddress, Source};
+use crate::survey::{SurveyArgs, survey};
 use crate::trust::{Action, StateFolder, trust};
 pub use crate::verify::Verify;
 use crate::{attest_command, exit, prove, rebuild, recipe, verify};
@@ -63,6 +64,8 @@ enum Command {
     Recipe(Recipe),
     /// Build a crate, or a folder of your own, twice under different circumstances: is it reproducible?
     Check(Check),
+    /// Build a list of crates, each twice under different circumstances, and write a report with rates
+    Survey(SurveyArgs),
     /// Say why two files, or the files of two folders, are not the same bytes
     Diff(Diff),
     /// Print completions for a shell
@@ -139,9 +142,8 @@ pub(crate) struct Wanted {
     /// The crate, as NAME@VERSION; NAME alone takes the newest version
     #[arg(value_name = "CRATE[@VERSION]")]
     pub(crate) spec: Spec,
-    /// auto, docker, gvisor or embedded
-    #[arg(long, value_name = "SANDBOX", default_value = "auto", env = "SYNCHRONICITY_SANDBOX")]
-    pub(crate) sandbox: SandboxChoice,
+    #[command(flatten)]
+    pub(crate) place: Place,
     /// Features to turn on, separated by commas
     #[arg(long, short = 'F', value_name = "FEATURES", value_delimiter = ',')]
     pub(crate) features: Vec<String>,
@@ -160,6 +162,14 @@ pub(crate) struct Wanted {
     /// Build it as this group agreed to: the group file, whose overrides may decide on this crate
     #[arg(long, value_name = "FILE", conflicts_with_all = ["features", "all_features", "no_default_features", "lib", "bins"])]
     pub(crate) group: Option<PathBuf>,
+}
+
+/// Where to build.
+#[derive(Debug, Args)]
+pub(crate) struct Place {
+    /// auto, docker, gvisor or embedded
+    #[arg(long, value_name = "SANDBOX", default_value = "auto", env = "SYNCHRONICITY_SANDBOX")]
+    pub(crate) sandbox: SandboxChoice,
     /// Where toolchain, downloads and builds are kept [default: synchronicity in the user's cache folder]
     #[arg(long, value_name = "DIR", env = "SYNCHRONICITY_DIR")]
     pub(crate) dir: Option<PathBuf>,
@@ -257,6 +267,7 @@ fn run_command(command: Command) -> ExitCode {
         Command::Rebuild(args) => (rebuild::rebuild(&args), args.json),
         Command::Recipe(args) => (recipe::recipe(&args), args.json),
         Command::Check(args) => (check(&args), args.json),
+        Command::Survey(args) => (survey(&args), args.json),
         Command::Diff(args) => (diff(&args), args.json),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "synchronicity", &mut std::io::stdout());

@@ -2,7 +2,7 @@
 //!
 //! Three comparisons exist, and its words keep them apart: builder against builder (the only one that makes evidence,
 //! [`prove`] fetches it), the group against a file somebody offers ([`verify`]), and this machine's own build, which
-//! proves something to its owner alone ([`rebuild`], and `check`, which builds twice and has `diff` explain; `recipe` shows how to do it by hand).
+//! proves something to its owner alone ([`rebuild`], and `check`, which builds twice and has `diff` explain, and `survey`, which does so with a list of crates; `recipe` shows how to do it by hand).
 //! [`attest_command`] fetches what builders sign for the tools of others,
 //! whose formats are in [`attest`]. [`cli`] is the command line, [`exit`] its exit codes, and
 //! [`report`] the words for what a proof shows.
@@ -47,6 +47,7 @@ mod report;
 pub mod request_json;
 mod settings;
 pub mod source;
+mod survey;
 pub mod trust;
 pub mod verify;
 mod workshop;

@@ -4,17 +4,23 @@ use std::io::{self, IsTerminal, Write};
 
 pub(crate) struct Progress {
     terminal: bool,
+    quiet: bool,
 }
 
 impl Progress {
     pub(crate) fn new() -> Self {
-        Self { terminal: io::stderr().is_terminal() }
+        Self { terminal: io::stderr().is_terminal(), quiet: false }
+    }
+
+    /// Says nothing: for a command with several builds at once, which has its own way to tell.
+    pub(crate) fn silent() -> Self {
+        Self { terminal: false, quiet: true }
     }
 
     pub(crate) fn say(&self, what: &str) {
         if self.terminal {
             self.detail(what);
-        } else {
+        } else if !self.quiet {
             eprintln!("{what}");
         }
     }

@@ -15,8 +15,8 @@ use crate::workshop::{Workshop, WorkshopError, copy};
 
 /// Pins, builds, prints.
 pub(crate) fn rebuild(args: &Rebuild) -> Result<u8, Stop> {
-    let workshop = Workshop::open(&args.wanted)?;
-    let pinned = workshop.pin()?;
+    let workshop = Workshop::open_for(&args.wanted)?;
+    let pinned = workshop.pin(&args.wanted)?;
     let what = pinned.request.source.purl();
     let outcome = workshop.build(&pinned, None, "")?;
     workshop.progress.end();

@@ -26,8 +26,8 @@ enum RecipeError {
 
 /// Pins and prints; builds nothing.
 pub(crate) fn recipe(args: &Recipe) -> Result<u8, Stop> {
-    let workshop = Workshop::open(&args.wanted)?;
-    let pinned = workshop.pin()?;
+    let workshop = Workshop::open_for(&args.wanted)?;
+    let pinned = workshop.pin(&args.wanted)?;
     workshop.progress.end();
     if let Some(out) = &args.out {
         let packages = workshop.agreed(&pinned).map_or(&[][..], |agreed| &agreed.packages);

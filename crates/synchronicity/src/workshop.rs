@@ -1,8 +1,9 @@
-//! Builds on this machine: an open bench, a pinned request, and a build that is followed to its end.
+//! Builds on this machine: an open bench, a pinned request, and a build that is followed to its end, or stopped.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use miette::Diagnostic;
 use synchronicity_core::group::Group;
@@ -12,13 +13,14 @@ use synchronicity_rebuild::host_cargo::{CargoError, HostCargo};
 use synchronicity_rebuild::recipe::{Options, PinError, Pinned, pin_by, pin_local};
 use synchronicity_rebuild::registry::ArchiveError;
 use synchronicity_rebuild::release::ResolveError;
-use synchronicity_rebuild::running::{BuildEvent, Outcome};
+use synchronicity_rebuild::running::{BuildEvent, Outcome, Running};
 use synchronicity_rebuild::source::Depot;
+use synchronicity_rebuild::spec::Spec;
 use synchronicity_verify::request::{Features, Products, Source};
 use synchronicity_verify::result::{Artifacts, Failure};
 
 use crate::agreed;
-use crate::cli::Wanted;
+use crate::cli::{Place, Wanted};
 use crate::exit::{self, Stop};
 use crate::progress::Progress;
 
@@ -55,39 +57,55 @@ impl WorkshopError {
     }
 }
 
-/// An open bench, and what was asked for.
-pub(crate) struct Workshop<'w> {
+/// An open bench, to be used from several threads.
+pub(crate) struct Workshop {
     pub(crate) bench: Bench,
     pub(crate) dir: PathBuf,
     pub(crate) progress: Progress,
-    wanted: &'w Wanted,
     /// Whose agreements count, if anybody's.
     group: Option<Group>,
+    under_way: Mutex<UnderWay>,
 }
 
-impl<'w> Workshop<'w> {
-    pub(crate) fn open(wanted: &'w Wanted) -> Result<Self, Stop> {
-        let progress = Progress::new();
+/// The builds that can be stopped.
+#[derive(Default)]
+struct UnderWay {
+    stopped: bool,
+    builds: Vec<Arc<Running>>,
+}
+
+impl Workshop {
+    /// For one crate, by the agreements of the group that `wanted` names, if it names one.
+    pub(crate) fn open_for(wanted: &Wanted) -> Result<Self, Stop> {
         let group = wanted.group.as_deref().map(agreed::read).transpose()?;
-        let dir = match &wanted.dir {
+        Ok(Self { group, ..Self::open(&wanted.place, Progress::new())? })
+    }
+
+    pub(crate) fn open(place: &Place, progress: Progress) -> Result<Self, Stop> {
+        let dir = match &place.dir {
             Some(dir) => dir.clone(),
             None => default_dir().ok_or_else(|| Stop::new(exit::USAGE, WorkshopError::NoFolder))?,
         };
         progress.say("preparing the sandbox");
-        let options = BenchOptions { choice: wanted.sandbox, ..BenchOptions::default() };
+        let options = BenchOptions { choice: place.sandbox, ..BenchOptions::default() };
         let bench = Bench::open(&dir, &options).map_err(bench_trouble)?;
-        Ok(Self { bench, dir, progress, wanted, group })
+        Ok(Self { bench, dir, progress, group: None, under_way: Mutex::default() })
     }
 
     /// What was asked for, as a request.
-    pub(crate) fn pin(&self) -> Result<Pinned, Stop> {
-        self.progress.say(&format!("pinning {}", self.wanted.spec));
+    pub(crate) fn pin(&self, wanted: &Wanted) -> Result<Pinned, Stop> {
+        self.pin_spec(&wanted.spec, &options(wanted))
+    }
+
+    /// A crate, built with these options, as a request.
+    pub(crate) fn pin_spec(&self, spec: &Spec, options: &Options) -> Result<Pinned, Stop> {
+        self.progress.say(&format!("pinning {spec}"));
         let (toolchain, environment) = (self.bench.toolchain(), self.bench.environment());
         let options = |source: &Source| match &self.group {
-            Some(group) => agreed::agreed(group, source, self.options()),
-            None => self.options(),
+            Some(group) => agreed::agreed(group, source, options.clone()),
+            None => options.clone(),
         };
-        pin_by(&self.depot()?, &self.wanted.spec, &toolchain, &environment, &options).map_err(pin_trouble)
+        pin_by(&self.depot()?, spec, &toolchain, &environment, &options).map_err(pin_trouble)
     }
 
     /// What the group agreed on for this crate, if it did and if one was named.
@@ -96,10 +114,10 @@ impl<'w> Workshop<'w> {
     }
 
     /// A folder, whatever is in it, as a request, and as an archive.
-    pub(crate) fn pin_local(&self, folder: &Path) -> Result<(Pinned, Vec<u8>), Stop> {
+    pub(crate) fn pin_local(&self, wanted: &Wanted, folder: &Path) -> Result<(Pinned, Vec<u8>), Stop> {
         self.progress.say(&format!("packing {}", folder.display()));
         let (toolchain, environment) = (self.bench.toolchain(), self.bench.environment());
-        pin_local(&self.depot()?, folder, &toolchain, &environment, &self.options()).map_err(pin_trouble)
+        pin_local(&self.depot()?, folder, &toolchain, &environment, &options(wanted)).map_err(pin_trouble)
     }
 
     pub(crate) fn depot(&self) -> Result<Depot, Stop> {
@@ -109,22 +127,27 @@ impl<'w> Workshop<'w> {
         Depot::open(&path, cargo).map_err(WorkshopError::file(&path))
     }
 
-    fn options(&self) -> Options {
-        let wanted = self.wanted;
-        let products = match (wanted.lib, wanted.bins) {
-            (true, _) => Some(Products::Library),
-            (_, true) => Some(Products::Binaries),
-            _ => None,
-        };
-        let mut named = wanted.features.clone();
-        named.sort();
-        named.dedup();
-        let features = Features { default: !wanted.no_default_features, all: wanted.all_features, named };
-        Options { features, products, ..Options::default() }
-    }
-
     /// Builds once, and follows the build to its end. `note` says which build it is, where there are several.
     pub(crate) fn build(&self, pinned: &Pinned, trial: Option<Trial>, note: &str) -> Result<Outcome, Stop> {
+        let running = self.start(pinned, trial)?;
+        let ended = self.follow(pinned, &running, note);
+        self.under_way().builds.retain(|build| !Arc::ptr_eq(build, &running));
+        ended
+    }
+
+    /// Kills the builds under way, and lets no other begin.
+    pub(crate) fn stop(&self) {
+        let mut under_way = self.under_way();
+        under_way.stopped = true;
+        under_way.builds.iter().for_each(|build| build.kill());
+    }
+
+    fn start(&self, pinned: &Pinned, trial: Option<Trial>) -> Result<Arc<Running>, Stop> {
+        // One at a time: each makes room on the bench.
+        let mut under_way = self.under_way();
+        if under_way.stopped {
+            return Err(broken("it was stopped".into()));
+        }
         let started = match trial {
             Some(trial) => self.bench.start_trial(&pinned.request, &pinned.lock, trial),
             None => {
@@ -133,6 +156,12 @@ impl<'w> Workshop<'w> {
             }
         };
         let running = started.map_err(|error| Stop::new(exit::INTERNAL, WorkshopError::Start(error)))?;
+        let running = Arc::new(running);
+        under_way.builds.push(Arc::clone(&running));
+        Ok(running)
+    }
+
+    fn follow(&self, pinned: &Pinned, running: &Running, note: &str) -> Result<Outcome, Stop> {
         let name = format!("{} {}{note}", pinned.request.source.name(), pinned.request.source.version());
         let sandbox = self.bench.name();
         while let Some(event) = running.recv() {
@@ -149,6 +178,23 @@ impl<'w> Workshop<'w> {
         }
         Err(broken("the build ended without a word".into()))
     }
+
+    fn under_way(&self) -> MutexGuard<'_, UnderWay> {
+        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn options(wanted: &Wanted) -> Options {
+    let products = match (wanted.lib, wanted.bins) {
+        (true, _) => Some(Products::Library),
+        (_, true) => Some(Products::Binaries),
+        _ => None,
+    };
+    let mut named = wanted.features.clone();
+    named.sort();
+    named.dedup();
+    let features = Features { default: !wanted.no_default_features, all: wanted.all_features, named };
+    Options { features, products, ..Options::default() }
 }
 
 fn broken(reason: String) -> Stop {

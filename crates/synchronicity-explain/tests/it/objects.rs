@@ -101,3 +101,25 @@ fn a_text_behind_a_thousand_tables_of_numbers_is_still_the_origin() {
     assert_eq!(artifact.differences[0].cause, Cause::HostName);
     assert_eq!(artifact.consequences, ["numbers in .rodata"]);
 }
+
+#[test]
+fn a_text_that_changed_and_moved_is_one_difference() {
+    let pad = |seed: u8| (0..64_u8).map(|n| n.wrapping_mul(seed) | 0x80).chain([0]).collect::<Vec<u8>>();
+    let other = b"another text of the program, which stays\x00".as_slice();
+    let first = [&pad(37), b"on a clock built 2026-11-24 11:30:00\x00".as_slice(), other, &pad(91)].concat();
+    let second = [&pad(37), other, &pad(91), b"on a clock built 2027-12-29 09:12:44\x00".as_slice()].concat();
+    let explanation = explained(&object("f", &first), &object("f", &second), &Facts::default());
+    let differences = &explanation.artifacts[0].differences;
+    assert_eq!(differences.len(), 1, "{explanation:?}");
+    assert_eq!(differences[0].cause, Cause::BuildTime, "{explanation:?}");
+    assert!(differences[0].first.contains("2026-11-24") && differences[0].second.contains("2027-12-29"));
+}
+
+#[test]
+fn texts_that_moved_and_are_nothing_alike_stay_apart() {
+    let pad = |seed: u8| (0..64_u8).map(|n| n.wrapping_mul(seed) | 0x80).chain([0]).collect::<Vec<u8>>();
+    let first = [&pad(37), b"something that was said once\x00".as_slice(), &pad(91)].concat();
+    let second = [&pad(37), &pad(91), b"quite another remark, of mine\x00".as_slice()].concat();
+    let explanation = explained(&object("f", &first), &object("f", &second), &Facts::default());
+    assert_eq!(explanation.artifacts[0].differences.len(), 2, "{explanation:?}");
+}

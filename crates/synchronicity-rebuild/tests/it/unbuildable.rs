@@ -50,7 +50,7 @@ fn submitted(any: &Pinned, name: &str) -> Result<Pinned, Failed> {
     let mut request = any.request.clone();
     request.source = Fixture::in_folder(folder.as_ref())?.source();
     request.lock = Lock { grade: LockGrade::Published, sha256: Digest::of(&lock) };
-    Ok(Pinned { request, lock, products: Vec::new() })
+    Ok(Pinned { request, lock, ..any.clone() })
 }
 
 /// Some of them end before anything is compiled.

@@ -35,7 +35,9 @@ impl Executor for Actor {
     fn executed(&self) -> Executed {
         let executed = self.stage.executed(self.member);
         match self.mask {
-            Some(Mask::Pretender) => Executed { log_root: Digest::of(b"a root that the blocks do not give"), ..executed },
+            Some(Mask::Pretender) => {
+                Executed { log_root: Digest::of(b"a root that the blocks do not give"), ..executed }
+            }
             _ => executed,
         }
     }

@@ -63,7 +63,7 @@ fn policy(evidence: &Evidence<'_>) -> Value {
 }
 
 /// `2026-11-24T06:28:09Z`, for seconds since 1970-01-01 UTC.
-fn rfc3339(seconds: u64) -> Option<String> {
+pub(crate) fn rfc3339(seconds: u64) -> Option<String> {
     if seconds > LAST_SECOND {
         return None;
     }

@@ -10,7 +10,7 @@ use synchronicity_rebuild::recipe::Pinned;
 use synchronicity_rebuild::unpack::{Bounds, crate_archive};
 use synchronicity_verify::recipe;
 
-use super::{Build, name};
+use super::twice::{Build, name};
 use crate::exit::Stop;
 use crate::workshop::{Workshop, WorkshopError};
 
@@ -20,7 +20,7 @@ const FILES_MAX: usize = 20_000;
 const RECIPE_USER: &str = "builder";
 
 pub(super) fn of(
-    workshop: &Workshop<'_>,
+    workshop: &Workshop,
     pinned: &Pinned,
     archive: Option<&Path>,
     first: &Build,
@@ -60,7 +60,7 @@ fn circumstances(build: &Build, pinned: &Pinned) -> Circumstances {
 }
 
 /// Names of the source's files and folders.
-fn files(workshop: &Workshop<'_>, pinned: &Pinned, archive: Option<&Path>) -> Result<Vec<String>, Stop> {
+fn files(workshop: &Workshop, pinned: &Pinned, archive: Option<&Path>) -> Result<Vec<String>, Stop> {
     let here = |error| WorkshopError::file(&workshop.dir)(error);
     let scratch = tempfile::Builder::new().prefix("names-").tempdir_in(&workshop.dir).map_err(here)?;
     let root = scratch.path().join("source");

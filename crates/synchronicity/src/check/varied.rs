@@ -1,33 +1,34 @@
 //! What really differed between the two builds: each says itself how it found its surroundings, since not every
 //! sandbox and every machine lets everything be varied.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use synchronicity_rebuild::conditions::Measured;
 
 /// One circumstance.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(super) struct Circumstance {
-    what: &'static str,
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Circumstance {
+    pub(crate) what: String,
     /// As the first build found it.
     first: String,
     /// As the second build found it.
     second: String,
     /// Whether the two differ enough to show something.
-    varied: bool,
+    pub(crate) varied: bool,
 }
 
 /// Less than a day apart, a date in the artifacts stays the same.
 const CLOCKS_APART_SECONDS: u64 = 86_400;
 
-pub(super) fn list(first: &Measured, second: &Measured) -> Vec<Circumstance> {
-    let one = |what, first: &str, second: &str| Circumstance {
-        what,
+pub(crate) fn list(first: &Measured, second: &Measured) -> Vec<Circumstance> {
+    let one = |what: &str, first: &str, second: &str| Circumstance {
+        what: what.to_owned(),
         first: first.to_owned(),
         second: second.to_owned(),
         varied: first != second && !second.is_empty(),
     };
-    let number = |what, first: u64, second: u64| one(what, &first.to_string(), &second.to_string());
-    let always = |what, first: &str, second: &str| Circumstance { varied: true, ..one(what, first, second) };
+    let number = |what: &str, first: u64, second: u64| one(what, &first.to_string(), &second.to_string());
+    let always = |what: &str, first: &str, second: &str| Circumstance { varied: true, ..one(what, first, second) };
     let clock = Circumstance {
         varied: first.time.abs_diff(second.time) >= CLOCKS_APART_SECONDS,
         ..number("date", first.time, second.time)
@@ -45,9 +46,9 @@ pub(super) fn list(first: &Measured, second: &Measured) -> Vec<Circumstance> {
 }
 
 /// At most 80 columns.
-pub(super) fn in_words(list: &[Circumstance]) -> String {
+pub(crate) fn in_words(list: &[Circumstance]) -> String {
     let names = |varied| -> String {
-        list.iter().filter(|it| it.varied == varied).map(|it| it.what).collect::<Vec<_>>().join(", ")
+        list.iter().filter(|it| it.varied == varied).map(|it| it.what.as_str()).collect::<Vec<_>>().join(", ")
     };
     let mut text = String::new();
     let (varied, same) = (names(true), names(false));

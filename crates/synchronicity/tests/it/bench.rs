@@ -14,9 +14,13 @@ pub(crate) fn fixture(name: &str) -> String {
     fixtures.join(name).display().to_string()
 }
 
+/// Hands over the bench's folder, while no other trial uses it.
+pub(crate) fn with_bench<T>(then: impl FnOnce(&str) -> T) -> T {
+    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    then(&PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("bench").display().to_string())
+}
+
 /// Runs `command` for `spec` in the embedded sandbox.
 pub(crate) fn on_bench(command: &str, spec: &str, more: &[&str]) -> Ran {
-    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    let bench = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("bench").display().to_string();
-    run(Path::new("/"), [&[command, spec, "--sandbox", "embedded", "--dir", &bench], more].concat())
+    with_bench(|bench| run(Path::new("/"), [&[command, spec, "--sandbox", "embedded", "--dir", bench], more].concat()))
 }

@@ -7,6 +7,7 @@ use libtest_mimic::{Failed, Trial};
 
 use crate::bench::{fixture, on_bench};
 use crate::program::Ran;
+use crate::repository;
 
 type Answer = Result<(), Failed>;
 
@@ -35,6 +36,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     vec![
         trial("a_crate_that_varies_is_found_and_the_cause_is_named", causes),
         trial("a_crate_that_does_not_vary_is_reproducible", same),
+        trial("a_commit_cannot_be_seen_by_what_is_built_as_it_is_published", commit),
         trial("a_folder_of_ones_own_is_checked_as_it_would_be_published", own_folder),
         trial("a_crate_that_does_not_build_says_how", failing),
         Trial::test("check::what_is_no_crate_is_a_usage_error", unpinnable).with_ignored_flag(!works),
@@ -78,6 +80,16 @@ fn same() -> Answer {
     for what in ["build folder", "host name", "user", "umask", "order of files"] {
         assert!(varied(what), "{what}: {told}");
     }
+    Ok(())
+}
+
+/// The fixture alone, and in a repository of its own: what is packed has none.
+fn commit() -> Answer {
+    check(&fixture("embeds-git-state"), &[]).expect(0);
+    let dir = tempfile::tempdir()?;
+    repository::with_fixture(dir.path(), "embeds-git-state");
+    repository::commit(dir.path(), "first");
+    check(&dir.path().display().to_string(), &[]).expect(0);
     Ok(())
 }
 

@@ -8,6 +8,7 @@ mod bench;
 mod cargo;
 mod check;
 mod diff;
+mod diff_builds;
 mod fsck;
 mod gate;
 mod installed;
@@ -21,12 +22,15 @@ mod program;
 mod prove;
 mod rebuild;
 mod recipe;
+mod repository;
 #[path = "../../../synchronicity-verify/tests/it/sample.rs"]
 #[allow(dead_code, clippy::unwrap_used, reason = "shared with the verifier's tests, which use all of it")]
 mod sample;
 mod schema;
 mod server;
 mod source;
+mod survey;
+mod survey_ends;
 mod trust;
 mod verify;
 
@@ -38,7 +42,10 @@ fn main() {
         cargo::trials(),
         source::trials(),
         check::trials(),
+        survey::trials(),
+        survey_ends::trials(),
         diff::trials(),
+        diff_builds::trials(),
         fsck::trials(),
         gate::trials(),
         installed::trials(),
