@@ -293,10 +293,7 @@ impl Bench {
 
     /// Removes what is left of all builds, none of which may be under way.
     pub fn clear(&self) -> io::Result<()> {
-        for entry in fs::read_dir(self.dir.join("builds"))? {
-            folder::wipe(&entry?.path())?;
-        }
-        Ok(())
+        fs::read_dir(self.dir.join("builds"))?.try_for_each(|entry| folder::wipe(&entry?.path()))
     }
 
     /// Removes the oldest ended builds beyond those that are kept.
