@@ -21,6 +21,7 @@ use commonware_cryptography::{Digested, Digestible, Signer, ed25519};
 use commonware_macros::select;
 use commonware_p2p::{Blocker, Provider, Receiver, Sender};
 use commonware_parallel::Sequential;
+use commonware_runtime::buffer::paged::CacheRef;
 use commonware_runtime::{Clock, Metrics, Spawner, Storage};
 use commonware_utils::ordered::Set;
 use rand_core::CryptoRng;
@@ -34,7 +35,7 @@ use crate::hearing::{Listening, Watcher};
 use crate::local::Local;
 use crate::network::Network;
 use crate::sightings::{Key, key_of};
-use crate::{chain, delivery, gossip, storage, vote};
+use crate::{chain, delivery, gossip, missing, storage, vote};
 
 /// Everything about a member that its engine needs and the network does not carry.
 pub(crate) struct Member<X> {
@@ -97,15 +98,7 @@ where
     let genesis = Digested::compute(Block::genesis(member.group), &Sequential).await;
     let cache = storage::page_cache();
     let (outlet, deliveries) = delivery::channel(member.local.sightings.clone());
-    let setup = chain::Setup {
-        scheme: scheme.clone(),
-        key: member.identity.public_key(),
-        group: member.local.group.clone(),
-        genesis: genesis.clone(),
-        cache: cache.clone(),
-        outlet,
-        folder: member.folder.clone(),
-    };
+    let setup = chain_of(&member, (scheme.clone(), genesis.clone(), cache.clone()), outlet);
     let links = chain::Links {
         fetched: network.fetched_blocks,
         fresh: network.fresh_blocks,
@@ -137,6 +130,9 @@ where
         fetched: network.fetched_certificates,
     };
     let mut voter = vote::start(&context, setup, links);
+    let (local, asked, others) = (member.local.clone(), chain.clone(), others(&member));
+    let mut asking =
+        context.child("missing").spawn(move |clock| async move { missing::ask(&clock, &local, &asked, others).await });
     let local = member.local.clone();
     let mut delivery = context.child("delivery").spawn(|_| async move { deliveries.run(&local, &chain).await });
     let shutdown = asked_to_end(member.shutdown.clone());
@@ -150,7 +146,30 @@ where
         }),
         ended = &mut keeper => Stopped::Failed(format!("the keeper of the chain ended: {ended:?}")),
         ended = &mut voter => Stopped::Failed(format!("the voter ended: {ended:?}")),
+        ended = &mut asking => Stopped::Failed(format!("whoever asks for missing blocks ended: {ended:?}")),
         ended = &mut talk => Stopped::Failed(format!("the gossip ended: {ended:?}")),
+    }
+}
+
+/// The keys of all members but this one.
+fn others<X>(member: &Member<X>) -> Vec<ed25519::PublicKey> {
+    let own = member.identity.public_key();
+    member.members.iter().map(|(key, _)| key).filter(|key| **key != own).cloned().collect()
+}
+
+fn chain_of<X>(
+    member: &Member<X>,
+    (scheme, genesis, cache): (Scheme, Digested<Block>, CacheRef),
+    outlet: delivery::Outlet,
+) -> chain::Setup {
+    chain::Setup {
+        scheme,
+        key: member.identity.public_key(),
+        group: member.local.group.clone(),
+        genesis,
+        cache,
+        outlet,
+        folder: member.folder.clone(),
     }
 }
 

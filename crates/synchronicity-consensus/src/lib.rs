@@ -40,6 +40,7 @@ mod handle;
 mod hearing;
 mod local;
 mod mempool;
+mod missing;
 mod network;
 mod past;
 mod propose;

@@ -51,6 +51,8 @@ pub(crate) struct Local<X> {
     news: watch::Sender<u64>,
     /// Changes whenever this member has a command of its own to tell the others.
     own: watch::Sender<u64>,
+    /// The highest block that somebody here waited for.
+    awaited: watch::Sender<u64>,
 }
 
 impl<X: Executor> Local<X> {
@@ -74,6 +76,7 @@ impl<X: Executor> Local<X> {
             mempool: Mutex::default(),
             news: watch::Sender::new(0),
             own: watch::Sender::new(0),
+            awaited: watch::Sender::new(0),
         }
     }
 
@@ -121,8 +124,12 @@ impl<X: Executor> Local<X> {
         self.news.send_modify(|n| *n += 1);
     }
 
-    /// Resolves once the block at `height` is executed here.
+    /// Resolves once the block at `height` is executed here. It must be the height of a block that others certified:
+    /// they are asked for it.
     pub(crate) async fn until_executed(&self, height: u64) {
+        if self.executor.executed().height < height {
+            self.awaited.send_if_modified(|highest| std::mem::replace(highest, height.max(*highest)) < height);
+        }
         let mut news = self.news();
         // The sender lives as long as `self`, so the channel cannot close while this waits.
         let _ = news.wait_for(|_| self.executor.executed().height >= height).await;
@@ -139,6 +146,10 @@ impl<X: Executor> Local<X> {
 
     pub(crate) fn news(&self) -> watch::Receiver<u64> {
         self.news.subscribe()
+    }
+
+    pub(crate) fn awaited(&self) -> watch::Receiver<u64> {
+        self.awaited.subscribe()
     }
 
     pub(crate) fn own_news(&self) -> watch::Receiver<u64> {
