@@ -124,12 +124,16 @@ impl<X: Executor> Local<X> {
         self.news.send_modify(|n| *n += 1);
     }
 
-    /// Resolves once the block at `height` is executed here. It must be the height of a block that others certified:
-    /// they are asked for it.
-    pub(crate) async fn until_executed(&self, height: u64) {
+    /// Has the others asked for the blocks up to `height` that are not executed here, if that lasts.
+    pub(crate) fn miss(&self, height: u64) {
         if self.executor.executed().height < height {
             self.awaited.send_if_modified(|highest| std::mem::replace(highest, height.max(*highest)) < height);
         }
+    }
+
+    /// Resolves once the block at `height` is executed here; while it waits, others are asked for it.
+    pub(crate) async fn until_executed(&self, height: u64) {
+        self.miss(height);
         let mut news = self.news();
         // The sender lives as long as `self`, so the channel cannot close while this waits.
         let _ = news.wait_for(|_| self.executor.executed().height >= height).await;

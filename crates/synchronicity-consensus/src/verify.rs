@@ -33,7 +33,10 @@ pub(crate) async fn verify<E: Clock, X: Executor>(
     leader: Key,
     mut ancestry: impl Ancestry<Block>,
 ) -> bool {
-    let (Some(block), Some(parent)) = (ancestry.next().await, ancestry.next().await) else {
+    let block = ancestry.next().await;
+    // A parent that does not come may be final for everybody else.
+    local.miss(local.executor.executed().height.saturating_add(1));
+    let (Some(block), Some(parent)) = (block, ancestry.next().await) else {
         return pending().await;
     };
     if let Err(flaw) = against_parent(block.inner(), parent.inner()) {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use synchronicity_consensus::Stopped;
-use synchronicity_consensus::simulation::{resume, run, run_and_lose_power};
+use synchronicity_consensus::simulation::{Road, resume, run, run_and_lose_power};
 
 use crate::cast::{HEARTBEAT, ROAD, cast, with_seed};
 use crate::company::Company;
@@ -120,4 +120,41 @@ fn a_power_cut_of_the_whole_group_loses_nothing_that_was_final() {
             assert_eq!(world.contradictions(), []);
         });
     });
+}
+
+/// Without jitter, so that one moment between two votes is the same for everybody.
+const EVEN: Road = Road { latency: Duration::from_millis(50), jitter: Duration::ZERO, loss_percent: 0 };
+
+/// The first two members hear everything, the others nothing from some moment on until views have passed. At some of
+/// these moments all have notarized a block, and two alone know that it is final.
+#[test]
+fn members_that_slept_through_a_finalization_are_told_of_it_and_the_group_goes_on() {
+    let mut apart = 0;
+    for moment_ms in [110, 130, 150, 170] {
+        with_seed(26, |seed| {
+            let company = Company::of(4);
+            run(seed, cast(&company), async |mut world| {
+                world.connect_all(EVEN).await;
+                let (handles, ledgers) = start_all(&mut world, &company).await;
+                let first = submit(&company, &handles, &[0, 1, 2, 3], 0);
+                assert!(world.until(MINUTE, || all_have(&ledgers, &first)).await);
+                world.sleep(Duration::from_secs(1)).await;
+                let before = ledgers[0].height();
+                submit(&company, &handles, &[0], 1);
+                world.sleep(Duration::from_millis(moment_ms)).await;
+                for (from, to) in [(0, 2), (0, 3), (1, 2), (1, 3), (2, 3), (3, 2)] {
+                    world.cut_one_way(from, to).await;
+                }
+                world.sleep(Duration::from_secs(30)).await;
+                let heights: Vec<u64> = ledgers.iter().map(Ledger::height).collect();
+                apart += usize::from(heights[0] > before && heights[1] > before && heights[2..] == [before; 2]);
+                world.connect_all(EVEN).await;
+                let after = submit(&company, &handles, &[0, 1, 2, 3], 2);
+                assert!(world.until(MINUTE * 2, || all_have(&ledgers, &after)).await, "{moment_ms} ms: {heights:?}");
+                assert_same_order(&ledgers.iter().collect::<Vec<_>>());
+                assert_eq!(world.contradictions(), []);
+            });
+        });
+    }
+    assert!(apart > 0, "no moment leaves a block final for two members only");
 }
