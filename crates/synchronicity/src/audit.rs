@@ -133,7 +133,7 @@ enum NoList {
 
 /// Audits, prints, and gives the exit code.
 pub(crate) fn audit(args: &Audit) -> Result<u8, Stop> {
-    let context = args.asked.read(folder_of(&args.file))?;
+    let context = args.asked.read(settings_beside(&args.file))?;
     let audited = run(&args.file, &context)?;
     match if args.json { Format::Json } else { args.format } {
         Format::Table => print!("{}", table::table(&audited, args.all)),
@@ -181,6 +181,12 @@ fn dependencies(file: &Path) -> Result<(Vec<Dependency>, bool), Stop> {
     let bytes = read::bounded(file, LOCK_BYTES_MAX, "Cargo.lock").map_err(|error| Stop::new(exit::USAGE, error))?;
     let listed = cargo_lock::parse(&bytes).map_err(|error| Stop::new(exit::USAGE, NoList::Lock { path, error }))?;
     Ok((listed, true))
+}
+
+/// Where the settings for a file are looked for. A lock file is of the project that it lies in; a binary may have come
+/// from anywhere, with settings of its own beside it that would decide on it.
+pub(crate) fn settings_beside(file: &Path) -> &Path {
+    if is_binary(file) { Path::new(".") } else { folder_of(file) }
 }
 
 /// Lock files are text, and what compilers make is not.
