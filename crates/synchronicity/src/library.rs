@@ -12,7 +12,6 @@ use miette::Diagnostic;
 use synchronicity_rebuild::download::Patience;
 use synchronicity_verify::entry::Entry;
 use synchronicity_verify::map::MapKey;
-use synchronicity_verify::note::SignedNote;
 use synchronicity_verify::policy::Policy;
 use synchronicity_verify::verify::VerifiedCheckpoint;
 
@@ -21,7 +20,7 @@ use crate::bundle;
 use crate::copy::{CopyFolder, CopyTrouble, LogCopy};
 use crate::exit::{self, Stop};
 use crate::source::Source;
-use crate::trust::{StateFolder, Trust};
+use crate::trust::{StateFolder, Trust, TrustError};
 
 /// Where to look.
 #[derive(Clone, Debug, Args)]
@@ -137,7 +136,7 @@ impl<'p> Library<'p> {
             Ok(Some(log)) if self.fresh(&log).is_ok() => self.log = Some(log),
             Ok(_) => {}
             // Only a log that is asked can make up for it.
-            Err(stop) if self.places.offline => return Err(stop),
+            Err(stop) if self.places.offline || TrustError::is_fork(&stop) => return Err(stop),
             Err(_) => {}
         }
         Ok(())
@@ -186,7 +185,9 @@ impl<'p> Library<'p> {
     fn read_copy(&self) -> Result<Option<Log>, Stop> {
         let Some(folder) = self.places.copies.path() else { return Ok(None) };
         let Some(copy) = LogCopy::open(&folder, self.policy)? else { return Ok(None) };
-        self.compare(&copy.note)?;
+        if let Some(trust) = Trust::open_offline(&self.places.state, self.policy)? {
+            trust.accept_whole(&copy.note, self.policy, copy.leaves())?;
+        }
         Ok(Some(Log::of_copy(copy, folder, "the copy on this machine".into())))
     }
 
@@ -202,11 +203,6 @@ impl<'p> Library<'p> {
         }
         let place = path.display().to_string();
         Ok(Log { checkpoint: whole.verified.checkpoint, place, content: Content::Bundle(found) })
-    }
-
-    /// Offline: it must not contradict what was seen of the log.
-    fn compare(&self, note: &SignedNote) -> Result<(), Stop> {
-        Trust::open_offline(&self.places.state, self.policy)?.map_or(Ok(()), |trust| trust.compare(note, self.policy))
     }
 
     fn fresh(&self, log: &Log) -> Result<(), Stop> {
