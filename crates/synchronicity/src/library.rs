@@ -71,8 +71,10 @@ enum Content {
 /// Why there is no log to look things up in.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 enum LibraryTrouble {
-    #[error("nowhere to look it up: no log, no bundle, and no copy of the log on this machine")]
-    #[diagnostic(help("name a node with --node, or a file that the command `bundle` fetched with --bundle"))]
+    #[error("nowhere to look it up: no log and no bundle is named")]
+    #[diagnostic(help(
+        "name a node with --node, or a file that the command `bundle` fetched with --bundle; --offline looks in what this machine has"
+    ))]
     Nowhere,
     #[error("--offline, and this machine has no copy of the log {0}")]
     #[diagnostic(help(
@@ -156,14 +158,15 @@ impl<'p> Library<'p> {
                 Err(stop) => return Err(stop),
             }
         }
-        match (silent, self.read_copy()?) {
-            (Some(stop), _) => Err(stop),
-            (None, Some(log)) => Ok(log),
-            (None, None) if self.places.offline => {
-                Err(Stop::new(exit::USAGE, LibraryTrouble::NoCopy(self.policy.log().name().to_owned())))
-            }
-            (None, None) => Err(Stop::new(exit::USAGE, LibraryTrouble::Nowhere)),
+        if let Some(stop) = silent {
+            return Err(stop);
         }
+        // How old a copy may be is for whoever says --offline: without, the newest log is what was asked for.
+        if !self.places.offline {
+            return Err(Stop::new(exit::USAGE, LibraryTrouble::Nowhere));
+        }
+        let none = || Stop::new(exit::USAGE, LibraryTrouble::NoCopy(self.policy.log().name().to_owned()));
+        self.read_copy()?.ok_or_else(none)
     }
 
     fn sources(&self) -> Result<Vec<Source>, Stop> {

@@ -102,6 +102,9 @@ fn bundle() -> Outcome {
     fs::write(log.dir.path().join("whole"), &whole[..whole.len() - 1])?;
     audit(&log, &["--bundle", "whole"]).expect(40);
     audit(&log, &["--node", "http://127.0.0.1:1"]).expect(75);
+    // What is here decides only for whoever says so.
+    let ran = audit(&log, &[]).expect(2);
+    assert!(ran.err.contains("nowhere to look it up"), "{}", ran.err);
     Ok(())
 }
 
