@@ -32,6 +32,9 @@ enum NoRecord {
     #[error("{}: {error}", path.display())]
     #[diagnostic(help("it is not as cargo writes it: nothing was looked up"))]
     Malformed { path: PathBuf, error: RecordError },
+    #[error("{}: cargo has recorded no executable", .0.display())]
+    #[diagnostic(help("nothing was looked up; name the folder that was installed to with --root"))]
+    Empty(PathBuf),
 }
 
 /// One executable of the record, and what came of it.
@@ -70,7 +73,13 @@ fn recorded(root: &Path) -> Result<Vec<Installed>, Stop> {
     }
     let bytes = read::bounded(&path, RECORD_BYTES_MAX, "record of cargo");
     let bytes = bytes.map_err(|error| Stop::new(exit::USAGE, error))?;
-    parse(&bytes).map_err(|error| Stop::new(exit::USAGE, NoRecord::Malformed { path, error }))
+    match parse(&bytes) {
+        Ok(recorded) if recorded.iter().all(|installed| installed.bins.is_empty()) => {
+            Err(Stop::new(exit::USAGE, NoRecord::Empty(path)))
+        }
+        Ok(recorded) => Ok(recorded),
+        Err(error) => Err(Stop::new(exit::USAGE, NoRecord::Malformed { path, error })),
+    }
 }
 
 fn look_up_all(root: &Path, recorded: Vec<Installed>, args: &Verify, policy: &Policy) -> Vec<Row> {

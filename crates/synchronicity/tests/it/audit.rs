@@ -252,6 +252,7 @@ fn auditable() -> Outcome {
         crate::look_up::binary("x").into_bytes(),
         auditable_binary(&list.replace("0.17.0", "0.17")),
         auditable_binary("{"),
+        auditable_binary(r#"{"packages":[]}"#),
     ] {
         fs::write(&path, bad)?;
         let ran = audit(&log, &["app", "--offline"]).expect(2);
@@ -315,6 +316,8 @@ fn hostile() -> Outcome {
         good.replacen("checksum = \"", "checksum = \"x", 1),
         "<<<<<<< HEAD\n".to_owned() + &good,
         format!("a = {}", "[".repeat(200_000)),
+        String::new(),
+        "version = 4\n".to_owned(),
     ];
     for text in texts {
         fs::write(&lock, text)?;

@@ -120,6 +120,12 @@ fn bad_records() -> Outcome {
         let ran = installed(&log, &[]).expect(2);
         assert!(ran.out.is_empty() && ran.err.contains("nothing was looked up"), "{} {}", ran.out, ran.err);
     }
+    // Of nothing it is not said that all of it is what a group built.
+    for record in [json!({ "installs": {} }), json!({ "installs": { "own 0.1.0 (path+file:///own)": { "bins": [] } } })] {
+        fs::write(&path, record.to_string())?;
+        let ran = installed(&log, &[]).expect(2);
+        assert!(ran.out.is_empty() && ran.err.contains("cargo has recorded no executable"), "{} {}", ran.out, ran.err);
+    }
     // Far beyond what any cargo writes: refused unread.
     let huge = fs::File::create(&path)?;
     huge.set_len(1 << 34)?;
