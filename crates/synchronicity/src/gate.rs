@@ -69,7 +69,7 @@ pub(crate) fn gate(args: &Gate) -> Result<u8, Stop> {
     let lock = args.lock.clone().or_else(|| Some(PathBuf::from(LOCK)).filter(|path| read::is_there(path)));
     let beside = lock.as_deref().map_or(Path::new("."), settings_beside);
     let context = args.asked.read(beside)?;
-    let named = args.files.iter().map(|file| Wanted { path: file.path.clone(), spec: file.spec.clone() });
+    let named = args.files.iter().map(|file| Wanted::new(file.path.clone(), file.spec.clone()));
     let wanted: Vec<Wanted> = context.settings.files().chain(named).collect();
     if lock.is_none() && wanted.is_empty() {
         return Err(Stop::new(exit::USAGE, Nothing));

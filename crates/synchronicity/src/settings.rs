@@ -194,7 +194,7 @@ impl Settings {
 
     /// Files that `gate` verifies.
     pub(crate) fn files(&self) -> impl Iterator<Item = Wanted> {
-        self.files.iter().map(|file| Wanted { path: file.path.clone(), spec: file.spec.clone() })
+        self.files.iter().map(|file| Wanted::new(file.path.clone(), file.spec.clone()))
     }
 }
 
