@@ -52,12 +52,12 @@ pub(crate) struct Audit {
 const LONG_HELP: &str = "\
 Verdicts, and what is done about them unless synchronicity.toml says otherwise:
   reproduced    allow  the group rebuilt it from the archive that the lock file names
-  other-source  deny   an entry is about another archive of this name and version
+  other-source  deny   an entry is about another archive of this name and version, or the log knows two
   diverged      deny   the builders got different bytes
   unbuildable   warn   the builders agree that it does not build
   inconclusive  warn   too few builders revealed a result
   absent        warn   the log says nothing of it, which is no evidence against it
-  unpinned      warn   rebuilt, and the lock file states no checksum to compare
+  unpinned      warn   rebuilt, and no checksum is stated to compare; the best that a binary can have
   foreign       warn   not of crates.io
 
 Examples:
@@ -68,7 +68,7 @@ Examples:
 Exit codes:
   0   nothing is denied
   41  a dependency is denied for what the log says of it, or does not say
-  42  a dependency is denied because the group built another archive than the lock file names
+  42  a dependency is denied because the group built another archive than the lock file names, or several
   40  the log is invalid, or has forked
   43  fewer builders signed than the policy wants
   2   the lock file, the settings or the policy cannot be used
@@ -133,7 +133,7 @@ enum NoList {
 
 /// Audits, prints, and gives the exit code.
 pub(crate) fn audit(args: &Audit) -> Result<u8, Stop> {
-    let context = args.asked.read(folder_of(&args.file))?;
+    let context = args.asked.read(settings_beside(&args.file))?;
     let audited = run(&args.file, &context)?;
     match if args.json { Format::Json } else { args.format } {
         Format::Table => print!("{}", table::table(&audited, args.all)),
@@ -146,7 +146,7 @@ pub(crate) fn audit(args: &Audit) -> Result<u8, Stop> {
 
 /// The verdicts, and what is done about each.
 pub(crate) fn run(file: &Path, context: &Context) -> Result<Audited, Stop> {
-    let (mut listed, checksums) = dependencies(file)?;
+    let mut listed = dependencies(file)?;
     listed.retain(|dependency| dependency.origin != Origin::Folder);
     listed.sort_by(|a, b| (&a.name, &a.version).cmp(&(&b.name, &b.version)));
     let keys = listed.iter().filter_map(|dependency| dependency.origin.key()).collect::<BTreeSet<_>>();
@@ -156,7 +156,7 @@ pub(crate) fn run(file: &Path, context: &Context) -> Result<Audited, Stop> {
     let mut rows = Vec::with_capacity(listed.len());
     for dependency in listed {
         let entries = dependency.origin.key().map_or(Ok(Vec::new()), |key| log.entries(&key))?;
-        let (verdict, found) = judge(&dependency, &entries, checksums);
+        let (verdict, found) = judge(&dependency, &entries);
         let entry = found.map(|(index, entry)| Rests {
             index: *index,
             agreeing: entry.agreeing().count(),
@@ -171,16 +171,20 @@ pub(crate) fn run(file: &Path, context: &Context) -> Result<Audited, Stop> {
     Ok(Audited { file: file.to_owned(), rows, checkpoint, place, expired, unused })
 }
 
-/// The dependencies that a file lists, and whether it states their checksums.
-fn dependencies(file: &Path) -> Result<(Vec<Dependency>, bool), Stop> {
+/// The dependencies that a file lists.
+fn dependencies(file: &Path) -> Result<Vec<Dependency>, Stop> {
     let path = file.to_owned();
     if is_binary(file) {
-        let listed = auditable::read(file).map_err(|error| Stop::new(exit::USAGE, NoList::Binary { path, error }))?;
-        return Ok((listed, false));
+        return auditable::read(file).map_err(|error| Stop::new(exit::USAGE, NoList::Binary { path, error }));
     }
     let bytes = read::bounded(file, LOCK_BYTES_MAX, "Cargo.lock").map_err(|error| Stop::new(exit::USAGE, error))?;
-    let listed = cargo_lock::parse(&bytes).map_err(|error| Stop::new(exit::USAGE, NoList::Lock { path, error }))?;
-    Ok((listed, true))
+    cargo_lock::parse(&bytes).map_err(|error| Stop::new(exit::USAGE, NoList::Lock { path, error }))
+}
+
+/// Where the settings for a file are looked for. A lock file is of the project that it lies in; a binary may have come
+/// from anywhere, with settings of its own beside it that would decide on it.
+pub(crate) fn settings_beside(file: &Path) -> &Path {
+    if is_binary(file) { Path::new(".") } else { folder_of(file) }
 }
 
 /// Lock files are text, and what compilers make is not.

@@ -25,6 +25,8 @@ pub(crate) enum AuditableError {
     Unreadable(auditable_info::Error),
     #[error("its list of packages is not of the right form: {0}")]
     Json(#[from] serde_json::Error),
+    #[error("its list of packages is empty, and lacks even the package that was built")]
+    Empty,
     #[error("{0}")]
     Crate(#[from] NoCrate),
 }
@@ -55,6 +57,9 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Dependency>, AuditableError> {
 
 fn parse(json: &str) -> Result<Vec<Dependency>, AuditableError> {
     let list: List = serde_json::from_str(json)?;
+    if list.packages.is_empty() {
+        return Err(AuditableError::Empty);
+    }
     let dependency = |package: Package| {
         let Package { name, version, source, root } = package;
         let origin = match source.as_str() {
@@ -87,6 +92,7 @@ mod tests {
         assert_eq!(read[1].origin.key(), Origin::crates_io("hexyl", "0.17.0").unwrap().key());
         assert_eq!(read[2].origin, Origin::Elsewhere("git".into()));
         assert!(matches!(parse(&LIST.replace("0.17.0", "0.17")), Err(AuditableError::Crate(_))));
+        assert!(matches!(parse(r#"{"packages":[]}"#), Err(AuditableError::Empty)));
     }
 
     #[test]

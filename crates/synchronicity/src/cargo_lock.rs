@@ -37,6 +37,10 @@ pub(crate) enum LockError {
     Text,
     #[error("it is no Cargo.lock: {0}")]
     Toml(String),
+    #[error("it lists no package, which no Cargo.lock does")]
+    Empty,
+    #[error("it is no Cargo.lock: its [metadata] has {:?}, which cargo does not write", printable(.0))]
+    Metadata(String),
     #[error("it has version {0}, and this program knows versions up to {VERSION_MAX}: upgrade it")]
     Version(u32),
     #[error("{0}")]
@@ -69,6 +73,13 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Vec<Dependency>, LockError> {
     let lock: Lock = toml::from_str(text).map_err(|error| LockError::Toml(where_and_why(text, &error)))?;
     if let Some(version) = lock.version.filter(|version| *version > VERSION_MAX) {
         return Err(LockError::Version(version));
+    }
+    // Of another tool's file it would be said that nothing in it is denied.
+    if let Some(foreign) = lock.metadata.keys().find(|key| !key.starts_with("checksum ")) {
+        return Err(LockError::Metadata(foreign.clone()));
+    }
+    if lock.package.is_empty() {
+        return Err(LockError::Empty);
     }
     let starts: Vec<usize> = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at).collect();
     let dependency = |package: Package| {
@@ -131,7 +142,15 @@ source = "git+https://example.org/other#0123"
         assert_eq!(read[0].origin, Origin::Folder);
         assert!(matches!(read[1].origin, Origin::CratesIo(..)));
         assert!(matches!(read[2].origin, Origin::Elsewhere(_)));
-        assert_eq!(parse(b"version = 3\n").unwrap(), []);
+    }
+
+    #[test]
+    fn a_file_that_lists_nothing_or_is_of_another_tool_is_no_lock_file() {
+        for empty in ["", "version = 3\n", "version = 4\npackage = []\n", "[project]\nname = \"app\"\n"] {
+            assert!(matches!(parse(empty.as_bytes()), Err(LockError::Empty)), "{empty}");
+        }
+        let poetry = "[[package]]\nname = \"attrs\"\nversion = \"25.1.0\"\n\n[metadata]\nlock-version = \"2.1\"\n";
+        assert!(matches!(parse(poetry.as_bytes()), Err(LockError::Metadata(key)) if key == "lock-version"));
     }
 
     #[test]

@@ -136,7 +136,7 @@ impl LogCopy {
     }
 
     /// The hashes of the entries under the checkpoint.
-    fn leaves(&self) -> &[Digest] {
+    pub(crate) fn leaves(&self) -> &[Digest] {
         let size = usize::try_from(self.checkpoint.checkpoint.size).unwrap_or(usize::MAX);
         self.index.leaves.get(..size).unwrap_or_default()
     }

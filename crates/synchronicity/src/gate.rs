@@ -7,9 +7,9 @@ use miette::Diagnostic;
 use serde_json::{Value, json};
 use synchronicity_rebuild::spec::Spec;
 
-use crate::audit::{self, Audited, document, table};
-use crate::durable::folder_of;
+use crate::audit::{self, Audited, document, settings_beside, table};
 use crate::exit::{self, Stop, gravest};
+use crate::read;
 use crate::settings::Asked;
 use crate::verify::files::{Looked, Wanted, look_up};
 use crate::verify::told;
@@ -66,10 +66,10 @@ struct Nothing;
 
 /// Audits and verifies, tells both, and gives the exit code.
 pub(crate) fn gate(args: &Gate) -> Result<u8, Stop> {
-    let lock = args.lock.clone().or_else(|| Some(PathBuf::from(LOCK)).filter(|path| path.exists()));
-    let beside = lock.as_deref().map_or(Path::new("."), folder_of);
+    let lock = args.lock.clone().or_else(|| Some(PathBuf::from(LOCK)).filter(|path| read::is_there(path)));
+    let beside = lock.as_deref().map_or(Path::new("."), settings_beside);
     let context = args.asked.read(beside)?;
-    let named = args.files.iter().map(|file| Wanted { path: file.path.clone(), spec: file.spec.clone() });
+    let named = args.files.iter().map(|file| Wanted::new(file.path.clone(), file.spec.clone()));
     let wanted: Vec<Wanted> = context.settings.files().chain(named).collect();
     if lock.is_none() && wanted.is_empty() {
         return Err(Stop::new(exit::USAGE, Nothing));

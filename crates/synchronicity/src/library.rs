@@ -12,7 +12,6 @@ use miette::Diagnostic;
 use synchronicity_rebuild::download::Patience;
 use synchronicity_verify::entry::Entry;
 use synchronicity_verify::map::MapKey;
-use synchronicity_verify::note::SignedNote;
 use synchronicity_verify::policy::Policy;
 use synchronicity_verify::verify::VerifiedCheckpoint;
 
@@ -21,7 +20,7 @@ use crate::bundle;
 use crate::copy::{CopyFolder, CopyTrouble, LogCopy};
 use crate::exit::{self, Stop};
 use crate::source::Source;
-use crate::trust::{StateFolder, Trust};
+use crate::trust::{StateFolder, Trust, TrustError};
 
 /// Where to look.
 #[derive(Clone, Debug, Args)]
@@ -72,8 +71,10 @@ enum Content {
 /// Why there is no log to look things up in.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 enum LibraryTrouble {
-    #[error("nowhere to look it up: no log, no bundle, and no copy of the log on this machine")]
-    #[diagnostic(help("name a node with --node, or a file that the command `bundle` fetched with --bundle"))]
+    #[error("nowhere to look it up: no log and no bundle is named")]
+    #[diagnostic(help(
+        "name a node with --node, or a file that the command `bundle` fetched with --bundle; --offline looks in what this machine has"
+    ))]
     Nowhere,
     #[error("--offline, and this machine has no copy of the log {0}")]
     #[diagnostic(help(
@@ -137,7 +138,7 @@ impl<'p> Library<'p> {
             Ok(Some(log)) if self.fresh(&log).is_ok() => self.log = Some(log),
             Ok(_) => {}
             // Only a log that is asked can make up for it.
-            Err(stop) if self.places.offline => return Err(stop),
+            Err(stop) if self.places.offline || TrustError::is_fork(&stop) => return Err(stop),
             Err(_) => {}
         }
         Ok(())
@@ -157,14 +158,15 @@ impl<'p> Library<'p> {
                 Err(stop) => return Err(stop),
             }
         }
-        match (silent, self.read_copy()?) {
-            (Some(stop), _) => Err(stop),
-            (None, Some(log)) => Ok(log),
-            (None, None) if self.places.offline => {
-                Err(Stop::new(exit::USAGE, LibraryTrouble::NoCopy(self.policy.log().name().to_owned())))
-            }
-            (None, None) => Err(Stop::new(exit::USAGE, LibraryTrouble::Nowhere)),
+        if let Some(stop) = silent {
+            return Err(stop);
         }
+        // How old a copy may be is for whoever says --offline: without, the newest log is what was asked for.
+        if !self.places.offline {
+            return Err(Stop::new(exit::USAGE, LibraryTrouble::Nowhere));
+        }
+        let none = || Stop::new(exit::USAGE, LibraryTrouble::NoCopy(self.policy.log().name().to_owned()));
+        self.read_copy()?.ok_or_else(none)
     }
 
     fn sources(&self) -> Result<Vec<Source>, Stop> {
@@ -186,7 +188,9 @@ impl<'p> Library<'p> {
     fn read_copy(&self) -> Result<Option<Log>, Stop> {
         let Some(folder) = self.places.copies.path() else { return Ok(None) };
         let Some(copy) = LogCopy::open(&folder, self.policy)? else { return Ok(None) };
-        self.compare(&copy.note)?;
+        if let Some(trust) = Trust::open_offline(&self.places.state, self.policy)? {
+            trust.accept_whole(&copy.note, self.policy, copy.leaves())?;
+        }
         Ok(Some(Log::of_copy(copy, folder, "the copy on this machine".into())))
     }
 
@@ -202,11 +206,6 @@ impl<'p> Library<'p> {
         }
         let place = path.display().to_string();
         Ok(Log { checkpoint: whole.verified.checkpoint, place, content: Content::Bundle(found) })
-    }
-
-    /// Offline: it must not contradict what was seen of the log.
-    fn compare(&self, note: &SignedNote) -> Result<(), Stop> {
-        Trust::open_offline(&self.places.state, self.policy)?.map_or(Ok(()), |trust| trust.compare(note, self.policy))
     }
 
     fn fresh(&self, log: &Log) -> Result<(), Stop> {

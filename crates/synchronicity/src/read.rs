@@ -38,6 +38,12 @@ pub(crate) fn proof(path: &Path) -> Result<Vec<u8>, ReadError> {
     bounded(path, PROOF_BYTES_MAX, "proof")
 }
 
+/// Whether a file that may be missing has to be read. A link that leads nowhere, and what may not be looked at, are not
+/// missing: reading them says what is wrong.
+pub(crate) fn is_there(path: &Path) -> bool {
+    !path.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+}
+
 /// SHA-256 of a file of any size.
 pub(crate) fn digest(path: &Path) -> Result<Digest, ReadError> {
     let failed = |error| ReadError::File { path: path.to_owned(), error };

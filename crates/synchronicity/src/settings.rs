@@ -56,7 +56,8 @@ pub(crate) struct Asked {
     /// The policy: whose log, which builders, how many of them [default: as synchronicity.toml says]
     #[arg(long, value_name = "FILE", env = "SYNCHRONICITY_POLICY")]
     policy: Option<PathBuf>,
-    /// What is asked of dependencies [default: synchronicity.toml beside the lock file, if it is there]
+    /// What is asked of dependencies [default: synchronicity.toml beside the lock file, for a binary in
+    /// the current folder, if it is there]
     #[arg(long, value_name = "FILE", env = "SYNCHRONICITY_CONFIG")]
     config: Option<PathBuf>,
     #[command(flatten)]
@@ -146,7 +147,7 @@ struct RawFile {
 impl Asked {
     /// Reads the files. `beside` is the folder in which the settings are looked for.
     pub(crate) fn read(&self, beside: &Path) -> Result<Context, Stop> {
-        let path = self.config.clone().or_else(|| Some(beside.join(NAME)).filter(|path| path.exists()));
+        let path = self.config.clone().or_else(|| Some(beside.join(NAME)).filter(|path| read::is_there(path)));
         let settings = path.map(|path| Settings::read(&path)).transpose()?.unwrap_or_default();
         let policy = self.policy.as_ref().or(settings.policy.as_ref());
         let policy = policy.ok_or_else(|| Stop::new(exit::USAGE, SettingsTrouble::NoPolicy))?;
@@ -193,7 +194,7 @@ impl Settings {
 
     /// Files that `gate` verifies.
     pub(crate) fn files(&self) -> impl Iterator<Item = Wanted> {
-        self.files.iter().map(|file| Wanted { path: file.path.clone(), spec: file.spec.clone() })
+        self.files.iter().map(|file| Wanted::new(file.path.clone(), file.spec.clone()))
     }
 }
 

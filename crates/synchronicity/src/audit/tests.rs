@@ -27,9 +27,9 @@ fn dependency(archive: Option<&str>) -> Dependency {
     Dependency { name: "hexyl".into(), version: "0.17.0".into(), origin, checksum, line: None }
 }
 
-fn verdict(archive: Option<&str>, of: &[(Logged, &str)], checksums: bool) -> (Verdict, Option<u64>) {
+fn verdict(archive: Option<&str>, of: &[(Logged, &str)]) -> (Verdict, Option<u64>) {
     let entries = entries(of);
-    let (verdict, found) = judge(&dependency(archive), &entries, checksums);
+    let (verdict, found) = judge(&dependency(archive), &entries);
     (verdict, found.map(|(index, _)| *index))
 }
 
@@ -37,28 +37,32 @@ fn verdict(archive: Option<&str>, of: &[(Logged, &str)], checksums: bool) -> (Ve
 fn one_reproduction_is_evidence_and_another_archive_outweighs_it() {
     use Logged::{Diverged, Inconclusive, Reproduced, Unbuildable};
     let good = Some("a");
-    assert_eq!(verdict(good, &[], true), (Verdict::Absent, None));
-    assert_eq!(verdict(good, &[(Reproduced, "a"), (Diverged, "a")], true), (Verdict::Reproduced, Some(0)));
-    assert_eq!(verdict(good, &[(Reproduced, "a"), (Reproduced, "a")], true), (Verdict::Reproduced, Some(1)));
-    assert_eq!(verdict(good, &[(Unbuildable, "a"), (Diverged, "a")], true), (Verdict::Diverged, Some(1)));
-    assert_eq!(verdict(good, &[(Unbuildable, "a")], true), (Verdict::Unbuildable, Some(0)));
-    assert_eq!(verdict(good, &[(Inconclusive, "a")], true), (Verdict::Inconclusive, Some(0)));
-    assert_eq!(verdict(good, &[(Diverged, "b"), (Reproduced, "a")], true), (Verdict::OtherSource, Some(0)));
-    assert_eq!(verdict(good, &[(Reproduced, "b")], true), (Verdict::OtherSource, Some(0)));
+    assert_eq!(verdict(good, &[]), (Verdict::Absent, None));
+    assert_eq!(verdict(good, &[(Reproduced, "a"), (Diverged, "a")]), (Verdict::Reproduced, Some(0)));
+    assert_eq!(verdict(good, &[(Reproduced, "a"), (Reproduced, "a")]), (Verdict::Reproduced, Some(1)));
+    assert_eq!(verdict(good, &[(Unbuildable, "a"), (Diverged, "a")]), (Verdict::Diverged, Some(1)));
+    assert_eq!(verdict(good, &[(Unbuildable, "a")]), (Verdict::Unbuildable, Some(0)));
+    assert_eq!(verdict(good, &[(Inconclusive, "a")]), (Verdict::Inconclusive, Some(0)));
+    assert_eq!(verdict(good, &[(Diverged, "b"), (Reproduced, "a")]), (Verdict::OtherSource, Some(0)));
+    assert_eq!(verdict(good, &[(Reproduced, "b")]), (Verdict::OtherSource, Some(0)));
 }
 
 #[test]
-fn a_lock_file_that_should_state_a_checksum_and_does_not_is_told() {
-    assert_eq!(verdict(None, &[(Logged::Reproduced, "a")], true), (Verdict::Unpinned, Some(0)));
-    assert_eq!(verdict(None, &[(Logged::Reproduced, "a")], false), (Verdict::Reproduced, Some(0)));
-    assert_eq!(verdict(None, &[(Logged::Diverged, "a")], true), (Verdict::Diverged, Some(0)));
+fn without_a_checksum_nothing_is_reproduced_and_two_archives_are_one_too_many() {
+    use Logged::{Diverged, Reproduced, Unbuildable};
+    assert_eq!(verdict(None, &[(Reproduced, "a")]), (Verdict::Unpinned, Some(0)));
+    assert_eq!(verdict(None, &[(Reproduced, "a"), (Diverged, "a")]), (Verdict::Unpinned, Some(0)));
+    assert_eq!(verdict(None, &[(Diverged, "a")]), (Verdict::Diverged, Some(0)));
+    assert_eq!(verdict(None, &[]), (Verdict::Absent, None));
+    assert_eq!(verdict(None, &[(Reproduced, "a"), (Reproduced, "b")]), (Verdict::OtherSource, Some(0)));
+    assert_eq!(verdict(None, &[(Unbuildable, "b"), (Reproduced, "a"), (Reproduced, "a")]), (Verdict::OtherSource, Some(0)));
 }
 
 #[test]
 fn what_is_not_of_crates_io_is_never_judged_by_its_name() {
     let entries = entries(&[(Logged::Reproduced, "a")]);
     let elsewhere = Dependency { origin: Origin::Elsewhere("git+https://example.org".into()), ..dependency(Some("a")) };
-    assert_eq!(judge(&elsewhere, &entries, true).0, Verdict::Foreign);
+    assert_eq!(judge(&elsewhere, &entries).0, Verdict::Foreign);
 }
 
 #[test]

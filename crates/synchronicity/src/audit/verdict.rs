@@ -13,7 +13,7 @@ use crate::origin::Origin;
 pub(crate) enum Verdict {
     /// The group rebuilt it, from the archive that the lock file names.
     Reproduced,
-    /// An entry is about another archive of the same name and version.
+    /// An entry is about another archive of the same name and version; without a checksum, entries are about several.
     OtherSource,
     /// Builders got different bytes.
     Diverged,
@@ -23,7 +23,7 @@ pub(crate) enum Verdict {
     Inconclusive,
     /// Nothing is logged.
     Absent,
-    /// Rebuilt, and the lock file does not say from which archive it takes it.
+    /// Rebuilt, and nothing says from which archive it is taken: no checksum is stated, as in every binary.
     Unpinned,
     /// Not of crates.io: the group cannot have built it.
     Foreign,
@@ -98,12 +98,12 @@ impl Verdict {
     pub(crate) fn explained(self) -> &'static str {
         match self {
             Self::Reproduced => "the group rebuilt it from the archive that the lock file names, with the same bytes",
-            Self::OtherSource => "the group built another archive of this name and version than the lock file names",
+            Self::OtherSource => "the group built another archive of this name and version than the lock file names, or several archives of it",
             Self::Diverged => "the builders of the group got different bytes",
             Self::Unbuildable => "the builders of the group agree that it does not build",
             Self::Inconclusive => "too few builders of the group revealed a result",
             Self::Absent => "the log says nothing of it, which is no evidence against it",
-            Self::Unpinned => "the group rebuilt it, and the lock file states no checksum to compare",
+            Self::Unpinned => "the group rebuilt it, and no checksum is stated to compare with the archive that it built",
             Self::Foreign => "it is not of crates.io, so that no group can have rebuilt it",
         }
     }
@@ -119,26 +119,22 @@ impl Level {
     }
 }
 
-/// The verdict on a dependency, and the entry that it rests on. `entries` are all that the log has of the crate;
-/// `checksums` says whether the file that lists dependencies states checksums at all.
-pub(crate) fn judge<'e>(
-    dependency: &Dependency,
-    entries: &'e [(u64, Entry)],
-    checksums: bool,
-) -> (Verdict, Option<&'e (u64, Entry)>) {
+/// The verdict on a dependency, and the entry that it rests on. `entries` are all that the log has of the crate.
+pub(crate) fn judge<'e>(dependency: &Dependency, entries: &'e [(u64, Entry)]) -> (Verdict, Option<&'e (u64, Entry)>) {
     if !matches!(dependency.origin, Origin::CratesIo(..)) {
         return (Verdict::Foreign, None);
     }
     let source = |entry: &Entry| *entry.request.source.checksum();
     let of_another = |sum: &Digest| entries.iter().rev().find(|(_, entry)| source(entry) != *sum);
     // A version is published once. Two archives of it cannot both be what everybody gets, whatever came of them.
-    if let Some(found) = dependency.checksum.as_ref().and_then(of_another) {
+    let newest = entries.last().map(|(_, entry)| source(entry));
+    if let Some(found) = dependency.checksum.or(newest).as_ref().and_then(of_another) {
         return (Verdict::OtherSource, Some(found));
     }
     // One recipe under which it is reproduced is evidence for the source, whatever came of others.
     if let Some(found) = entries.iter().rev().find(|(_, entry)| entry.verdict == Logged::Reproduced) {
-        let unpinned = checksums && dependency.checksum.is_none();
-        return (if unpinned { Verdict::Unpinned } else { Verdict::Reproduced }, Some(found));
+        let pinned = dependency.checksum.is_some();
+        return (if pinned { Verdict::Reproduced } else { Verdict::Unpinned }, Some(found));
     }
     match entries.last() {
         None => (Verdict::Absent, None),

@@ -31,9 +31,9 @@ pub(crate) enum TrustError {
     #[error("other processes keep changing {}", .0.display())]
     #[diagnostic(help("try again"))]
     Busy(PathBuf),
-    #[error("a log of {found} entries was served, and this client has seen one of {known}")]
+    #[error("this is a log of {found} entries, and this client has seen one of {known}")]
     #[diagnostic(help(
-        "the node lags behind, or shows you an old state on purpose: try another node, or this one later; nothing was accepted"
+        "the node lags behind, or shows you an old state on purpose: try another node, or this one later; a copy on this machine is brought up to date by a run without --offline; nothing was accepted"
     ))]
     Older { known: u64, found: u64 },
     #[error("it was not shown that the log only grew since this client saw it: {0}")]
@@ -64,6 +64,11 @@ impl TrustError {
 
     pub(super) fn newest(source: &Source, error: impl ToString) -> Self {
         Self::Newest { place: source.place("checkpoint"), error: error.to_string() }
+    }
+
+    /// Whether a command stopped because a log has forked. That is told wherever it is met, whatever else answers.
+    pub(crate) fn is_fork(stop: &Stop) -> bool {
+        matches!(stop.report.downcast_ref(), Some(Self::Forked { .. }))
     }
 
     fn code(&self) -> u8 {

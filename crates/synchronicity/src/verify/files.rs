@@ -27,6 +27,15 @@ const PROOFS_MAX: usize = 64;
 pub(crate) struct Wanted {
     pub(crate) path: PathBuf,
     pub(crate) spec: Option<Spec>,
+    /// Whether it is not of crates.io, whatever its name: then other bytes than the group built say nothing.
+    pub(crate) elsewhere: bool,
+}
+
+impl Wanted {
+    /// A file that is of crates.io, or may be.
+    pub(crate) fn new(path: PathBuf, spec: Option<Spec>) -> Self {
+        Self { path, spec, elsewhere: false }
+    }
 }
 
 /// What came of one file.
@@ -72,7 +81,7 @@ enum NotProven {
 
 /// Looks every file up, tells what is proven of it in a line, and gives the exit code.
 pub(super) fn verify(args: &Verify, files: &[PathBuf], policy: &Policy) -> Result<u8, Stop> {
-    let wanted = files.iter().map(|path| Wanted { path: path.clone(), spec: args.spec.clone() }).collect();
+    let wanted = files.iter().map(|path| Wanted::new(path.clone(), args.spec.clone())).collect();
     let looked = look_up(wanted, args.proof.as_deref(), &args.places, policy);
     let code = gravest(looked.iter().map(Looked::code));
     if args.json {
@@ -185,7 +194,7 @@ impl Search<'_> {
                 let (found, wanted) = (entry.request.source.purl(), wanted.clone());
                 Stop::new(exit::INVALID, NotProven::OtherCrate { found, place, wanted })
             }
-            (Some(spec), None) if key_of(spec).is_some() => self.other_bytes(spec, sha256)?,
+            (Some(spec), None) if !wanted.elsewhere && key_of(spec).is_some() => self.other_bytes(spec, sha256)?,
             _ => Stop::new(exit::NO_EVIDENCE, NotProven::Absent { sha256: *sha256, place, size }),
         };
         Err(stop)

@@ -12,7 +12,7 @@ use super::{Verify, told};
 use crate::exit::{self, Stop, gravest};
 use crate::install_record::{Installed, RECORD_BYTES_MAX, RecordError, parse};
 use crate::origin::Origin;
-use crate::printable::column;
+use crate::printable::{column, printable};
 use crate::{age, read};
 
 /// The file, in the root.
@@ -32,6 +32,18 @@ enum NoRecord {
     #[error("{}: {error}", path.display())]
     #[diagnostic(help("it is not as cargo writes it: nothing was looked up"))]
     Malformed { path: PathBuf, error: RecordError },
+    #[error("{}: cargo has recorded no executable", .0.display())]
+    #[diagnostic(help("nothing was looked up; name the folder that was installed to with --root"))]
+    Empty(PathBuf),
+}
+
+/// An executable that is recorded under a name which no group can know, and is what one built.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+#[error("it is {found}, and recorded as {wanted}")]
+#[diagnostic(help("the record, or the file, is not what cargo left there"))]
+struct OtherName {
+    found: String,
+    wanted: String,
 }
 
 /// One executable of the record, and what came of it.
@@ -46,7 +58,7 @@ struct Row {
 /// Looks everything up, shows a table, and gives the exit code.
 pub(super) fn verify(args: &Verify, policy: &Policy) -> Result<u8, Stop> {
     let root = root(args).ok_or_else(|| Stop::new(exit::USAGE, NoRecord::NoRoot))?;
-    let rows = look_up_all(&root, recorded(&root)?, args, policy);
+    let rows = look_up_all(&root, &recorded(&root)?, args, policy);
     let code = gravest(rows.iter().map(|row| row.looked.code()));
     if args.json {
         println!("{}", as_json(&root, &rows, code));
@@ -70,24 +82,40 @@ fn recorded(root: &Path) -> Result<Vec<Installed>, Stop> {
     }
     let bytes = read::bounded(&path, RECORD_BYTES_MAX, "record of cargo");
     let bytes = bytes.map_err(|error| Stop::new(exit::USAGE, error))?;
-    parse(&bytes).map_err(|error| Stop::new(exit::USAGE, NoRecord::Malformed { path, error }))
+    match parse(&bytes) {
+        Ok(recorded) if recorded.iter().all(|installed| installed.bins.is_empty()) => {
+            Err(Stop::new(exit::USAGE, NoRecord::Empty(path)))
+        }
+        Ok(recorded) => Ok(recorded),
+        Err(error) => Err(Stop::new(exit::USAGE, NoRecord::Malformed { path, error })),
+    }
 }
 
-fn look_up_all(root: &Path, recorded: Vec<Installed>, args: &Verify, policy: &Policy) -> Vec<Row> {
+fn look_up_all(root: &Path, recorded: &[Installed], args: &Verify, policy: &Policy) -> Vec<Row> {
     let (mut wanted, mut named) = (Vec::new(), Vec::new());
-    for installed in &recorded {
-        // What is of elsewhere is looked up all the same: it may be the bytes of a crate of crates.io.
-        let spec = match &installed.origin {
-            Origin::CratesIo(name, version) => Some(Spec::Crate { name: name.clone(), version: Some(version.clone()) }),
-            Origin::Elsewhere(_) | Origin::Folder => None,
+    for installed in recorded {
+        // What is of elsewhere is looked up all the same, under the name that it has there: it may be the very crate.
+        let spec = match Origin::crates_io(&installed.name, &installed.version) {
+            Ok(Origin::CratesIo(name, version)) => Some(Spec::Crate { name, version: Some(version) }),
+            _ => None,
         };
+        let elsewhere = !matches!(installed.origin, Origin::CratesIo(..));
         for bin in &installed.bins {
-            wanted.push(Wanted { path: root.join("bin").join(bin), spec: spec.clone() });
-            named.push((installed.name.clone(), installed.version.clone(), spec.is_some()));
+            wanted.push(Wanted { path: root.join("bin").join(bin), spec: spec.clone(), elsewhere });
+            named.push((installed, spec.is_some(), elsewhere));
         }
     }
     let looked = look_up(wanted, None, &args.places, policy);
-    let row = |((crate_name, version, of_crates_io), looked)| Row { crate_name, version, looked, of_crates_io };
+    let row = |((installed, nameable, elsewhere), mut looked): ((&Installed, bool, bool), Looked)| {
+        let (crate_name, version) = (installed.name.clone(), installed.version.clone());
+        // A name that no crate of a group can have: whatever the bytes are of, it is something else.
+        if let (false, Ok(proven)) = (nameable, &looked.found) {
+            let found = proven.verified.entry.request.source.purl();
+            let wanted = format!("{} {}", printable(&crate_name), printable(&version));
+            looked.found = Err(Stop::new(exit::INVALID, OtherName { found, wanted }));
+        }
+        Row { crate_name, version, looked, of_crates_io: !elsewhere }
+    };
     named.into_iter().zip(looked).map(row).collect()
 }
 

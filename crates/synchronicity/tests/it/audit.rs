@@ -25,6 +25,8 @@ pub(crate) fn trials() -> Vec<Trial> {
         Trial::test("audit::sarif_points_at_the_line_of_each_finding", sarif),
         Trial::test("audit::junit_fails_for_what_is_denied_only", junit),
         Trial::test("audit::a_binary_of_cargo_auditable_is_audited_like_its_lock_file", auditable),
+        Trial::test("audit::a_binary_brings_no_settings_of_its_own", settings_of_a_binary),
+        Trial::test("audit::settings_that_cannot_be_read_are_not_taken_for_absent", unreadable_settings),
         Trial::test("audit::hostile_lock_files_and_settings_are_usage_errors", hostile),
     ]
 }
@@ -100,6 +102,9 @@ fn bundle() -> Outcome {
     fs::write(log.dir.path().join("whole"), &whole[..whole.len() - 1])?;
     audit(&log, &["--bundle", "whole"]).expect(40);
     audit(&log, &["--node", "http://127.0.0.1:1"]).expect(75);
+    // What is here decides only for whoever says so.
+    let ran = audit(&log, &[]).expect(2);
+    assert!(ran.err.contains("nowhere to look it up"), "{}", ran.err);
     Ok(())
 }
 
@@ -238,15 +243,16 @@ fn auditable() -> Outcome {
     let path = log.dir.path().join("app");
     fs::write(&path, auditable_binary(list))?;
     let ran = audit(&log, &["app", "--node", "log", "--all"]).expect(0);
-    assert!(ran.out.contains("allow reproduced   crate-0 0.17.0"), "{}", ran.out);
+    assert!(ran.out.contains("warn  unpinned     crate-0 0.17.0"), "{}", ran.out);
     assert!(ran.out.contains("warn  absent       nowhere 0.17.0"), "{}", ran.out);
-    assert!(ran.out.ends_with("2 dependencies: 0 denied, 1 to be warned of\n"), "{}", ran.out);
+    assert!(ran.out.ends_with("2 dependencies: 0 denied, 2 to be warned of\n"), "{}", ran.out);
     // A file that is a binary without a list, a list that names no crate, and one that is cut off.
     let whole = fs::read(&path)?;
     for bad in [
         crate::look_up::binary("x").into_bytes(),
         auditable_binary(&list.replace("0.17.0", "0.17")),
         auditable_binary("{"),
+        auditable_binary(r#"{"packages":[]}"#),
     ] {
         fs::write(&path, bad)?;
         let ran = audit(&log, &["app", "--offline"]).expect(2);
@@ -256,6 +262,44 @@ fn auditable() -> Outcome {
         fs::write(&path, &whole[..end])?;
         assert!([0, 2].contains(&audit(&log, &["app", "--offline"]).code));
     }
+    Ok(())
+}
+
+fn settings_of_a_binary() -> Outcome {
+    let log = project();
+    fs::create_dir(log.dir.path().join("far"))?;
+    let list = r#"{"packages":[{"name":"odd","version":"0.17.0","source":"crates.io"}]}"#;
+    fs::write(log.dir.path().join("far/app"), auditable_binary(list))?;
+    // What came with it would allow everything.
+    fs::write(log.dir.path().join("far/synchronicity.toml"), "[levels]\ndiverged = \"allow\"\n")?;
+    audit(&log, &["far/app", "--node", "log"]).expect(41);
+    let gate = |more: &[&str]| {
+        let arguments = ["gate", "--policy", "policy", "--offline", "--lock", "far/app"];
+        run(log.dir.path(), [&arguments, more].concat())
+    };
+    gate(&[]).expect(41);
+    // What is asked where it is audited holds, and what is named does.
+    settings(&log, "[levels]\ndiverged = \"warn\"\n");
+    audit(&log, &["far/app", "--offline"]).expect(0);
+    gate(&[]).expect(0);
+    settings(&log, "[levels]\ndiverged = \"deny\"\n");
+    audit(&log, &["far/app", "--offline", "--config", "far/synchronicity.toml"]).expect(0);
+    Ok(())
+}
+
+fn unreadable_settings() -> Outcome {
+    let log = project();
+    audit(&log, &["--node", "log"]).expect(41);
+    let path = log.dir.path().join("synchronicity.toml");
+    std::os::unix::fs::symlink("nowhere", &path)?;
+    let ran = audit(&log, &["--offline"]).expect(2);
+    assert!(ran.err.contains("cannot read ./synchronicity.toml"), "{}", ran.err);
+    fs::remove_file(path)?;
+    // The same for the lock file that the gate finds by itself: files alone must not open it.
+    let lock = log.dir.path().join("Cargo.lock");
+    fs::remove_file(&lock)?;
+    std::os::unix::fs::symlink("nowhere", &lock)?;
+    run(log.dir.path(), ["gate", "--policy", "policy", "--offline", "crate-1"]).expect(2);
     Ok(())
 }
 
@@ -272,6 +316,8 @@ fn hostile() -> Outcome {
         good.replacen("checksum = \"", "checksum = \"x", 1),
         "<<<<<<< HEAD\n".to_owned() + &good,
         format!("a = {}", "[".repeat(200_000)),
+        String::new(),
+        "version = 4\n".to_owned(),
     ];
     for text in texts {
         fs::write(&lock, text)?;

@@ -70,15 +70,20 @@ fn table() -> Outcome {
 }
 
 fn verdicts() -> Outcome {
-    let log = log(4);
-    let rows: [(&str, &str, &str, Option<&str>); 7] = [
+    let log = log(6);
+    let git = "git+https://example.org/twin#1";
+    let rows: [(&str, &str, &str, Option<&str>); 10] = [
         ("crate-0", "0.17.0", CRATES_IO, Some("crate-0")),
         ("crate-1", "0.17.0", CRATES_IO, Some("altered")),
         ("crate-2", "0.16.0", CRATES_IO, Some("crate-2")),
         ("crate-3", "0.17.0", CRATES_IO, None),
+        // Of elsewhere: the very crate, and another one of its name.
+        ("crate-4", "0.17.0", git, Some("crate-4")),
+        ("crate-5", "0.17.0", git, Some("altered")),
         ("odd", "0.17.0", CRATES_IO, Some("odd")),
         ("own", "0.1.0", "path+file:///home/me/own", Some("own")),
-        ("twin", "0.1.0", "git+https://example.org/twin#1", Some("crate-3")),
+        ("twin", "0.1.0", git, Some("crate-3")),
+        ("zwölf", "0.1.0", git, Some("crate-3")),
     ];
     root(&log, &rows);
     let told = installed(&log, &["--json"]).expect(40).json();
@@ -95,9 +100,12 @@ fn verdicts() -> Outcome {
         ("crate-1", "different", 42),
         ("crate-2", "invalid", 40),
         ("crate-3", "unread", 2),
+        ("crate-4", "reproduced", 0),
+        ("crate-5", "no evidence", 41),
         ("odd", "no evidence", 41),
         ("own", "no evidence", 41),
-        ("twin", "reproduced", 0),
+        ("twin", "invalid", 40),
+        ("zwölf", "invalid", 40),
     ];
     assert_eq!(found, expected);
     assert_eq!(told["exit"], 40);
@@ -119,6 +127,12 @@ fn bad_records() -> Outcome {
         fs::write(&path, record)?;
         let ran = installed(&log, &[]).expect(2);
         assert!(ran.out.is_empty() && ran.err.contains("nothing was looked up"), "{} {}", ran.out, ran.err);
+    }
+    // Of nothing it is not said that all of it is what a group built.
+    for record in [json!({ "installs": {} }), json!({ "installs": { "own 0.1.0 (path+file:///own)": { "bins": [] } } })] {
+        fs::write(&path, record.to_string())?;
+        let ran = installed(&log, &[]).expect(2);
+        assert!(ran.out.is_empty() && ran.err.contains("cargo has recorded no executable"), "{} {}", ran.out, ran.err);
     }
     // Far beyond what any cargo writes: refused unread.
     let huge = fs::File::create(&path)?;

@@ -26,6 +26,8 @@ pub(crate) fn trials() -> Vec<Trial> {
         Trial::test("look_up_hostile::another_crates_entry_under_a_crates_index_is_refused", other_entry),
         Trial::test("look_up_hostile::a_damaged_copy_proves_nothing_and_is_mended_from_the_log", damaged_copy),
         Trial::test("look_up_hostile::a_copy_with_the_files_of_another_history_proves_nothing", forged_copy),
+        Trial::test("look_up_hostile::a_copy_of_another_history_is_a_fork_at_any_size", forked_copy),
+        Trial::test("look_up_hostile::a_copy_that_went_back_is_of_no_use_offline_and_mended_from_the_log", old_copy),
         Trial::test(
             "look_up_hostile::a_line_of_a_witness_that_the_policy_does_not_name_is_passed_over",
             outside_witness,
@@ -109,7 +111,7 @@ fn old_checkpoint() -> Outcome {
     // What is here already is evidence still; to look further, the node is of no use.
     verify(&log, &["crate-1", "--node", "log"]).expect(0);
     let ran = verify(&log, &["nobodys", "--node", "log"]).expect(75);
-    assert!(ran.err.contains("a log of 4 entries was served, and this client has seen one of 10"), "{}", ran.err);
+    assert!(ran.err.contains("this is a log of 4 entries, and this client has seen one of 10"), "{}", ran.err);
     fs::write(log.dir.path().join("crate-8"), binary("crate-8"))?;
     verify(&log, &["crate-8", "--offline"]).expect(0);
     Ok(())
@@ -181,6 +183,51 @@ fn forged_copy() -> Outcome {
         }
         files.iter().zip(&good).for_each(|(path, bytes)| fs::write(path, bytes).unwrap());
     }
+    verify(&log, &["crate-1", "--offline"]).expect(0);
+    Ok(())
+}
+
+/// A whole copy, signed as it must be, of a log that contradicts what this client has seen.
+fn forked_copy() -> Outcome {
+    for size in [9, 3] {
+        let log = log(5);
+        verify(&log, &["crate-1", "--node", "log"]).expect(0);
+        let names: Vec<String> = (0..size).map(|index| format!("other-{index}")).collect();
+        let results = |name: &str| [0, 1, 2, 3].map(|_| Some(sample::built(&binary(name))));
+        let crates: Vec<_> = names.iter().map(|name| (name.as_str(), results(name))).collect();
+        let liar = Log::of(sample::history(&crates), &[0, 1, 2, 3]);
+        let liars = liar.path().to_string_lossy().into_owned();
+        verify(&log, &["nobodys", "--node", &liars, "--cache", "liars", "--state", "other"]).expect(41);
+        for path in copies(&log) {
+            fs::copy(log.dir.path().join("liars").join(path.file_name().unwrap()), path)?;
+        }
+        fs::write(log.dir.path().join("other-1"), binary("other-1"))?;
+        for more in [&["--offline"][..], &["--node", "log"]] {
+            // A shorter one cannot be shown to contradict: it is only old, and not what anything is looked up in.
+            let (code, words) = match (size, more.len()) {
+                (9, _) => (40, "this log has forked"),
+                (_, 1) => (75, "this client has seen one of 6"),
+                _ => (41, "no group is known to have built it"),
+            };
+            let ran = verify(&log, &[&["other-1"], more].concat()).expect(code);
+            assert!(ran.err.contains(words), "{size}: {}", ran.err);
+        }
+    }
+    Ok(())
+}
+
+fn old_copy() -> Outcome {
+    let log = log(9);
+    log.publish(4, &[0, 1, 2, 3]);
+    verify(&log, &["crate-1", "--node", "log"]).expect(0);
+    let old: Vec<_> = copies(&log).into_iter().map(|path| (fs::read(&path).unwrap(), path)).collect();
+    log.publish(10, &[0, 1, 2, 3]);
+    verify(&log, &["nobodys", "--node", "log"]).expect(41);
+    old.iter().for_each(|(bytes, path)| fs::write(path, bytes).unwrap());
+    let ran = verify(&log, &["crate-1", "--offline"]).expect(75);
+    assert!(ran.err.contains("this client has seen one of 10"), "{}", ran.err);
+    verify(&log, &["crate-1", "--node", "http://127.0.0.1:1"]).expect(75);
+    verify(&log, &["crate-1", "--node", "log"]).expect(0);
     verify(&log, &["crate-1", "--offline"]).expect(0);
     Ok(())
 }
