@@ -57,6 +57,7 @@ const RETRIES: usize = 4;
 pub struct ArtifactStore {
     objects: Arc<dyn ObjectStore>,
     prefix: Path,
+    is_remote: bool,
 }
 
 impl ArtifactStore {
@@ -68,7 +69,7 @@ impl ArtifactStore {
         let root = match target {
             Some(Target::Bucket(bucket)) => {
                 let objects = export::bucket(bucket, RETRIES)?;
-                return Ok(ArtifactStore { objects, prefix: bucket.prefix.clone() });
+                return Ok(ArtifactStore { objects, prefix: bucket.prefix.clone(), is_remote: true });
             }
             Some(Target::Folder(folder)) => folder,
             None => root,
@@ -82,9 +83,14 @@ impl ArtifactStore {
         Ok(ArtifactStore::over(Arc::new(objects)))
     }
 
-    /// Any store, for tests.
+    /// Any store of this machine, for tests.
     pub fn over(objects: Arc<dyn ObjectStore>) -> ArtifactStore {
-        ArtifactStore { objects, prefix: Path::default() }
+        ArtifactStore { objects, prefix: Path::default(), is_remote: false }
+    }
+
+    /// Whether it is elsewhere: then it can take any time, or never answer.
+    pub fn is_remote(&self) -> bool {
+        self.is_remote
     }
 
     /// Copies the artifacts and the transcript of a build.
