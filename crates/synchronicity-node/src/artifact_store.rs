@@ -17,6 +17,7 @@ use std::ops::Range;
 use std::path::Path as File;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_compression::tokio::bufread::{GzipDecoder, GzipEncoder};
 use axum::body::Bytes;
@@ -24,7 +25,7 @@ use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use object_store::buffered::BufWriter;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use object_store::{GetOptions, GetResult, ObjectStore, ObjectStoreExt};
+use object_store::{GetOptions, GetResult, ObjectMeta, ObjectStore, ObjectStoreExt};
 use sha2::{Digest as _, Sha256};
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::identity::RequestId;
@@ -57,6 +58,7 @@ const RETRIES: usize = 4;
 pub struct ArtifactStore {
     objects: Arc<dyn ObjectStore>,
     prefix: Path,
+    is_remote: bool,
 }
 
 impl ArtifactStore {
@@ -68,7 +70,7 @@ impl ArtifactStore {
         let root = match target {
             Some(Target::Bucket(bucket)) => {
                 let objects = export::bucket(bucket, RETRIES)?;
-                return Ok(ArtifactStore { objects, prefix: bucket.prefix.clone() });
+                return Ok(ArtifactStore { objects, prefix: bucket.prefix.clone(), is_remote: true });
             }
             Some(Target::Folder(folder)) => folder,
             None => root,
@@ -82,9 +84,14 @@ impl ArtifactStore {
         Ok(ArtifactStore::over(Arc::new(objects)))
     }
 
-    /// Any store, for tests.
+    /// Any store of this machine, for tests.
     pub fn over(objects: Arc<dyn ObjectStore>) -> ArtifactStore {
-        ArtifactStore { objects, prefix: Path::default() }
+        ArtifactStore { objects, prefix: Path::default(), is_remote: false }
+    }
+
+    /// Whether it is elsewhere: then it can take any time, or never answer.
+    pub fn is_remote(&self) -> bool {
+        self.is_remote
     }
 
     /// Copies the artifacts and the transcript of a build.
@@ -109,7 +116,11 @@ impl ArtifactStore {
     }
 
     async fn keep_artifact(&self, artifact: &Artifact, from: &File) -> io::Result<()> {
-        if self.size(&artifact.sha256).await == Some(artifact.size) {
+        // What is there for long might be removed while a round needs it, so it is written again and counts as young.
+        if let Ok(kept) = self.objects.head(&self.path(&artifact.sha256)).await
+            && kept.size == artifact.size
+            && now_s().saturating_sub(written_s(&kept)) < retention::GRACE_S / 2
+        {
             return Ok(());
         }
         let (mut to, hash) = self.copy(tokio::fs::File::open(from).await?, self.path(&artifact.sha256)).await?;
@@ -212,7 +223,7 @@ impl ArtifactStore {
             let mut listed = self.objects.list(Some(&self.prefix.clone().join(folder)));
             while let Some(meta) = listed.next().await {
                 let meta = meta?;
-                let written_s = u64::try_from(meta.last_modified.timestamp()).unwrap_or(0);
+                let written_s = written_s(&meta);
                 let name = meta.location.filename().unwrap_or_default().to_owned();
                 items.push(Item { path: meta.location, name, bytes: meta.size, written_s });
             }
@@ -220,11 +231,17 @@ impl ArtifactStore {
         Ok(items)
     }
 
-    /// Removes one item. After a crash it may be there again, and is found again.
+    /// Removes one item, unless it was written again since it was listed. After a crash it may be there again, and is found
+    /// again.
     ///
     /// # Errors
     /// What the store says.
     pub async fn remove(&self, item: &Item) -> object_store::Result<()> {
+        match self.objects.head(&item.path).await {
+            Err(object_store::Error::NotFound { .. }) => return Ok(()),
+            now if written_s(&now?) != item.written_s => return Ok(()),
+            _ => {}
+        }
         match self.objects.delete(&item.path).await {
             Err(object_store::Error::NotFound { .. }) => Ok(()),
             done => done,
@@ -238,6 +255,15 @@ impl ArtifactStore {
     fn transcript_path(&self, request: &RequestId) -> Path {
         self.prefix.clone().join(TRANSCRIPTS).join(transcript_name(request))
     }
+}
+
+/// When something was written, in seconds since 1970.
+fn written_s(meta: &ObjectMeta) -> u64 {
+    u64::try_from(meta.last_modified.timestamp()).unwrap_or(0)
+}
+
+fn now_s() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
 }
 
 /// The name of a transcript in the store.

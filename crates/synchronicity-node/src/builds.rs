@@ -2,6 +2,7 @@
 //! crate is at fault.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -13,7 +14,7 @@ use synchronicity_verify::identity::RequestId;
 use synchronicity_verify::request::BuildRequest;
 use synchronicity_verify::result::BuildResult;
 use tokio::runtime::Handle;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::artifact_store::ArtifactStore;
 use crate::health::{Health, Topic};
@@ -25,6 +26,11 @@ use crate::workbench::{Readiness, Workbench};
 /// The pause after a build that broke; doubles up to [`PAUSE_MAX`].
 const PAUSE: Duration = Duration::from_secs(5);
 const PAUSE_MAX: Duration = Duration::from_secs(300);
+
+/// How long a bucket may take to store what a build left, and which part of the time that the group still waits: the
+/// commitment and the next build wait for it, so a bucket that is slow or gone must cost copies and not results.
+const UPLOAD_MAX: Duration = Duration::from_secs(120);
+const UPLOAD_SHARE: u32 = 4;
 
 /// A request and its round.
 pub type Key = (RequestId, u32);
@@ -56,6 +62,8 @@ struct Current {
     running: Arc<Running>,
     /// Whether it was ended on purpose: then it needs no complaint.
     killed: bool,
+    /// Ends an upload that is under way.
+    cut: watch::Sender<bool>,
     thread: JoinHandle<()>,
 }
 
@@ -142,26 +150,39 @@ impl Builds {
     fn start(&mut self, bench: &Arc<Bench>, key: Key, state: &State) {
         let Some(Ordered { request, lock, terms }) = ordered(state, &key.0) else { return };
         self.progress.stage(key.0, Stage::Fetching);
+        let until = terms.patience.map(|patience| Instant::now() + patience);
         match bench.start_on(&request, &lock, terms) {
             Ok(running) => {
                 tracing::info!(request = %key.0, purl = request.source.purl(), "building");
                 let running = Arc::new(running);
-                let thread = self.follow(key, running.clone());
-                self.current = Some(Current { key, running, killed: false, thread });
+                let (cut, ended) = watch::channel(false);
+                let thread = self.follow(key, running.clone(), until, ended);
+                self.current = Some(Current { key, running, killed: false, cut, thread });
             }
             Err(error) => self.failed(key, &error.to_string()),
         }
     }
 
-    /// Follows a build on a thread of its own until it has ended.
-    fn follow(&self, key: Key, running: Arc<Running>) -> JoinHandle<()> {
+    /// Follows a build on a thread of its own until it has ended and what it left is kept. The group waits `until` then.
+    fn follow(
+        &self,
+        key: Key,
+        running: Arc<Running>,
+        until: Option<Instant>,
+        ended: watch::Receiver<bool>,
+    ) -> JoinHandle<()> {
         let (progress, done) = (self.progress.clone(), self.done.clone());
         let (store, runtime) = (self.store.clone(), self.runtime.clone());
         let follow = move || {
             let result = watch(&running, key.0, &progress).map(|outcome| {
                 let artifacts: Option<PathBuf> = outcome.artifacts_dir;
                 let kept = store.keep(&key.0, &outcome.result, artifacts.as_deref(), &outcome.transcript);
-                let kept = runtime.block_on(kept);
+                // A folder is fast, and has everything before the commitment tells that it exists.
+                let kept = if store.is_remote() {
+                    runtime.block_on(in_time(kept, upload_time(until), ended))
+                } else {
+                    runtime.block_on(kept)
+                };
                 if let Err(error) = kept {
                     tracing::warn!(request = %key.0, %error, "artifacts or transcript were not kept");
                 }
@@ -179,6 +200,28 @@ impl Current {
     fn kill(&mut self) {
         self.killed = true;
         self.running.kill();
+        self.cut.send_replace(true);
+    }
+}
+
+/// How long an upload may take now, if the group waits `until` then.
+fn upload_time(until: Option<Instant>) -> Duration {
+    let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+    left.map_or(UPLOAD_MAX, |left| UPLOAD_MAX.min(left / UPLOAD_SHARE))
+}
+
+/// Does `work` for no longer than `most`, nor after `ended` has become true.
+async fn in_time(
+    work: impl Future<Output = io::Result<()>>,
+    most: Duration,
+    mut ended: watch::Receiver<bool>,
+) -> io::Result<()> {
+    tokio::select! {
+        done = tokio::time::timeout(most, work) => done.unwrap_or_else(|_| {
+            Err(io::Error::other(format!("the bucket took more than {} s: look at its line or its service", most.as_secs())))
+        }),
+        // Whoever could say so is gone only together with the build.
+        _ = ended.wait_for(|ended| *ended) => Err(io::Error::other("the build was ended")),
     }
 }
 
@@ -218,4 +261,29 @@ fn ordered(state: &State, request: &RequestId) -> Option<Ordered> {
     let packages = agreed.map(|agreed| agreed.packages.clone()).unwrap_or_default();
     let terms = Terms { patience: Some(Duration::from_millis(left_ms)), packages };
     Some(Ordered { request: round.request().clone(), lock, terms })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_bucket_that_never_answers_holds_up_neither_the_result_nor_the_end_of_the_node() {
+        let (cut, ended) = watch::channel(false);
+        let late = in_time(std::future::pending(), Duration::from_millis(1), ended.clone()).await;
+        assert!(late.unwrap_err().to_string().contains("took more than"));
+        assert!(in_time(std::future::ready(Ok(())), UPLOAD_MAX, ended.clone()).await.is_ok());
+        cut.send_replace(true);
+        let cut = in_time(std::future::pending(), Duration::MAX, ended).await;
+        assert!(cut.unwrap_err().to_string().contains("was ended"));
+    }
+
+    #[test]
+    fn an_upload_takes_no_more_than_its_part_of_the_time_that_the_group_still_waits() {
+        assert_eq!(upload_time(None), UPLOAD_MAX);
+        let now = Instant::now();
+        assert_eq!(upload_time(Some(now + Duration::from_secs(3600))), UPLOAD_MAX);
+        assert!(upload_time(Some(now + Duration::from_secs(60))) <= Duration::from_secs(15));
+        assert_eq!(upload_time(Some(now)), Duration::ZERO);
+    }
 }

@@ -25,10 +25,16 @@ pub(crate) fn may_be_chance(failure: Failure) -> bool {
     matches!(failure, Failure::Time | Failure::Memory | Failure::Processes)
 }
 
+/// What the one who asked needs after a build, at least: the sandbox is torn down, the products are hashed and kept, the
+/// result is sealed and its commitment ordered. What takes long to build may be large, so a longer limit leaves more.
+const MARGIN: Duration = Duration::from_secs(60);
+const MARGIN_SHARE: u32 = 10;
+
 /// Whether a second try can take its whole time limit and still be of use: the one who asked waits until `patience` is over,
 /// of which `spent` has passed; without it, as long as it takes.
 pub(crate) fn has_time(patience: Option<Duration>, spent: Duration, limit: Duration) -> bool {
-    patience.is_none_or(|patience| spent.saturating_add(limit) <= patience)
+    let margin = MARGIN.max(limit / MARGIN_SHARE);
+    patience.is_none_or(|patience| spent.saturating_add(limit).saturating_add(margin) <= patience)
 }
 
 /// Makes an `attempt`, and a second one after a failure that may be chance if `has_time` says so then. `tell` is told
@@ -100,8 +106,11 @@ mod tests {
         assert_eq!(tried(&[chance], false).1, 1);
         let seconds = Duration::from_secs;
         assert!(has_time(None, seconds(1000), LIMIT));
-        assert!(has_time(Some(seconds(100)), seconds(40), LIMIT));
-        assert!(!has_time(Some(seconds(100)), seconds(41), LIMIT));
+        assert!(has_time(Some(seconds(160)), seconds(40), LIMIT));
+        assert!(!has_time(Some(seconds(160)), seconds(41), LIMIT));
+        // Of a long limit, a tenth on top.
+        assert!(has_time(Some(seconds(12_000)), seconds(1000), seconds(10_000)));
+        assert!(!has_time(Some(seconds(12_000)), seconds(1001), seconds(10_000)));
         assert!(!has_time(Some(seconds(100)), Duration::MAX, LIMIT));
     }
 }

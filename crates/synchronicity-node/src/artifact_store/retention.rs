@@ -3,13 +3,13 @@
 
 use std::collections::BTreeSet;
 use std::sync::Weak;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-use super::{ArtifactStore, transcript_name};
+use super::{ArtifactStore, now_s, transcript_name};
 use crate::explaining::Explanations;
 use crate::state::State;
 use crate::store::Store;
@@ -22,7 +22,7 @@ const KEEP_BYTES: u64 = 20 << 30;
 const PERIOD: Duration = Duration::from_secs(10 * 60);
 
 /// So young an item is never removed, in seconds: it may be of a build whose result is being sealed.
-const GRACE_S: u64 = 60 * 60;
+pub(super) const GRACE_S: u64 = 60 * 60;
 
 const DAY_S: u64 = 24 * 60 * 60;
 
@@ -114,8 +114,7 @@ impl Keeper {
         // First what is there, then what is needed: what comes between is young.
         let items = self.store.list().await?;
         let Some(needed) = self.needed() else { return Ok(()) };
-        let now_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
-        for item in doomed(items, &needed, &self.keeping, now_s) {
+        for item in doomed(items, &needed, &self.keeping, now_s()) {
             tracing::info!(path = %item.path, bytes = item.bytes, "no longer kept");
             self.store.remove(&item).await?;
         }

@@ -1,14 +1,16 @@
 //! The comparison itself, in a process of its own under limits: it reads files that strangers' code made.
 //!
 //! The process is this same executable under a hidden argument. It gets one JSON line on its standard input, limits itself
-//! before it opens a file, answers with one JSON document, and ends with the node if that ends first.
+//! before it opens a file, answers with one JSON document, and ends when its standard input closes, which the kernel does for
+//! a node that died. (The signal for a parent's death comes already when the *thread* ends that started the process.)
 
 use std::io::{self, BufRead, Write};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::thread;
 use std::time::Duration;
 
-use rustix::process::{Resource, Rlimit, Signal, getppid, nice, set_parent_process_death_signal, setrlimit};
+use rustix::process::{Resource, Rlimit, nice, setrlimit};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use synchronicity_explain::facts::Facts;
@@ -88,10 +90,6 @@ pub fn main() {
 }
 
 fn limit() -> io::Result<()> {
-    set_parent_process_death_signal(Some(Signal::KILL))?;
-    if getppid().is_none_or(rustix::process::Pid::is_init) {
-        return Err(io::Error::other("the node has ended"));
-    }
     nice(19)?;
     let all = [
         (Resource::As, MEMORY_BYTES_MAX),
@@ -110,6 +108,11 @@ fn answer() -> io::Result<()> {
     let mut line = String::new();
     io::stdin().lock().read_line(&mut line)?;
     let order: Order = serde_json::from_str(&line)?;
+    thread::Builder::new().spawn(|| {
+        // Ends when the node closes its side, or is gone.
+        let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
+        std::process::exit(1);
+    })?;
     let limits = Limits { file_bytes: ARTIFACT_BYTES_MAX, files: 256, ..Limits::default() };
     let mut explanation = explain(&order.first, &order.second, &order.facts, &limits)
         .map_err(|error| io::Error::other(error.to_string()))?;
@@ -137,10 +140,12 @@ pub async fn explain_apart(program: &Path, order: &Order) -> Result<Answer, Apar
     line.push(b'\n');
     let talk = async {
         orders.write_all(&line).await?;
-        drop(orders);
         let mut told = Vec::new();
         answers.take(ANSWER_BYTES_MAX + 1).read_to_end(&mut told).await?;
-        Ok::<_, io::Error>((told, child.wait().await?))
+        let ended = child.wait().await?;
+        // Not before: without its standard input the process ends.
+        drop(orders);
+        Ok::<_, io::Error>((told, ended))
     };
     let (told, ended) = tokio::time::timeout(TIME_MAX, talk).await.map_err(|_| ApartError::Time)??;
     let answer = serde_json::from_slice::<Answer>(&told).ok().filter(|_| ended.success());

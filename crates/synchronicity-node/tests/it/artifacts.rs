@@ -1,7 +1,8 @@
 //! What is kept of builds: whole, under its hash, from one life of a node to the next, and served in parts.
 
-use std::fs;
+use std::fs::{self, File};
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use object_store::memory::InMemory;
 use synchronicity_node::artifact_store::ArtifactStore;
@@ -72,4 +73,35 @@ async fn what_is_kept_comes_back_and_what_changed_after_it_was_hashed_is_not_kep
     fs::write(root.join("artifacts").join(Digest::of(&content).to_string()), b"other bytes").unwrap();
     let error = again.export(&Digest::of(&content), &folder.path().join("copy")).await.unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::InvalidData);
+}
+
+#[tokio::test]
+async fn what_is_built_again_long_after_it_was_kept_counts_as_young_and_no_sweep_takes_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (built_in, printed) = (folder.path().join("built"), folder.path().join("printed"));
+    fs::create_dir(&built_in).unwrap();
+    fs::write(built_in.join("tool"), "a tool").unwrap();
+    fs::write(&printed, "Compiling tool\n").unwrap();
+    let (root, id) = (folder.path().join("node"), request(1).id());
+    let store = ArtifactStore::open(&root, None).unwrap();
+    let keep = async || store.keep(&id, &built(b"a tool"), Some(&built_in), &printed).await.unwrap();
+    let file = root.join("artifacts").join(Digest::of(b"a tool").to_string());
+    let age = |minutes: u64| {
+        let then = SystemTime::now() - Duration::from_secs(minutes * 60);
+        File::options().write(true).open(&file).unwrap().set_modified(then).unwrap();
+        then
+    };
+    keep().await;
+    let then = age(29);
+    keep().await;
+    assert_eq!(fs::metadata(&file).unwrap().modified().unwrap(), then, "young, and not written again");
+    let then = age(31);
+    let listed = store.list().await.unwrap();
+    keep().await;
+    assert!(fs::metadata(&file).unwrap().modified().unwrap() > then + Duration::from_secs(60));
+    // A sweep that listed it before goes by what it saw then.
+    for item in listed.iter().filter(|item| !item.name.ends_with(".gz")) {
+        store.remove(item).await.unwrap();
+    }
+    assert!(file.exists());
 }

@@ -1,10 +1,14 @@
 //! Builders that diverge hand each other their artifacts and say why, whoever of them is missing or lies.
 
 use std::fs;
+use std::io::Write;
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use serde_json::Value;
+use synchronicity_explain::facts::Facts;
 use synchronicity_node::durable::{Disk, Synced};
+use synchronicity_node::explaining::apart::Order;
 use synchronicity_node::misbehave::Misbehaviour;
 use synchronicity_node::operator::{Answer, Request};
 use synchronicity_verify::digest::Digest;
@@ -119,4 +123,26 @@ async fn two_liars_of_four_end_diverged_because_each_lies_differently() {
     let file = nodes.folder(1).proofs().join("index-0.tlog-proof");
     assert_eq!(Proof::parse(&fs::read(file).unwrap()).unwrap().index, 0);
     nodes.stop_all().await;
+}
+
+#[test]
+fn a_comparison_ends_when_nobody_holds_its_standard_input_any_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let [first, second] = ["first", "second"].map(|name| folder.path().join(name));
+    for (side, step) in [(&first, 7), (&second, 11)] {
+        fs::create_dir(side).unwrap();
+        // More than can be compared before the end of the input is seen.
+        let bytes: Vec<u8> = (0..4_000_000_u32).flat_map(|place| (place.wrapping_mul(step) >> 3).to_le_bytes()).collect();
+        fs::write(side.join("tool"), bytes).unwrap();
+    }
+    let (facts, none) = (Facts::default(), Vec::new);
+    let order = Order { first, second, facts, same: 0, only_first: none(), only_second: none(), skipped: none() };
+    let mut comparison = Command::new(env!("CARGO_BIN_EXE_synchronicity-node"));
+    comparison.arg("__synchronicity-explain").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut comparison = comparison.spawn().unwrap();
+    let mut orders = comparison.stdin.take().unwrap();
+    writeln!(orders, "{}", serde_json::to_string(&order).unwrap()).unwrap();
+    drop(orders);
+    let done = comparison.wait_with_output().unwrap();
+    assert_eq!((done.status.code(), done.stdout.len()), (Some(1), 0));
 }
