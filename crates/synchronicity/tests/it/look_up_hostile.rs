@@ -27,6 +27,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         Trial::test("look_up_hostile::a_damaged_copy_proves_nothing_and_is_mended_from_the_log", damaged_copy),
         Trial::test("look_up_hostile::a_copy_with_the_files_of_another_history_proves_nothing", forged_copy),
         Trial::test("look_up_hostile::a_copy_of_another_history_is_a_fork_at_any_size", forked_copy),
+        Trial::test("look_up_hostile::a_proof_in_the_folder_that_shows_a_fork_ends_the_search", forked_neighbour),
         Trial::test("look_up_hostile::a_copy_that_went_back_is_of_no_use_offline_and_mended_from_the_log", old_copy),
         Trial::test(
             "look_up_hostile::a_line_of_a_witness_that_the_policy_does_not_name_is_passed_over",
@@ -212,6 +213,21 @@ fn forked_copy() -> Outcome {
             let ran = verify(&log, &[&["other-1"], more].concat()).expect(code);
             assert!(ran.err.contains(words), "{size}: {}", ran.err);
         }
+    }
+    Ok(())
+}
+
+fn forked_neighbour() -> Outcome {
+    let log = log(5);
+    verify(&log, &["crate-1", "--node", "log"]).expect(0);
+    // Another log of the same size, in which the same binary is of the same crate.
+    let names = ["crate-0", "crate-1", "crate-2", "other-3", "other-4", "odd"];
+    let crates = names.map(|name| (name, [0, 1, 2, 3].map(|_| Some(sample::built(&binary(name))))));
+    let liar = Log::of(sample::history(&crates), &[0, 1, 2, 3]);
+    fs::write(log.dir.path().join("x.tlog-proof"), liar.proof(1, 6))?;
+    for more in [&["--offline"][..], &["--node", "log"]] {
+        let ran = verify(&log, &[&["crate-1"], more].concat()).expect(40);
+        assert!(ran.err.contains("this log has forked"), "{}", ran.err);
     }
     Ok(())
 }
