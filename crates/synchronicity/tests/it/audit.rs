@@ -329,10 +329,20 @@ fn hostile() -> Outcome {
     fs::remove_file(&lock)?;
     audit(&log, &["--offline"]).expect(2);
     fs::write(&lock, &good)?;
-    for text in ["levels = 1", "[levels]\nabsnt = \"warn\"", "[levels]\nabsent = \"ignore\"", "a = 1", "\u{0}"] {
+    for text in [
+        "policy = \"a\\u001b[2J\"",
+        "logs = [\"a\\u001b[2J\"]",
+        "[[file]]\npath = \"a\\u001b[2J\"",
+        "[[file]]\npath = \"a\"\ncrate = \"a@\\u001b[2J\"",
+        "levels = 1",
+        "[levels]\nabsnt = \"warn\"",
+        "[levels]\nabsent = \"ignore\"",
+        "a = 1",
+        "\u{0}",
+    ] {
         settings(&log, text);
         let ran = audit(&log, &["--offline"]).expect(2);
-        assert!(ran.err.contains("nothing was checked"), "{text}: {}", ran.err);
+        assert!(ran.err.contains("nothing was checked") && !ran.err.contains('\x1b'), "{text}: {}", ran.err);
     }
     // Names of elsewhere may be anything, and reach a terminal only spelled out.
     fs::remove_file(log.dir.path().join("synchronicity.toml"))?;
