@@ -10,9 +10,8 @@
 //! ID.checkpoint   the signed checkpoint
 //! ```
 //!
-//! Nothing in them is believed that the checkpoint does not cover: the hashes must lead to its root, and each entry
-//! that is read to its hash. That no more entries stand under a key is known only as surely as nobody else writes to
-//! the folder; when the copy was made, the whole log was replayed.
+//! Nothing in them is believed that the checkpoint does not cover: the hashes must lead to its root, each entry that is
+//! read to its hash, and the keys to the map root that the last entry states: no entry can be hidden either.
 
 use std::fs::{self, File};
 use std::io;
@@ -23,7 +22,7 @@ use clap::Args;
 use miette::Diagnostic;
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::entry::Entry;
-use synchronicity_verify::map::MapKey;
+use synchronicity_verify::map::{self, MapKey};
 use synchronicity_verify::merkle::{leaf_hash, root};
 use synchronicity_verify::note::SignedNote;
 use synchronicity_verify::policy::Policy;
@@ -86,7 +85,7 @@ impl CopyFolder {
 }
 
 impl LogCopy {
-    /// The copy of the policy's log, if there is one that is whole.
+    /// The copy of the policy's log, if there is one that is whole: hashes and keys lead to what was signed.
     ///
     /// # Errors
     /// A copy whose checkpoint `policy` does not accept.
@@ -103,7 +102,18 @@ impl LogCopy {
             Some(leaves) if whole && root(leaves) == checkpoint.checkpoint.root => {}
             _ => return Ok(None),
         }
-        Ok(Some(Self { note, checkpoint, index, entries }))
+        let copy = Self { note, checkpoint, index, entries };
+        Ok(Some(copy).filter(Self::has_all_keys))
+    }
+
+    /// Whether the keys are those of the entries under the checkpoint: the last entry states their root.
+    fn has_all_keys(&self) -> bool {
+        let size = self.checkpoint.checkpoint.size;
+        let stated = match size.checked_sub(1) {
+            None => Some(map::empty_root()),
+            Some(last) => self.entry(last).map(|entry| entry.map_root),
+        };
+        stated == Some(self.index.map_root(size))
     }
 
     /// Gives the copy up, so that the next one is made anew.
