@@ -11,7 +11,8 @@ pub(crate) fn printable(text: &str) -> String {
 
 /// Whether a terminal shows the text as it stands: it has no character that controls one, or turns the line around.
 pub(crate) fn is_plain(text: &str) -> bool {
-    let turns = |c: char| matches!(c, '\u{61c}' | '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let turns =
+        |c: char| matches!(c, '\u{61c}' | '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     !text.contains(|c: char| c.is_control() || turns(c))
 }
 

@@ -20,7 +20,7 @@ use crate::printable::printable;
 use crate::read;
 use crate::trust::{Trust, TrustError};
 
-/// The most proofs beside a file that are looked at.
+/// The most proofs in the folder of a file that are looked at: the first by name.
 const PROOFS_MAX: usize = 64;
 
 /// A file to look up, and what it must be.
@@ -169,7 +169,8 @@ impl Search<'_> {
         let Ok(names) = std::fs::read_dir(folder) else { return Ok(None) };
         let names = names.filter_map(|entry| Some(entry.ok()?.path()));
         let mut proofs: Vec<_> =
-            names.filter(|path| path.extension().is_some_and(|extension| extension == "tlog-proof")).collect();
+            // Opening a pipe would wait for its other end.
+            names.filter(|path| path.extension().is_some_and(|it| it == "tlog-proof") && path.is_file()).collect();
         proofs.sort();
         let about_it = |path: &PathBuf| {
             let proof = read::proof(path).ok().and_then(|bytes| Proof::parse(&bytes).ok());
