@@ -21,14 +21,15 @@ pub(crate) fn pair(first: &[u8], second: &[u8], mut regions: Vec<Region>, budget
     let gone = pieces(&|region| region.second.is_empty() && is_text(&first[region.first.clone()]));
     let mut come = pieces(&|region| region.first.is_empty() && is_text(&second[region.second.clone()]));
     let mut merged = Vec::new();
-    for at in gone {
+    'gone: for at in gone {
         let before = regions[at].first.clone();
         let mut best: Option<(usize, usize, usize)> = None;
         for (place, other) in come.iter().enumerate() {
             let after = regions[*other].second.clone();
             let (a, b) = (&first[before.clone()], &second[after]);
             if !budget.take(a.len() + b.len()) {
-                return regions;
+                // What was merged so far has left its place, and is not told twice.
+                break 'gone;
             }
             let head = common_prefix(a, b);
             let tail = common_suffix(&a[head..], &b[head..]);
@@ -52,4 +53,23 @@ pub(crate) fn pair(first: &[u8], second: &[u8], mut regions: Vec<Region>, budget
         !merged.contains(&(at - 1))
     });
     regions
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_the_budget_ends_what_was_merged_is_told_once() {
+        let (a, b) = (b"one text that changes here\0", b"one text that changes now.\0");
+        let (c, d) = (b"the other text, before it\0", b"the other text, after it.\0");
+        let (first, second) = ([&a[..], c].concat(), [&b[..], d].concat());
+        let gone = |range: std::ops::Range<usize>| Region { first: range, second: 0..0 };
+        let come = |range: std::ops::Range<usize>| Region { first: first.len()..first.len(), second: range };
+        let regions = vec![gone(0..a.len()), gone(a.len()..first.len()), come(0..b.len()), come(b.len()..second.len())];
+        let count = |bytes| pair(&first, &second, regions.clone(), &mut Budget::new(bytes)).len();
+        // Every pair of the first text is compared, and then none of the second.
+        let of_one = a.len() + b.len() + a.len() + d.len();
+        assert_eq!([0, of_one, 1 << 20].map(count), [4, 3, 2]);
+    }
 }

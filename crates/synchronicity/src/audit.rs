@@ -152,7 +152,7 @@ pub(crate) fn run(file: &Path, context: &Context) -> Result<Audited, Stop> {
     let keys = listed.iter().filter_map(|dependency| dependency.origin.key()).collect::<BTreeSet<_>>();
     let mut library = Library::new(&context.places, &context.policy, keys);
     let log = library.open_newest()?;
-    let mut asked = Applied::new(context);
+    let mut asked = Applied::new(context, log.checkpoint.vouched_s);
     let mut rows = Vec::with_capacity(listed.len());
     for dependency in listed {
         let entries = dependency.origin.key().map_or(Ok(Vec::new()), |key| log.entries(&key))?;
@@ -203,9 +203,12 @@ struct Applied<'a> {
 }
 
 impl<'a> Applied<'a> {
-    fn new(context: &'a Context) -> Self {
+    /// By the later of this machine's clock and the time at which a quorum vouched for the log: a clock that is behind
+    /// revives no exception.
+    fn new(context: &'a Context, vouched_s: Option<u64>) -> Self {
         let none = vec![false; context.settings.exceptions.len()];
-        Self { context, now_s: age::now_s(), used: none.clone(), expired: none }
+        let now_s = age::now_s().max(vouched_s.unwrap_or(0));
+        Self { context, now_s, used: none.clone(), expired: none }
     }
 
     fn level(&mut self, dependency: &Dependency, verdict: Verdict) -> (Level, Option<Exception>) {

@@ -10,9 +10,8 @@
 //! ID.checkpoint   the signed checkpoint
 //! ```
 //!
-//! Nothing in them is believed that the checkpoint does not cover: the hashes must lead to its root, and each entry
-//! that is read to its hash. That no more entries stand under a key is known only as surely as nobody else writes to
-//! the folder; when the copy was made, the whole log was replayed.
+//! Nothing in them is believed that the checkpoint does not cover: the hashes must lead to its root, each entry that is
+//! read to its hash, and the keys to the map root that the last entry states: no entry can be hidden either.
 
 use std::fs::{self, File};
 use std::io;
@@ -22,8 +21,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use miette::Diagnostic;
 use synchronicity_verify::digest::Digest;
-use synchronicity_verify::entry::Entry;
-use synchronicity_verify::map::MapKey;
+use synchronicity_verify::entry::{ENTRY_BYTES_MAX, Entry};
+use synchronicity_verify::map::{self, MapKey};
 use synchronicity_verify::merkle::{leaf_hash, root};
 use synchronicity_verify::note::SignedNote;
 use synchronicity_verify::policy::Policy;
@@ -35,6 +34,9 @@ mod index;
 mod refresh;
 
 use index::Index;
+
+/// The largest index read, in bytes: some ten million entries.
+const INDEX_BYTES_MAX: u64 = 1 << 31;
 
 /// Where logs are kept.
 #[derive(Clone, Debug, Args)]
@@ -86,7 +88,7 @@ impl CopyFolder {
 }
 
 impl LogCopy {
-    /// The copy of the policy's log, if there is one that is whole.
+    /// The copy of the policy's log, if there is one that is whole: hashes and keys lead to what was signed.
     ///
     /// # Errors
     /// A copy whose checkpoint `policy` does not accept.
@@ -95,7 +97,7 @@ impl LogCopy {
         let Some(note) = files.note() else { return Ok(None) };
         let path = files.path("checkpoint").display().to_string();
         let checkpoint = accepted(&note, policy, path)?;
-        let (Some(index), Ok(entries)) = (files.index(), File::open(files.path("entries"))) else { return Ok(None) };
+        let (Some(index), Some(entries)) = (files.index(), files.entries()) else { return Ok(None) };
         let size = usize::try_from(checkpoint.checkpoint.size).unwrap_or(usize::MAX);
         let length = entries.metadata().map_or(0, |metadata| metadata.len());
         let whole = index.bytes_of(size).is_some_and(|needed| needed <= length);
@@ -103,7 +105,18 @@ impl LogCopy {
             Some(leaves) if whole && root(leaves) == checkpoint.checkpoint.root => {}
             _ => return Ok(None),
         }
-        Ok(Some(Self { note, checkpoint, index, entries }))
+        let copy = Self { note, checkpoint, index, entries };
+        Ok(Some(copy).filter(Self::has_all_keys))
+    }
+
+    /// Whether the keys are those of the entries under the checkpoint: the last entry states their root.
+    fn has_all_keys(&self) -> bool {
+        let size = self.checkpoint.checkpoint.size;
+        let stated = match size.checked_sub(1) {
+            None => Some(map::empty_root()),
+            Some(last) => self.entry(last).map(|entry| entry.map_root),
+        };
+        stated == Some(self.index.map_root(size))
     }
 
     /// Gives the copy up, so that the next one is made anew.
@@ -130,7 +143,8 @@ impl LogCopy {
     /// The entry at `index`, if it is what was signed.
     fn entry(&self, index: u64) -> Option<Entry> {
         let (at, leaf) = (self.index.place(index)?, self.index.leaves.get(usize::try_from(index).ok()?)?);
-        let mut bytes = vec![0; usize::try_from(at.end.checked_sub(at.start)?).ok()?];
+        let length = usize::try_from(at.end.checked_sub(at.start)?).ok().filter(|length| *length <= ENTRY_BYTES_MAX)?;
+        let mut bytes = vec![0; length];
         self.entries.read_exact_at(&mut bytes, at.start).ok()?;
         if leaf_hash(&bytes) == *leaf { Entry::from_bytes(&bytes).ok() } else { None }
     }
@@ -155,11 +169,24 @@ impl Files {
     /// What cannot be read is not there: it can be fetched again.
     fn note(&self) -> Option<SignedNote> {
         let limit = synchronicity_verify::note::NOTE_BYTES_MAX as u64;
-        SignedNote::parse(&crate::read::bounded(&self.path("checkpoint"), limit, "checkpoint").ok()?).ok()
+        SignedNote::parse(&self.read("checkpoint", limit)?).ok()
     }
 
     fn index(&self) -> Option<Index> {
-        Index::parse(&fs::read(self.path("index")).ok()?)
+        Index::parse(&self.read("index", INDEX_BYTES_MAX)?)
+    }
+
+    fn entries(&self) -> Option<File> {
+        File::open(self.regular("entries")?).ok()
+    }
+
+    fn read(&self, kind: &'static str, limit: u64) -> Option<Vec<u8>> {
+        crate::read::bounded(&self.regular(kind)?, limit, kind).ok()
+    }
+
+    /// The file, unless it is something that could be read without end.
+    fn regular(&self, kind: &str) -> Option<PathBuf> {
+        Some(self.path(kind)).filter(|path| path.is_file())
     }
 }
 

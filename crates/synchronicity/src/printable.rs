@@ -9,7 +9,14 @@ pub(crate) fn printable(text: &str) -> String {
     shown
 }
 
-/// The same in exactly `width` columns: cut off with `~`, or filled with spaces.
+/// Whether a terminal shows the text as it stands: it has no character that controls one, or turns the line around.
+pub(crate) fn is_plain(text: &str) -> bool {
+    let turns =
+        |c: char| matches!(c, '\u{61c}' | '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    !text.contains(|c: char| c.is_control() || turns(c))
+}
+
+/// [`printable`] in exactly `width` columns: cut off with `~`, or filled with spaces.
 pub(crate) fn column(text: &str, width: usize) -> String {
     let mut shown = printable(text);
     if shown.len() > width {
@@ -39,6 +46,14 @@ mod tests {
     fn escape_sequences_and_turned_text_are_spelled_out() {
         assert_eq!(printable("a\x1b[2Jb\u{202e}é"), "a\\u{1b}[2Jb\\u{202e}\\u{e9}");
         assert_eq!((column("long name", 6), column("ab", 4)), ("long ~".into(), "ab  ".into()));
+    }
+
+    #[test]
+    fn only_what_a_terminal_shows_as_it_stands_is_plain() {
+        assert!(is_plain("a/b c/\u{e9}\u{4e2d}") && is_plain(""));
+        for bad in ["\x1b[2J", "a\nb", "a\0", "\u{9b}2J", "\u{202e}", "\u{2067}", "\u{200f}"] {
+            assert!(!is_plain(bad), "{bad:?}");
+        }
     }
 
     #[test]

@@ -35,7 +35,7 @@ use crate::audit::verdict::{Level, Levels, Verdict};
 use crate::durable::folder_of;
 use crate::exit::{self, Stop};
 use crate::library::Places;
-use crate::printable::where_and_why;
+use crate::printable::{is_plain, printable, where_and_why};
 use crate::read;
 use crate::source::Source;
 use crate::verify::files::Wanted;
@@ -168,12 +168,17 @@ impl Settings {
         let parsed = std::str::from_utf8(&bytes).map_err(|error| error.to_string());
         let parsed = parsed.and_then(|text| Self::parse(text, folder_of(path)));
         let malformed = |error| SettingsTrouble::Malformed { path: path.to_owned(), error };
-        parsed.map_err(|error| Stop::new(exit::USAGE, malformed(error)))
+        parsed.map_err(|error| Stop::new(exit::USAGE, malformed(printable(&error))))
     }
 
     /// `folder` is where relative paths begin.
     fn parse(text: &str, folder: &Path) -> Result<Self, String> {
         let raw: RawSettings = toml::from_str(text).map_err(|error| where_and_why(text, &error))?;
+        // They are shown in messages, and whoever wrote the file may be a stranger.
+        let paths = raw.policy.iter().chain(raw.file.iter().map(|file| &file.path)).map(|path| path.to_string_lossy());
+        if let Some(bad) = paths.chain(raw.logs.iter().map(Into::into)).find(|text| !is_plain(text)) {
+            return Err(format!("{bad:?} has a character that would control a terminal, and is no path or address"));
+        }
         let log = |text: String| match text.parse::<Source>() {
             Ok(Source::Folder(path)) => Ok(Source::Folder(folder.join(path))),
             parsed => parsed.map_err(|error| error.to_string()),

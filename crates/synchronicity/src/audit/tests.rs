@@ -55,7 +55,10 @@ fn without_a_checksum_nothing_is_reproduced_and_two_archives_are_one_too_many() 
     assert_eq!(verdict(None, &[(Diverged, "a")]), (Verdict::Diverged, Some(0)));
     assert_eq!(verdict(None, &[]), (Verdict::Absent, None));
     assert_eq!(verdict(None, &[(Reproduced, "a"), (Reproduced, "b")]), (Verdict::OtherSource, Some(0)));
-    assert_eq!(verdict(None, &[(Unbuildable, "b"), (Reproduced, "a"), (Reproduced, "a")]), (Verdict::OtherSource, Some(0)));
+    assert_eq!(
+        verdict(None, &[(Unbuildable, "b"), (Reproduced, "a"), (Reproduced, "a")]),
+        (Verdict::OtherSource, Some(0))
+    );
 }
 
 #[test]

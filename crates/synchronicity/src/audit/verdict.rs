@@ -98,12 +98,16 @@ impl Verdict {
     pub(crate) fn explained(self) -> &'static str {
         match self {
             Self::Reproduced => "the group rebuilt it from the archive that the lock file names, with the same bytes",
-            Self::OtherSource => "the group built another archive of this name and version than the lock file names, or several archives of it",
+            Self::OtherSource => {
+                "the group built another archive of this name and version than the lock file names, or several archives of it"
+            }
             Self::Diverged => "the builders of the group got different bytes",
             Self::Unbuildable => "the builders of the group agree that it does not build",
             Self::Inconclusive => "too few builders of the group revealed a result",
             Self::Absent => "the log says nothing of it, which is no evidence against it",
-            Self::Unpinned => "the group rebuilt it, and no checksum is stated to compare with the archive that it built",
+            Self::Unpinned => {
+                "the group rebuilt it, and no checksum is stated to compare with the archive that it built"
+            }
             Self::Foreign => "it is not of crates.io, so that no group can have rebuilt it",
         }
     }

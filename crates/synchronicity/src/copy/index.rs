@@ -13,7 +13,7 @@
 use std::ops::Range;
 
 use synchronicity_verify::digest::Digest;
-use synchronicity_verify::map::MapKey;
+use synchronicity_verify::map::{MapKey, PrefixMap};
 
 const FIRST_LINE: &[u8] = b"synchronicity/copy-index@v1\n";
 
@@ -44,6 +44,13 @@ impl Index {
     pub(super) fn under(&self, key: &MapKey) -> impl Iterator<Item = u64> {
         let start = self.keys.partition_point(|(other, _)| other < key);
         self.keys[start..].iter().take_while(move |(other, _)| other == key).map(|(_, index)| *index)
+    }
+
+    /// The root of the map of the first `size` entries.
+    pub(super) fn map_root(&self, size: u64) -> Digest {
+        let mut map = PrefixMap::new();
+        self.keys.iter().filter(|(_, index)| *index < size).for_each(|(key, index)| map.insert(*key, *index));
+        map.root()
     }
 
     /// Where entry `index` is in the file of entries, without its length.

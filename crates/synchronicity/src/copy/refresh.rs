@@ -16,6 +16,7 @@ use super::{CopyTrouble, Files, Index, LogCopy, accepted};
 use crate::bundle::{Reader, Whole, fetch_trouble, invalid};
 use crate::durable;
 use crate::exit::{self, Stop};
+use crate::outside::named;
 use crate::progress::Progress;
 use crate::source::Source;
 use crate::trust::{StateFolder, Trust};
@@ -40,7 +41,7 @@ impl LogCopy {
         let place = source.place("checkpoint");
         let bytes = source.checkpoint().map_err(fetch_trouble)?;
         let note = SignedNote::parse(&bytes).map_err(|error| invalid(&place, BundleError::Note(error)))?;
-        let note = with_known_lines(note, policy);
+        let note = named(note, policy);
         let checkpoint = accepted(&note, policy, place)?;
         let (files, trust) = (Files::new(folder, policy), Trust::open(state, policy)?);
         fs::create_dir_all(folder).map_err(|error| trouble(folder, error))?;
@@ -177,15 +178,6 @@ impl<'a> Gathering<'a> {
         self.progress.end();
         Ok(Gathered { whole: self.reader.finish()?, index: self.index, entries: self.entries })
     }
-}
-
-/// The checkpoint with the lines of keys that the policy names. A node has those of outside witnesses too, which most
-/// policies do not name, and a file with unknown lines is refused.
-fn with_known_lines(note: SignedNote, policy: &Policy) -> SignedNote {
-    let known = |line: &synchronicity_verify::note::NoteSignature| {
-        line.is_of(policy.log()) || policy.witnesses().iter().any(|witness| line.is_of(&witness.key))
-    };
-    SignedNote { text: note.text, signatures: note.signatures.into_iter().filter(known).collect() }
 }
 
 fn trouble(path: &Path, error: std::io::Error) -> Stop {

@@ -63,6 +63,9 @@ fn what_is_not_known_is_refused_wherever_it_stands() {
         ("app@1.2.3", "app@1.2"),
         ("max-age = \"7d\"", "max-age = \"7 days\""),
         ("http://127.0.0.1:8080", "ftp://127.0.0.1"),
+        ("policy.txt", "policy\\u001b[2J.txt"),
+        ("\"log\"", "\"log\\u009b2J\""),
+        ("target/release/app", "target/\\u202eppa"),
     ] {
         let changed = SETTINGS.replace(good, bad);
         assert_ne!(changed, SETTINGS, "{good}");

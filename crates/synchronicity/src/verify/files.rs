@@ -18,9 +18,9 @@ use crate::exit::{self, Stop, gravest};
 use crate::library::{Library, Log, Places};
 use crate::printable::printable;
 use crate::read;
-use crate::trust::Trust;
+use crate::trust::{Trust, TrustError};
 
-/// The most proofs beside a file that are looked at.
+/// The most proofs in the folder of a file that are looked at: the first by name.
 const PROOFS_MAX: usize = 64;
 
 /// A file to look up, and what it must be.
@@ -138,7 +138,7 @@ impl Search<'_> {
                 decided => return decided,
             }
         }
-        if let Some(proven) = self.by_neighbour(wanted, sha256) {
+        if let Some(proven) = self.by_neighbour(wanted, sha256)? {
             return Ok(proven);
         }
         self.in_the_log(wanted, sha256)
@@ -161,19 +161,30 @@ impl Search<'_> {
     }
 
     /// By any proof in the same folder that is about this file. The others are about other files, whatever they are.
-    fn by_neighbour(&self, wanted: &Wanted, sha256: &Digest) -> Option<Proven> {
+    ///
+    /// # Errors
+    /// A proof that shows that the log has forked: no other place makes up for that.
+    fn by_neighbour(&self, wanted: &Wanted, sha256: &Digest) -> Result<Option<Proven>, Stop> {
         let folder = crate::durable::folder_of(&wanted.path);
-        let names = std::fs::read_dir(folder).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
+        let Ok(names) = std::fs::read_dir(folder) else { return Ok(None) };
+        let names = names.filter_map(|entry| Some(entry.ok()?.path()));
         let mut proofs: Vec<_> =
-            names.filter(|path| path.extension().is_some_and(|extension| extension == "tlog-proof")).collect();
+            // Opening a pipe would wait for its other end.
+            names.filter(|path| path.extension().is_some_and(|it| it == "tlog-proof") && path.is_file()).collect();
         proofs.sort();
         let about_it = |path: &PathBuf| {
             let proof = read::proof(path).ok().and_then(|bytes| Proof::parse(&bytes).ok());
             let entry = proof.and_then(|proof| Entry::from_bytes(&proof.entry).ok());
             entry.is_some_and(|entry| MapKey::of_entry(&entry).contains(&MapKey::of_artifact(sha256)))
         };
-        let mut candidates = proofs.into_iter().take(PROOFS_MAX).filter(about_it);
-        candidates.find_map(|path| self.by_proof(&path, wanted, sha256).ok())
+        for path in proofs.into_iter().take(PROOFS_MAX).filter(about_it) {
+            match self.by_proof(&path, wanted, sha256) {
+                Ok(proven) => return Ok(Some(proven)),
+                Err(stop) if TrustError::is_fork(&stop) => return Err(stop),
+                Err(_) => {}
+            }
+        }
+        Ok(None)
     }
 
     fn in_the_log(&mut self, wanted: &Wanted, sha256: &Digest) -> Result<Proven, Stop> {

@@ -129,7 +129,8 @@ fn bad_records() -> Outcome {
         assert!(ran.out.is_empty() && ran.err.contains("nothing was looked up"), "{} {}", ran.out, ran.err);
     }
     // Of nothing it is not said that all of it is what a group built.
-    for record in [json!({ "installs": {} }), json!({ "installs": { "own 0.1.0 (path+file:///own)": { "bins": [] } } })] {
+    for record in [json!({ "installs": {} }), json!({ "installs": { "own 0.1.0 (path+file:///own)": { "bins": [] } } })]
+    {
         fs::write(&path, record.to_string())?;
         let ran = installed(&log, &[]).expect(2);
         assert!(ran.out.is_empty() && ran.err.contains("cargo has recorded no executable"), "{} {}", ran.out, ran.err);

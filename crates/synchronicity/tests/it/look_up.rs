@@ -142,6 +142,9 @@ fn beside() -> Outcome {
     fs::write(dir.join("x.tlog-proof"), log.proof(2, 4))?;
     fs::write(dir.join("y.tlog-proof"), b"c2sp.org/tlog-proof@v1\n")?;
     verify(&log, &["crate-1", "--node", "log"]).expect(0);
+    // Nor is what is no file waited for.
+    assert!(std::process::Command::new("mkfifo").arg(dir.join("a.tlog-proof")).status()?.success());
+    verify(&log, &["crate-1", "--node", "log"]).expect(0);
     // With --proof nothing else is looked for.
     fs::write(dir.join("given"), &proof)?;
     verify(&log, &["crate-1", "--proof", "given"]).expect(0);

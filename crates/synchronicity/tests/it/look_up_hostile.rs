@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use libtest_mimic::{Failed, Trial};
 use synchronicity_verify::cosignature::cosign;
+use synchronicity_verify::digest::Digest;
+use synchronicity_verify::map::MapKey;
 use synchronicity_verify::note::{KeyKind, SignedNote};
 
 use crate::logs::{Log, file_at};
@@ -26,7 +28,9 @@ pub(crate) fn trials() -> Vec<Trial> {
         Trial::test("look_up_hostile::another_crates_entry_under_a_crates_index_is_refused", other_entry),
         Trial::test("look_up_hostile::a_damaged_copy_proves_nothing_and_is_mended_from_the_log", damaged_copy),
         Trial::test("look_up_hostile::a_copy_with_the_files_of_another_history_proves_nothing", forged_copy),
+        Trial::test("look_up_hostile::a_copy_whose_index_hides_an_entry_is_none", hidden_entry),
         Trial::test("look_up_hostile::a_copy_of_another_history_is_a_fork_at_any_size", forked_copy),
+        Trial::test("look_up_hostile::a_proof_in_the_folder_that_shows_a_fork_ends_the_search", forked_neighbour),
         Trial::test("look_up_hostile::a_copy_that_went_back_is_of_no_use_offline_and_mended_from_the_log", old_copy),
         Trial::test(
             "look_up_hostile::a_line_of_a_witness_that_the_policy_does_not_name_is_passed_over",
@@ -187,6 +191,38 @@ fn forged_copy() -> Outcome {
     Ok(())
 }
 
+/// Whoever can write to the folder of copies leaves keys out of the index, or puts them elsewhere, with a right sum.
+fn hidden_entry() -> Outcome {
+    let log = log(5);
+    verify(&log, &["crate-1", "--node", "log"]).expect(0);
+    let path = copies(&log).pop().unwrap();
+    let good = fs::read(&path)?;
+    let number = |bytes: &[u8], at: usize| u64::from_be_bytes(bytes[at..at + 8].try_into().unwrap());
+    let start = good.iter().position(|byte| *byte == b'\n').unwrap() + 1;
+    let (size, count) = (number(&good, start), number(&good, start + 8));
+    let keys = start + 16 + 40 * usize::try_from(size)?;
+    let hidden = MapKey::of_artifact(&Digest::of(binary("crate-1").as_bytes()));
+    let at = (0..usize::try_from(count)?).map(|n| keys + 40 * n).find(|at| good[*at..at + 32] == hidden.0.0).unwrap();
+    let mut gone = good[..good.len() - 32].to_vec();
+    gone.drain(at..at + 40);
+    gone[start + 8..start + 16].copy_from_slice(&(count - 1).to_be_bytes());
+    // The key is there, and of no entry under the checkpoint.
+    let mut beyond = good[..good.len() - 32].to_vec();
+    beyond[at + 32..at + 40].copy_from_slice(&size.to_be_bytes());
+    for mut bad in [gone, beyond] {
+        let sum = Digest::of(&bad);
+        bad.extend_from_slice(&sum.0);
+        fs::write(&path, bad)?;
+        let ran = verify(&log, &["crate-1", "--offline"]).expect(2);
+        assert!(ran.err.contains("no copy of the log"), "{}", ran.err);
+        // What is not in it is not said to be nowhere, and the log mends it.
+        verify(&log, &["nobodys", "--offline"]).expect(2);
+        verify(&log, &["crate-1", "--node", "log"]).expect(0);
+        assert_eq!(fs::read(&path)?, good);
+    }
+    Ok(())
+}
+
 /// A whole copy, signed as it must be, of a log that contradicts what this client has seen.
 fn forked_copy() -> Outcome {
     for size in [9, 3] {
@@ -212,6 +248,21 @@ fn forked_copy() -> Outcome {
             let ran = verify(&log, &[&["other-1"], more].concat()).expect(code);
             assert!(ran.err.contains(words), "{size}: {}", ran.err);
         }
+    }
+    Ok(())
+}
+
+fn forked_neighbour() -> Outcome {
+    let log = log(5);
+    verify(&log, &["crate-1", "--node", "log"]).expect(0);
+    // Another log of the same size, in which the same binary is of the same crate.
+    let names = ["crate-0", "crate-1", "crate-2", "other-3", "other-4", "odd"];
+    let crates = names.map(|name| (name, [0, 1, 2, 3].map(|_| Some(sample::built(&binary(name))))));
+    let liar = Log::of(sample::history(&crates), &[0, 1, 2, 3]);
+    fs::write(log.dir.path().join("x.tlog-proof"), liar.proof(1, 6))?;
+    for more in [&["--offline"][..], &["--node", "log"]] {
+        let ran = verify(&log, &[&["crate-1"], more].concat()).expect(40);
+        assert!(ran.err.contains("this log has forked"), "{}", ran.err);
     }
     Ok(())
 }
