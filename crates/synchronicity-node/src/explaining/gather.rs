@@ -58,6 +58,8 @@ pub(super) async fn gather(
             continue;
         }
         if let Err(error) = store.export(&own.sha256, &first.join(name)).await {
+            // Without its counterpart it would look like an artifact that only this node has.
+            let _ = fs::remove_file(first.join(name));
             let why = match error.kind() {
                 // A liar's, or one that retention has removed.
                 io::ErrorKind::NotFound => "this node does not have the artifact that it revealed".to_owned(),
