@@ -243,8 +243,11 @@ impl ArtifactStore {
     pub async fn remove(&self, item: &Item) -> object_store::Result<()> {
         match self.objects.head(&item.path).await {
             Err(object_store::Error::NotFound { .. }) => return Ok(()),
-            now if written_s(&now?) != item.written_s => return Ok(()),
-            _ => {}
+            now => {
+                if written_s(&now?) != item.written_s {
+                    return Ok(());
+                }
+            }
         }
         match self.objects.delete(&item.path).await {
             Err(object_store::Error::NotFound { .. }) => Ok(()),
