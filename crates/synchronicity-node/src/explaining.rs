@@ -105,7 +105,7 @@ impl Explanations {
     fn owed(&self) -> Vec<Plan> {
         let latest: BTreeSet<RequestId> = self.0.state.lock().catalogue.latest().copied().collect();
         let plans = latest.iter().filter_map(|request| self.plan(request).ok());
-        let mut owed: Vec<Plan> = plans.filter(|plan| !record::path(&self.0.folder, &plan.key).exists()).collect();
+        let mut owed: Vec<Plan> = plans.filter(|plan| self.read(&plan.key).is_none()).collect();
         owed.sort_by_key(|plan| plan.index);
         owed
     }
@@ -114,10 +114,12 @@ impl Explanations {
         plan(&self.0.state.lock(), self.0.state.group(), &self.0.me, request)
     }
 
+    /// A finished one; `None` too for one that is damaged, which is made again.
     fn read(&self, key: &Key) -> Option<Value> {
         let path = record::path(&self.0.folder, key);
         let is_sound = fs::metadata(&path).is_ok_and(|about| about.len() <= RECORD_BYTES_MAX);
-        if is_sound { serde_json::from_slice(&fs::read(path).ok()?).ok() } else { None }
+        let told: Value = if is_sound { serde_json::from_slice(&fs::read(path).ok()?).ok()? } else { return None };
+        told["state"].is_string().then_some(told)
     }
 
     /// Keeps a finished one. Only whole and synced it counts as made.
