@@ -40,8 +40,11 @@ const ANSWER_TIME: Duration = Duration::from_secs(4);
 const ASKED_MAX: u32 = 3;
 
 /// How long one artifact may take for each MiB that it has begun, on top of [`ANSWER_TIME`]: an honest giver with a bad
-/// line makes 50 KiB in a second; a giver that is slow on purpose is left after that.
+/// line makes 50 KiB in a second; a giver that is slow on purpose is left after that. In a large group the pace allows less,
+/// and then it is [`PACES`] times what the pace takes.
 const TIME_PER_MIB: Duration = Duration::from_secs(20);
+const PACES: u32 = 2;
+const PIECES_PER_MIB: u32 = (1 << 20) / PIECE_BYTES as u32;
 
 /// Questions that are admitted and not yet answered: more than that and the store is slower than the line.
 const ASKS_WAITING_MAX: usize = 64;
@@ -110,8 +113,7 @@ impl Exchange {
             return if got == artifact.sha256 { Ok(()) } else { Err(Refused::Hash { got }.into()) };
         }
         *self.slot() = Some(Awaited { from, sha256: artifact.sha256, answers: send });
-        let begun = u32::try_from(artifact.size >> 20).unwrap_or(u32::MAX).saturating_add(1);
-        let end = Moment::now() + ANSWER_TIME + TIME_PER_MIB.saturating_mul(begun);
+        let end = Moment::now() + ANSWER_TIME + time(artifact.size, self.gap);
         let done = self.follow(from, &mut fetch, &mut answers, end).await;
         *self.slot() = None;
         done
@@ -160,6 +162,12 @@ impl Exchange {
     fn slot(&self) -> std::sync::MutexGuard<'_, Option<Awaited>> {
         self.expected.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// How long an artifact may take beyond [`ANSWER_TIME`]: `bytes` of it, with so long a `gap` between two questions.
+fn time(bytes: u64, gap: Duration) -> Duration {
+    let begun = u32::try_from(bytes >> 20).unwrap_or(u32::MAX).saturating_add(1);
+    TIME_PER_MIB.max(gap.saturating_mul(PACES * PIECES_PER_MIB)).saturating_mul(begun)
 }
 
 /// A question that is to be answered.

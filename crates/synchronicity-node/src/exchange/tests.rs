@@ -85,6 +85,17 @@ fn who_asks_too_often_is_not_answered_and_who_keeps_the_pace_always_is() {
     assert!(gap(4) / 3 > gap(1));
 }
 
+#[test]
+fn an_artifact_has_the_time_that_it_takes_at_the_pace_of_its_group() {
+    let mib = 1 << 20;
+    assert_eq!(super::time(0, gap(4)).as_secs(), 20);
+    assert_eq!(super::time(3 * mib, gap(4)).as_secs(), 80);
+    for members in [2, 10, 64, 100] {
+        let pieces = 10 * mib / PIECE_BYTES as u64;
+        assert!(super::time(10 * mib, gap(members)) >= 2 * gap(members) * u32::try_from(pieces).unwrap(), "{members}");
+    }
+}
+
 proptest! {
     #[test]
     fn no_bytes_make_the_parser_panic_and_what_it_takes_it_writes_alike(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
