@@ -49,7 +49,8 @@ pub(super) async fn gather(
     let (mut gathered, mut left) = (Gathered::default(), EXPLAINED_BYTES_MAX);
     // Whoever was silent or lied once is not waited for again. All who ask do so at once, so each begins elsewhere.
     let mut givers = camp.places.clone();
-    givers.rotate_left(plan.place % givers.len().max(1));
+    let begin = plan.place % givers.len().max(1);
+    givers.rotate_left(begin);
     for (own, other) in sort(&plan.own, &camp.artifacts).differ {
         let name = own.name.as_str();
         let bytes = own.size.max(other.size);
