@@ -37,7 +37,9 @@ fn strangers(root: &Path) -> [PathBuf; 4] {
         root.join("transcripts/notes.gz"),
         deeper.join(hash.to_string()),
     ];
-    others.each_ref().map(|other| fs::write(other, b"not the store's").unwrap());
+    for other in &others {
+        fs::write(other, b"not the store's").unwrap();
+    }
     others
 }
 
