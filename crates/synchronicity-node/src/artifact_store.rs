@@ -293,7 +293,8 @@ fn remove_staged(folder: &File) -> io::Result<()> {
         let item = item?;
         let name = item.file_name();
         let staged = name.to_str().and_then(|name| name.split_once('#'));
-        let is_staged = staged.is_some_and(|(name, number)| is_ours(name) && number.bytes().all(|byte| byte.is_ascii_digit()));
+        let is_staged =
+            staged.is_some_and(|(name, number)| is_ours(name) && number.bytes().all(|byte| byte.is_ascii_digit()));
         if is_staged && item.file_type()?.is_file() {
             fs::remove_file(item.path())?;
         }

@@ -136,7 +136,8 @@ fn a_comparison_ends_when_nobody_holds_its_standard_input_any_more() {
     for (side, step) in [(&first, 7), (&second, 11)] {
         fs::create_dir(side).unwrap();
         // More than can be compared before the end of the input is seen.
-        let bytes: Vec<u8> = (0..4_000_000_u32).flat_map(|place| (place.wrapping_mul(step) >> 3).to_le_bytes()).collect();
+        let bytes: Vec<u8> =
+            (0..4_000_000_u32).flat_map(|place| (place.wrapping_mul(step) >> 3).to_le_bytes()).collect();
         fs::write(side.join("tool"), bytes).unwrap();
     }
     let (facts, none) = (Facts::default(), Vec::new);
