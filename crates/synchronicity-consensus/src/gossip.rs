@@ -31,7 +31,7 @@ pub const PARCEL_BYTES_MAX: usize = 48 * 1024;
 
 /// Pause after each parcel, whomever it went to: 32 in a second, hence at most 1.5 MiB, are all that parcels take of this
 /// member's line. Votes and blocks overtake them in the queue of each link besides.
-pub(crate) const PARCEL_PAUSE: Duration = Duration::from_millis(31);
+pub const PARCEL_PAUSE: Duration = Duration::from_millis(31);
 
 /// Pause before a command that is still not ordered is told again; it doubles up to [`RETELL_MAX`].
 const RETELL_FIRST: Duration = Duration::from_secs(1);

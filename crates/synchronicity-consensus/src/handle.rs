@@ -203,6 +203,15 @@ impl Handle {
         })
     }
 
+    /// As [`Handle::send`], if half of the queue is free: for what others asked for, so that it never takes the room of what
+    /// this member sends for itself.
+    ///
+    /// # Errors
+    /// Any [`BroadcastError`]; the parcel is then not sent.
+    pub fn send_spare(&self, to: usize, parcel: Vec<u8>) -> Result<(), BroadcastError> {
+        if self.send.capacity() <= PARCELS_WAITING_MAX / 2 { Err(BroadcastError::Full) } else { self.send(to, parcel) }
+    }
+
     /// The receiver of the other members' parcels: there is one, and whoever asks first has it.
     pub fn parcels(&self) -> Option<Parcels> {
         self.received.lock().unwrap_or_else(PoisonError::into_inner).take()

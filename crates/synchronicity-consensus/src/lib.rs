@@ -57,7 +57,7 @@ pub use block::{BLOCK_COMMANDS_MAX, BLOCK_PAYLOAD_BYTES_MAX};
 pub use engine::Stopped;
 pub use executor::{ExecuteError, Executor};
 pub use folder::FolderError;
-pub use gossip::{PARCEL_BYTES_MAX, STATEMENT_BYTES_MAX};
+pub use gossip::{PARCEL_BYTES_MAX, PARCEL_PAUSE, STATEMENT_BYTES_MAX};
 pub use handle::{BroadcastError, ChainStatus, Handle, Parcels, Statements, SubmitError};
 pub use mempool::{AUTHOR_BYTES_MAX, AUTHOR_COMMANDS_MAX};
 pub use start::{EngineConfig, Peer, StartError, start};

@@ -213,18 +213,22 @@ impl ArtifactStore {
         Ok(String::from_utf8_lossy(&text).into_owned())
     }
 
-    /// Everything that is kept.
+    /// Everything that is kept. What has no name that this store gives is somebody else's.
     ///
     /// # Errors
     /// What the store says.
     pub async fn list(&self) -> object_store::Result<Vec<Item>> {
         let mut items = Vec::new();
         for folder in [ARTIFACTS, TRANSCRIPTS] {
-            let mut listed = self.objects.list(Some(&self.prefix.clone().join(folder)));
+            let folder = self.prefix.clone().join(folder);
+            let mut listed = self.objects.list(Some(&folder));
             while let Some(meta) = listed.next().await {
                 let meta = meta?;
                 let written_s = written_s(&meta);
                 let name = meta.location.filename().unwrap_or_default().to_owned();
+                if !is_ours(&name) || folder.clone().join(name.as_str()) != meta.location {
+                    continue;
+                }
                 items.push(Item { path: meta.location, name, bytes: meta.size, written_s });
             }
         }
@@ -239,8 +243,11 @@ impl ArtifactStore {
     pub async fn remove(&self, item: &Item) -> object_store::Result<()> {
         match self.objects.head(&item.path).await {
             Err(object_store::Error::NotFound { .. }) => return Ok(()),
-            now if written_s(&now?) != item.written_s => return Ok(()),
-            _ => {}
+            now => {
+                if written_s(&now?) != item.written_s {
+                    return Ok(());
+                }
+            }
         }
         match self.objects.delete(&item.path).await {
             Err(object_store::Error::NotFound { .. }) => Ok(()),
@@ -271,12 +278,24 @@ pub fn transcript_name(request: &RequestId) -> String {
     format!("{request}.gz")
 }
 
+/// Whether this store gives such a name.
+fn is_ours(name: &str) -> bool {
+    match name.strip_suffix(".gz") {
+        Some(request) => request.parse::<RequestId>().is_ok(),
+        None => name.parse::<Digest>().is_ok(),
+    }
+}
+
 /// Removes what a process that was killed while it wrote has left: the file that it staged, which has the name of the one
 /// that it was to become, and then `#` and a number.
 fn remove_staged(folder: &File) -> io::Result<()> {
     for item in fs::read_dir(folder)? {
         let item = item?;
-        if item.file_name().to_string_lossy().contains('#') && item.file_type()?.is_file() {
+        let name = item.file_name();
+        let staged = name.to_str().and_then(|name| name.split_once('#'));
+        let is_staged =
+            staged.is_some_and(|(name, number)| is_ours(name) && number.bytes().all(|byte| byte.is_ascii_digit()));
+        if is_staged && item.file_type()?.is_file() {
             fs::remove_file(item.path())?;
         }
     }

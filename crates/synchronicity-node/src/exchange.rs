@@ -3,8 +3,9 @@
 //!
 //! It must never cost the group anything that matters. Parcels have a channel of their own, which is slow on purpose and
 //! which everything else overtakes (`synchronicity_consensus`); one artifact is fetched at a time, one piece after another;
-//! a member is given [`allowance::PEER_BYTES_MAX`] in an hour; nothing larger than [`ARTIFACT_BYTES_MAX`] is exchanged; and
-//! a member that is silent, slow or lying costs the one who asks some seconds.
+//! a member is given [`allowance::PEER_BYTES_MAX`] in an hour, and no answer at all where it asks more often than
+//! [`allowance::gap`] allows; nothing larger than [`ARTIFACT_BYTES_MAX`] is exchanged; and a member that is silent, slow or
+//! lying costs the one who asks some seconds.
 
 pub mod allowance;
 pub mod fetch;
@@ -23,9 +24,9 @@ use synchronicity_verify::digest::Digest;
 use synchronicity_verify::result::Artifact;
 use thiserror::Error;
 use tokio::sync::mpsc;
-use tokio::time::{Instant as Moment, timeout_at};
+use tokio::time::{Instant as Moment, sleep_until, timeout_at};
 
-use self::allowance::Allowance;
+use self::allowance::{Allowance, Pace, gap};
 use self::fetch::{Fetch, Refused, Step};
 use self::parcel::{PIECE_BYTES, Parcel, Why};
 use crate::artifact_store::ArtifactStore;
@@ -39,14 +40,22 @@ const ANSWER_TIME: Duration = Duration::from_secs(4);
 const ASKED_MAX: u32 = 3;
 
 /// How long one artifact may take for each MiB that it has begun, on top of [`ANSWER_TIME`]: an honest giver with a bad
-/// line makes 50 KiB in a second; a giver that is slow on purpose is left after that.
+/// line makes 50 KiB in a second; a giver that is slow on purpose is left after that. In a large group the pace allows less,
+/// and then it is [`PACES`] times what the pace takes.
 const TIME_PER_MIB: Duration = Duration::from_secs(20);
+const PACES: u32 = 2;
+const PIECES_PER_MIB: u32 = (1 << 20) / PIECE_BYTES as u32;
+
+/// Questions that are admitted and not yet answered: more than that and the store is slower than the line.
+const ASKS_WAITING_MAX: usize = 64;
 
 /// Fetches, one at a time. Clones share the place for the answers.
 #[derive(Clone)]
 pub struct Exchange {
     chain: Handle,
     expected: Expected,
+    /// Between two questions.
+    gap: Duration,
 }
 
 /// Whose answers about what are awaited; everything else that comes is dropped.
@@ -84,9 +93,12 @@ impl Exchange {
     /// Starts to answer the other members with what is in `store`.
     pub fn start(chain: Handle, state: State, store: ArtifactStore, parcels: Parcels) -> Exchange {
         let expected = Expected::default();
+        let members = state.group().members().len();
+        let (admitted, asks) = mpsc::channel(ASKS_WAITING_MAX);
         let giver = Giver { chain: chain.clone(), state, store, allowance: Allowance::default() };
-        tokio::spawn(giver.run(parcels, expected.clone()));
-        Exchange { chain, expected }
+        tokio::spawn(giver.run(asks));
+        tokio::spawn(hear(parcels, expected.clone(), Pace::new(members), admitted));
+        Exchange { chain, expected, gap: gap(members) }
     }
 
     /// Fetches an artifact from the member at this place of the group into a new file. Not to be called twice at a time.
@@ -101,8 +113,7 @@ impl Exchange {
             return if got == artifact.sha256 { Ok(()) } else { Err(Refused::Hash { got }.into()) };
         }
         *self.slot() = Some(Awaited { from, sha256: artifact.sha256, answers: send });
-        let begun = u32::try_from(artifact.size >> 20).unwrap_or(u32::MAX).saturating_add(1);
-        let end = Moment::now() + ANSWER_TIME + TIME_PER_MIB.saturating_mul(begun);
+        let end = Moment::now() + ANSWER_TIME + time(artifact.size, self.gap);
         let done = self.follow(from, &mut fetch, &mut answers, end).await;
         *self.slot() = None;
         done
@@ -116,7 +127,11 @@ impl Exchange {
         end: Moment,
     ) -> Result<(), FetchError> {
         let mut asked = 0;
+        let mut next = Moment::now();
         loop {
+            // Sooner it would not be answered.
+            sleep_until(next).await;
+            next = Moment::now() + self.gap;
             if asked == ASKED_MAX || Moment::now() >= end {
                 return Err(FetchError::Silent);
             }
@@ -128,7 +143,11 @@ impl Exchange {
                 match timeout_at(patience, answers.recv()).await {
                     Ok(Some(Answer::Nothing(why))) => return Err(FetchError::Declined(why)),
                     Ok(Some(Answer::Piece { at, bytes })) => match fetch.take(at, &bytes)? {
-                        Step::Whole => return Ok(()),
+                        Step::Whole => {
+                            // Nor would the first question about the next artifact be.
+                            sleep_until(next).await;
+                            return Ok(());
+                        }
                         Step::Again => continue,
                         Step::More => asked = 0,
                     },
@@ -145,7 +164,40 @@ impl Exchange {
     }
 }
 
-/// Takes up parcels: answers questions, and hands answers on to whoever awaits them.
+/// How long an artifact may take beyond [`ANSWER_TIME`]: `bytes` of it, with so long a `gap` between two questions.
+fn time(bytes: u64, gap: Duration) -> Duration {
+    let begun = u32::try_from(bytes >> 20).unwrap_or(u32::MAX).saturating_add(1);
+    TIME_PER_MIB.max(gap.saturating_mul(PACES * PIECES_PER_MIB)).saturating_mul(begun)
+}
+
+/// A question that is to be answered.
+struct Asked {
+    by: usize,
+    sha256: Digest,
+    offset: u64,
+}
+
+/// Takes up parcels: hands answers on to whoever awaits them, and questions that keep to the pace to the giver. It waits for
+/// no store, so that a slow one does not make this node lose what it asked for.
+async fn hear(mut parcels: Parcels, expected: Expected, mut pace: Pace, admitted: mpsc::Sender<Asked>) {
+    while let Some((from, bytes)) = parcels.recv().await {
+        match Parcel::parse(&bytes) {
+            Some(Parcel::Ask { sha256, offset }) => {
+                if pace.admits(from, Instant::now()) {
+                    // What finds no room is asked for again.
+                    let _ = admitted.try_send(Asked { by: from, sha256, offset });
+                }
+            }
+            Some(Parcel::Piece { sha256, offset, bytes }) => {
+                hand_on(&expected, from, sha256, || Answer::Piece { at: offset, bytes: bytes.to_vec() });
+            }
+            Some(Parcel::Nothing { sha256, why }) => hand_on(&expected, from, sha256, || Answer::Nothing(why)),
+            None => tracing::debug!(from, bytes = bytes.len(), "a parcel that says nothing"),
+        }
+    }
+}
+
+/// Answers questions.
 struct Giver {
     chain: Handle,
     state: State,
@@ -154,20 +206,11 @@ struct Giver {
 }
 
 impl Giver {
-    async fn run(mut self, mut parcels: Parcels, expected: Expected) {
-        while let Some((from, bytes)) = parcels.recv().await {
-            match Parcel::parse(&bytes) {
-                Some(Parcel::Ask { sha256, offset }) => {
-                    let answer = self.answer(from, sha256, offset).await;
-                    // What finds no room is asked for again.
-                    let _ = self.chain.send(from, answer);
-                }
-                Some(Parcel::Piece { sha256, offset, bytes }) => {
-                    hand_on(&expected, from, sha256, || Answer::Piece { at: offset, bytes: bytes.to_vec() });
-                }
-                Some(Parcel::Nothing { sha256, why }) => hand_on(&expected, from, sha256, || Answer::Nothing(why)),
-                None => tracing::debug!(from, bytes = bytes.len(), "a parcel that says nothing"),
-            }
+    async fn run(mut self, mut asks: mpsc::Receiver<Asked>) {
+        while let Some(Asked { by, sha256, offset }) = asks.recv().await {
+            let answer = self.answer(by, sha256, offset).await;
+            // What finds no room is asked for again.
+            let _ = self.chain.send_spare(by, answer);
         }
     }
 

@@ -1,4 +1,5 @@
-//! Explains every `diverged` verdict: why this node's artifacts are not those of the largest other camp.
+//! Explains every `diverged` verdict: why this node's artifacts are not those of the largest other camp, or of another one if
+//! that gives nothing.
 //!
 //! | step | file |
 //! | --- | --- |
@@ -30,7 +31,7 @@ use tokio::sync::watch;
 
 use self::apart::{ApartError, Order, explain_apart};
 use self::gather::{FIRST, SECOND, gather};
-use self::plan::{NoPlan, Plan, compiled, plan, sort};
+use self::plan::{NoPlan, PATIENT_ATTEMPTS, Plan, compiled, plan, sort};
 use crate::artifact_store::{ArtifactStore, transcript_name};
 use crate::builds::Key;
 use crate::durable::{self, Disk, Synced};
@@ -46,9 +47,6 @@ const PAUSE_MAX: Duration = Duration::from_secs(60 * 60);
 
 /// How often what is owed is recomputed without any change.
 const TICK: Duration = Duration::from_secs(1);
-
-/// From this attempt on, what could be had is explained without the rest.
-const PATIENT_ATTEMPTS: u32 = 3;
 
 /// The largest stored explanation, in bytes.
 const RECORD_BYTES_MAX: u64 = 4 << 20;
@@ -92,13 +90,14 @@ impl Explanations {
         }
         let trouble = self.troubles().get(&plan.key).cloned();
         let (attempts, reason) = trouble.map_or((0, "not tried yet".to_owned()), |it| (it.attempts, it.reason));
-        Ok(record::pending(&plan, inner.state.group(), &inner.name, attempts, &reason))
+        let camp = plan.camp(attempts);
+        Ok(record::pending((&plan, camp), inner.state.group(), &inner.name, attempts, &reason))
     }
 
     /// Names in the store of what the explanations that are still to be made need.
     pub fn needed(&self) -> BTreeSet<String> {
         let owed = self.owed();
-        let own = owed.iter().flat_map(|plan| &plan.own).map(|artifact| artifact.sha256.to_string());
+        let own = owed.iter().flat_map(Plan::compared).map(|artifact| artifact.sha256.to_string());
         own.chain(owed.iter().map(|plan| transcript_name(&plan.key.0))).collect()
     }
 
@@ -106,7 +105,7 @@ impl Explanations {
     fn owed(&self) -> Vec<Plan> {
         let latest: BTreeSet<RequestId> = self.0.state.lock().catalogue.latest().copied().collect();
         let plans = latest.iter().filter_map(|request| self.plan(request).ok());
-        let mut owed: Vec<Plan> = plans.filter(|plan| !record::path(&self.0.folder, &plan.key).exists()).collect();
+        let mut owed: Vec<Plan> = plans.filter(|plan| self.read(&plan.key).is_none()).collect();
         owed.sort_by_key(|plan| plan.index);
         owed
     }
@@ -115,10 +114,17 @@ impl Explanations {
         plan(&self.0.state.lock(), self.0.state.group(), &self.0.me, request)
     }
 
+    /// A finished one; `None` too for one that is damaged, which is made again.
     fn read(&self, key: &Key) -> Option<Value> {
         let path = record::path(&self.0.folder, key);
         let is_sound = fs::metadata(&path).is_ok_and(|about| about.len() <= RECORD_BYTES_MAX);
-        if is_sound { serde_json::from_slice(&fs::read(path).ok()?).ok() } else { None }
+        let told: Value = if is_sound { serde_json::from_slice(&fs::read(path).ok()?).ok()? } else { return None };
+        told["state"].is_string().then_some(told)
+    }
+
+    /// Keeps a finished one. Only whole and synced it counts as made.
+    fn keep(&self, key: &Key, record: &Value) -> io::Result<()> {
+        Synced.write(&record::path(&self.0.folder, key), record.to_string().as_bytes())
     }
 
     fn failed(&self, key: Key, reason: String) {
@@ -193,21 +199,37 @@ impl Explainer {
             let attempts = trouble.map_or(0, |trouble| trouble.attempts) + 1;
             match self.explain(&plan, attempts).await {
                 Ok(()) => tracing::info!(request = %plan.key.0, "explained why the builders diverge"),
-                Err(error) => self.explanations.failed(plan.key, error.to_string()),
+                Err(error) => self.failed(&plan, attempts, &error),
             }
         }
+    }
+
+    /// What failed too often stays unexplained, so that nothing is kept for it any more: not for trouble of this machine.
+    fn failed(&self, plan: &Plan, attempts: u32, error: &Attempt) {
+        let inner = &self.explanations.0;
+        let mut reason = error.to_string();
+        if attempts >= plan.attempts_max() && !matches!(error, Attempt::Disk(_)) {
+            let about = (plan, plan.camp(attempts));
+            let record = record::unexplained(about, inner.state.group(), &inner.name, attempts, &reason);
+            match self.explanations.keep(&plan.key, &record) {
+                Ok(()) => return tracing::warn!(request = %plan.key.0, reason, "not explained, and not tried any more"),
+                Err(error) => reason = error.to_string(),
+            }
+        }
+        self.explanations.failed(plan.key, reason);
     }
 
     async fn explain(&self, plan: &Plan, attempts: u32) -> Result<(), Attempt> {
         let inner = &self.explanations.0;
         let (group, folder) = (inner.state.group(), inner.folder.explaining());
+        let camp = plan.camp(attempts);
         empty(&folder)?;
-        let gathered = gather(plan, group, &self.store, &self.exchange, &folder).await?;
+        let gathered = gather((plan, camp), group, &self.store, &self.exchange, &folder).await?;
         let is_enough = gathered.missing.is_empty() || (gathered.pairs > 0 && attempts >= PATIENT_ATTEMPTS);
         if !is_enough {
             return Err(Attempt::Missing(gathered.missing.join("; ")));
         }
-        let sorted = sort(&plan.own, &plan.other);
+        let sorted = sort(&plan.own, &camp.artifacts);
         let packages = compiled(&self.store.printed(&plan.key.0).await.unwrap_or_default());
         let order = Order {
             first: folder.join(FIRST),
@@ -219,9 +241,8 @@ impl Explainer {
             skipped: [gathered.skipped, gathered.missing].concat(),
         };
         let answer = explain_apart(&self.program, &order).await?;
-        let record = record::explained(plan, group, &inner.name, &gathered.givers, answer);
-        // Only whole and synced it counts as made.
-        Synced.write(&record::path(&inner.folder, &plan.key), record.to_string().as_bytes())?;
+        let record = record::explained((plan, camp), group, &inner.name, &gathered.givers, answer);
+        self.explanations.keep(&plan.key, &record)?;
         empty(&folder)?;
         Ok(())
     }

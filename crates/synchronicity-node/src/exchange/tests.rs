@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 use synchronicity_verify::digest::Digest;
 
-use super::allowance::{Allowance, PEER_BYTES_MAX, WINDOW};
+use super::allowance::{Allowance, PEER_BYTES_MAX, Pace, WINDOW, gap};
 use super::fetch::{Fetch, Refused, Step};
 use super::parcel::{PIECE_BYTES, Parcel, Why};
 
@@ -63,6 +63,37 @@ fn a_member_is_given_so_much_in_an_hour_and_the_others_are_not_charged_for_it() 
     assert!(allowance.take(1, 1, now));
     assert!(!allowance.take(0, 1, now + WINDOW / 2));
     assert!(allowance.take(0, 1, now + WINDOW));
+}
+
+#[test]
+fn who_asks_too_often_is_not_answered_and_who_keeps_the_pace_always_is() {
+    for members in [2, 4, 100] {
+        let (mut pace, begun) = (Pace::new(members), std::time::Instant::now());
+        let hour = 60 * 60 * 1000;
+        let flood = (0..hour).step_by(15).filter(|ms| pace.admits(0, begun + std::time::Duration::from_millis(*ms)));
+        let most = u128::from(hour) / gap(members).as_millis() + 2;
+        assert!(flood.count() as u128 <= most, "{members}");
+        // However the line delays each question a little.
+        let mut at = begun;
+        for question in 0..1000_u32 {
+            let delay = gap(members) / 1000 * (question * 31 % 900);
+            assert!(pace.admits(1, at + delay), "{members}: {question}");
+            at += gap(members);
+        }
+    }
+    // All others together leave room for what one asks itself.
+    assert!(gap(4) / 3 > gap(1));
+}
+
+#[test]
+fn an_artifact_has_the_time_that_it_takes_at_the_pace_of_its_group() {
+    let mib = 1 << 20;
+    assert_eq!(super::time(0, gap(4)).as_secs(), 20);
+    assert_eq!(super::time(3 * mib, gap(4)).as_secs(), 80);
+    for members in [2, 10, 64, 100] {
+        let pieces = 10 * mib / PIECE_BYTES as u64;
+        assert!(super::time(10 * mib, gap(members)) >= 2 * gap(members) * u32::try_from(pieces).unwrap(), "{members}");
+    }
 }
 
 proptest! {

@@ -7,7 +7,7 @@ use std::path::Path;
 use synchronicity_core::group::Group;
 use synchronicity_verify::result::Artifact;
 
-use super::plan::{Plan, printable, sort};
+use super::plan::{Camp, Plan, printable, sort};
 use crate::artifact_store::ArtifactStore;
 use crate::exchange::{ARTIFACT_BYTES_MAX, Exchange};
 
@@ -37,7 +37,7 @@ pub(super) struct Gathered {
 /// # Errors
 /// What the operating system said about the folder.
 pub(super) async fn gather(
-    plan: &Plan,
+    (plan, camp): (&Plan, &Camp),
     group: &Group,
     store: &ArtifactStore,
     exchange: &Exchange,
@@ -47,9 +47,11 @@ pub(super) async fn gather(
     fs::create_dir_all(&first)?;
     fs::create_dir_all(&second)?;
     let (mut gathered, mut left) = (Gathered::default(), EXPLAINED_BYTES_MAX);
-    // Whoever was silent or lied once is not waited for again.
-    let mut camp = plan.camp.clone();
-    for (own, other) in sort(&plan.own, &plan.other).differ {
+    // Whoever was silent or lied once is not waited for again. All who ask do so at once, so each begins elsewhere.
+    let mut givers = camp.places.clone();
+    let begin = plan.place % givers.len().max(1);
+    givers.rotate_left(begin);
+    for (own, other) in sort(&plan.own, &camp.artifacts).differ {
         let name = own.name.as_str();
         let bytes = own.size.max(other.size);
         if bytes > ARTIFACT_BYTES_MAX || bytes > left {
@@ -58,6 +60,8 @@ pub(super) async fn gather(
             continue;
         }
         if let Err(error) = store.export(&own.sha256, &first.join(name)).await {
+            // Without its counterpart it would look like an artifact that only this node has.
+            let _ = fs::remove_file(first.join(name));
             let why = match error.kind() {
                 // A liar's, or one that retention has removed.
                 io::ErrorKind::NotFound => "this node does not have the artifact that it revealed".to_owned(),
@@ -68,7 +72,7 @@ pub(super) async fn gather(
             continue;
         }
         let path = second.join(name);
-        match from_camp(&mut camp, group, other, exchange, &path).await {
+        match from_camp(&mut givers, group, other, exchange, &path).await {
             Ok(giver) => {
                 left -= bytes;
                 gathered.pairs += 1;

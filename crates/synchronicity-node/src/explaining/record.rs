@@ -7,7 +7,7 @@ use synchronicity_core::group::Group;
 use synchronicity_verify::identity::RequestId;
 
 use super::apart::Answer;
-use super::plan::Plan;
+use super::plan::{Camp, Plan};
 use crate::folder::Folder;
 
 /// Stands in every explanation that is shown.
@@ -19,8 +19,8 @@ pub(super) fn path(folder: &Folder, (request, round): &(RequestId, u32)) -> Path
 }
 
 /// A finished one. `givers` are places of the members whose files were compared.
-pub(super) fn explained(plan: &Plan, group: &Group, me: &str, givers: &[usize], answer: Answer) -> Value {
-    let mut told = head(plan, group, me, "explained");
+pub(super) fn explained(about: About<'_>, group: &Group, me: &str, givers: &[usize], answer: Answer) -> Value {
+    let mut told = head(about, group, me, "explained");
     told["second"]["files_of"] = names(group, givers);
     told["explanation"] = answer.explanation;
     told["words"] = answer.words.into();
@@ -28,14 +28,25 @@ pub(super) fn explained(plan: &Plan, group: &Group, me: &str, givers: &[usize], 
 }
 
 /// One that is still to be made: after so many attempts, the last of which failed for this reason.
-pub(super) fn pending(plan: &Plan, group: &Group, me: &str, attempts: u32, reason: &str) -> Value {
-    let mut told = head(plan, group, me, "pending");
+pub(super) fn pending(about: About<'_>, group: &Group, me: &str, attempts: u32, reason: &str) -> Value {
+    tried(head(about, group, me, "pending"), attempts, reason)
+}
+
+/// One that will not be made: so many attempts were enough.
+pub(super) fn unexplained(about: About<'_>, group: &Group, me: &str, attempts: u32, reason: &str) -> Value {
+    tried(head(about, group, me, "unexplained"), attempts, reason)
+}
+
+fn tried(mut told: Value, attempts: u32, reason: &str) -> Value {
     told["attempts"] = attempts.into();
     told["reason"] = reason.into();
     told
 }
 
-fn head(plan: &Plan, group: &Group, me: &str, state: &str) -> Value {
+/// A round, and the camp with which this node compares its own result.
+type About<'a> = (&'a Plan, &'a Camp);
+
+fn head((plan, camp): About<'_>, group: &Group, me: &str, state: &str) -> Value {
     json!({
         "state": state,
         "advice": ADVICE,
@@ -44,7 +55,7 @@ fn head(plan: &Plan, group: &Group, me: &str, state: &str) -> Value {
         "index": plan.index,
         "purl": plan.purl,
         "first": { "builder": me },
-        "second": { "builders": names(group, &plan.camp) },
+        "second": { "builders": names(group, &camp.places) },
     })
 }
 

@@ -19,6 +19,7 @@ pub fn in_words(told: &Value) -> String {
             let _ = write!(all, "{}", text(&told["advice"]));
             all
         }
+        Some("unexplained") => format!("not explained, and not tried any more: {}", text(&told["reason"])),
         Some("pending") => format!("not explained yet: {}", text(&told["reason"])),
         _ => "no node can say why they differ".to_owned(),
     }

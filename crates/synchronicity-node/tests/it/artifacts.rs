@@ -1,6 +1,7 @@
 //! What is kept of builds: whole, under its hash, from one life of a node to the next, and served in parts.
 
 use std::fs::{self, File};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -23,6 +24,23 @@ pub(crate) fn what_is_served_in_parts(nodes: &Nodes, sha256: &str) {
     assert!(head.contains("content-length: 21") && bytes == b"same bytes everywhere", "{head}");
     assert_eq!(part("bytes=25-").0, 416);
     assert_eq!(part("bytes=0-1,3-4").0, 200, "several parts are the whole");
+}
+
+/// Files in the folders of a store that no store writes: an operator put them there.
+fn strangers(root: &Path) -> [PathBuf; 4] {
+    let hash = Digest::of(b"somebody's");
+    let deeper = root.join("artifacts/of-somebody");
+    fs::create_dir_all(&deeper).unwrap();
+    let others = [
+        root.join("artifacts/notes.txt"),
+        root.join("artifacts/chapter#7"),
+        root.join("transcripts/notes.gz"),
+        deeper.join(hash.to_string()),
+    ];
+    for other in &others {
+        fs::write(other, b"not the store's").unwrap();
+    }
+    others
 }
 
 fn built(content: &[u8]) -> BuildResult {
@@ -61,8 +79,10 @@ async fn what_is_kept_comes_back_and_what_changed_after_it_was_hashed_is_not_kep
     // Whatever a power cut leaves of a file that is staged goes at the next start, and nothing else does.
     let staged = root.join("artifacts").join(format!("{}#7", Digest::of(b"never finished")));
     fs::write(&staged, b"never").unwrap();
+    let others = strangers(&root);
     let again = ArtifactStore::open(&root, None).unwrap();
     assert!(!staged.exists());
+    assert!(others.iter().all(|other| other.exists()));
     let items = again.list().await.unwrap();
     assert_eq!(items.len(), 2);
     again.remove(&items[0]).await.unwrap();

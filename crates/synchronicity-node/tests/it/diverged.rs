@@ -66,8 +66,12 @@ async fn builders_that_diverge_exchange_artifacts_and_each_explains_the_differen
     assert!(!nodes.folder(2).explaining().exists());
     // A crash before it was written: the same round is owed again, out of the state alone.
     fs::remove_file(nodes.folder(1).explanations().join(format!("{}-0.json", submitted.request))).unwrap();
+    // Nor does a damaged one count as made.
+    let damaged = nodes.folder(3).explanations().join(format!("{}-0.json", submitted.request));
+    fs::write(damaged, b"{\"state\": \"expl").unwrap();
     (0..4).for_each(|member| nodes.start_with(member, None, &artifact(SECONDS[member])));
     explained(&nodes, 1, &submitted.request, "explained").await;
+    explained(&nodes, 3, &submitted.request, "explained").await;
     explained(&nodes, 2, &submitted.request, "explained").await;
     assert_eq!(fs::read(&file).unwrap(), before);
     nodes.stop_all().await;
@@ -132,7 +136,8 @@ fn a_comparison_ends_when_nobody_holds_its_standard_input_any_more() {
     for (side, step) in [(&first, 7), (&second, 11)] {
         fs::create_dir(side).unwrap();
         // More than can be compared before the end of the input is seen.
-        let bytes: Vec<u8> = (0..4_000_000_u32).flat_map(|place| (place.wrapping_mul(step) >> 3).to_le_bytes()).collect();
+        let bytes: Vec<u8> =
+            (0..4_000_000_u32).flat_map(|place| (place.wrapping_mul(step) >> 3).to_le_bytes()).collect();
         fs::write(side.join("tool"), bytes).unwrap();
     }
     let (facts, none) = (Facts::default(), Vec::new);
