@@ -114,6 +114,25 @@ async fn a_peer_that_hands_over_other_bytes_than_it_revealed_is_refused_and_name
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_camp_that_gives_nothing_keeps_nobody_from_comparing_with_another() {
+    let mut nodes = Nodes::found(4);
+    // The largest other camp of the first two are the last two.
+    let contents = [0, 1, 2, 2].map(|camp| artifact(SECONDS[camp]));
+    (0..4).for_each(|member| nodes.start_with(member, None, &contents[member]));
+    let submitted = nodes.submit(0).await;
+    let told = explained(&nodes, 0, &submitted.request, "explained").await;
+    assert_eq!(told["second"]["builders"], serde_json::json!(["builder-02", "builder-03"]));
+    nodes.stop_all().await;
+    let hash = Digest::of(&contents[2]).to_string();
+    (2..4).for_each(|member| fs::remove_file(nodes.folder(member).artifacts().join(&hash)).unwrap());
+    fs::remove_dir_all(nodes.folder(0).explanations()).unwrap();
+    (0..4).for_each(|member| nodes.start_with(member, None, &contents[member]));
+    let told = explained(&nodes, 0, &submitted.request, "explained").await;
+    assert_eq!(told["second"]["builders"], serde_json::json!(["builder-01"]));
+    nodes.stop_all().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn two_liars_of_four_end_diverged_because_each_lies_differently() {
     let mut nodes = Nodes::found(4);
     (0..2).for_each(|member| nodes.start(member, None));
