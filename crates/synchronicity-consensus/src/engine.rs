@@ -196,10 +196,10 @@ where
         gossip::hear_commands(&clock, &local, &authors, commands.1).await;
     });
     let mut hear_statements = context.child("hear_statements").spawn(|_| async move {
-        gossip::hear_statements(&order, statements.1, heard).await;
+        gossip::hear_opaque(&order, statements.1, heard, ("statement", gossip::STATEMENT_BYTES_MAX)).await;
     });
     let mut hear_parcels = context.child("hear_parcels").spawn(|_| async move {
-        gossip::hear_parcels(&places, parcels.1, received).await;
+        gossip::hear_opaque(&places, parcels.1, received, ("parcel", gossip::PARCEL_BYTES_MAX)).await;
     });
     let local = member.local;
     let mut tell = context.child("tell_commands").spawn(|clock| async move {

@@ -129,46 +129,26 @@ pub(crate) async fn tell_commands<E: Clock, X: Executor>(
     }
 }
 
-/// Passes on what the other members state, with each one's place in `members`. A receiver that does not keep up loses
-/// statements: they are repeated by whoever still needs them to arrive.
-pub(crate) async fn hear_statements(
+/// Passes on what the other members send, of at most `bytes_max` bytes each, with each one's place in `members`. A receiver
+/// that does not keep up loses some: statements are repeated by whoever still needs them to arrive, parcels are asked
+/// for again. `what` is what they are called in the trace.
+pub(crate) async fn hear_opaque(
     members: &[Key],
     mut network: impl Receiver<PublicKey = PublicKey>,
     heard: mpsc::Sender<(usize, Vec<u8>)>,
+    (what, bytes_max): (&'static str, usize),
 ) {
     while let Ok((sender, bytes)) = network.recv().await {
         let sender = key_of(&sender);
         let Some(index) = members.iter().position(|key| *key == sender) else {
             continue;
         };
-        if bytes.len() > STATEMENT_BYTES_MAX {
-            tracing::debug!(sender = %hex(&sender), bytes = bytes.len(), "a statement that is too long");
+        if bytes.len() > bytes_max {
+            tracing::debug!(what, sender = %hex(&sender), bytes = bytes.len(), "too long");
             continue;
         }
         if heard.try_send((index, bytes.as_ref().to_vec())).is_err() {
-            tracing::debug!(sender = %hex(&sender), "nobody takes up statements as fast as they come: dropping one");
-        }
-    }
-}
-
-/// Passes on the parcels of other members, with each one's place in `members`. A receiver that does not keep up loses
-/// parcels: whoever needs one asks again.
-pub(crate) async fn hear_parcels(
-    members: &[Key],
-    mut network: impl Receiver<PublicKey = PublicKey>,
-    heard: mpsc::Sender<(usize, Vec<u8>)>,
-) {
-    while let Ok((sender, bytes)) = network.recv().await {
-        let sender = key_of(&sender);
-        let Some(index) = members.iter().position(|key| *key == sender) else {
-            continue;
-        };
-        if bytes.len() > PARCEL_BYTES_MAX {
-            tracing::debug!(sender = %hex(&sender), bytes = bytes.len(), "a parcel that is too large");
-            continue;
-        }
-        if heard.try_send((index, bytes.as_ref().to_vec())).is_err() {
-            tracing::debug!(sender = %hex(&sender), "nobody takes up parcels as fast as they come: dropping one");
+            tracing::debug!(what, sender = %hex(&sender), "nobody takes them up as fast as they come: dropping one");
         }
     }
 }

@@ -17,7 +17,6 @@ use std::ops::Range;
 use std::path::Path as File;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_compression::tokio::bufread::{GzipDecoder, GzipEncoder};
 use axum::body::Bytes;
@@ -35,6 +34,7 @@ use tokio_util::io::StreamReader;
 
 use self::retention::Item;
 use crate::export::{self, ExportError, Target};
+use crate::recosign;
 
 const ARTIFACTS: &str = "artifacts";
 const TRANSCRIPTS: &str = "transcripts";
@@ -119,7 +119,7 @@ impl ArtifactStore {
         // What is there for long might be removed while a round needs it, so it is written again and counts as young.
         if let Ok(kept) = self.objects.head(&self.path(&artifact.sha256)).await
             && kept.size == artifact.size
-            && now_s().saturating_sub(written_s(&kept)) < retention::GRACE_S / 2
+            && recosign::now().as_secs().saturating_sub(written_s(&kept)) < retention::GRACE_S / 2
         {
             return Ok(());
         }
@@ -241,13 +241,12 @@ impl ArtifactStore {
     /// # Errors
     /// What the store says.
     pub async fn remove(&self, item: &Item) -> object_store::Result<()> {
-        match self.objects.head(&item.path).await {
+        let now = match self.objects.head(&item.path).await {
             Err(object_store::Error::NotFound { .. }) => return Ok(()),
-            now => {
-                if written_s(&now?) != item.written_s {
-                    return Ok(());
-                }
-            }
+            now => now?,
+        };
+        if written_s(&now) != item.written_s {
+            return Ok(());
         }
         match self.objects.delete(&item.path).await {
             Err(object_store::Error::NotFound { .. }) => Ok(()),
@@ -267,10 +266,6 @@ impl ArtifactStore {
 /// When something was written, in seconds since 1970.
 fn written_s(meta: &ObjectMeta) -> u64 {
     u64::try_from(meta.last_modified.timestamp()).unwrap_or(0)
-}
-
-fn now_s() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
 }
 
 /// The name of a transcript in the store.

@@ -75,14 +75,15 @@ fn main() -> ExitCode {
         Command::Run { seeds, builders, steps, trace, shrink } => {
             let options = Options { members: builders.map(|builders| builders as usize), steps, ..Options::default() };
             let outcome = |seed| {
-                told(run(seed, &options).map_err(|broken| if shrink { shortened(broken, &options) } else { broken }))
+                let shorter = |broken| if shrink { shortened(broken, &options) } else { broken };
+                told(run(seed, &options).map(of_core).map_err(shorter))
             };
             (play(seeds, trace.is_some(), outcome), trace)
         }
         Command::Replay { file } => match read(&file) {
             Ok(Trace { seed, members, script }) => {
                 let options = Options { members: Some(members), ..Options::default() };
-                (play(seed..seed + 1, false, |seed| told(replay(seed, &options, &script))), None)
+                (play(seed..seed + 1, false, |seed| told(replay(seed, &options, &script).map(of_core))), None)
             }
             Err(why) => {
                 eprintln!("{}: {why}", file.display());
@@ -91,10 +92,7 @@ fn main() -> ExitCode {
         },
         Command::Engine { seeds, builders, steps, trace } => {
             let options = engine::Options { members: builders.map(|builders| builders as usize), steps };
-            let outcome = |seed| match engine::run(seed, &options) {
-                Ok(finished) => Ok((finished.entries, finished.trace)),
-                Err(broken) => Err((broken.to_string(), broken.trace)),
-            };
+            let outcome = |seed| told(engine::run(seed, &options).map(|finished| (finished.entries, finished.trace)));
             (play(seeds, trace.is_some(), outcome), trace)
         }
     };
@@ -121,11 +119,12 @@ fn read(file: &Path) -> Result<Trace, String> {
     Trace::parse(&text).map_err(|error| error.to_string())
 }
 
-fn told(outcome: Result<Finished, Broken>) -> Outcome {
-    match outcome {
-        Ok(finished) => Ok((finished.entries, finished.trace)),
-        Err(broken) => Err((broken.to_string(), broken.trace)),
-    }
+fn of_core(finished: Finished) -> (u64, Vec<String>) {
+    (finished.entries, finished.trace)
+}
+
+fn told(outcome: Result<(u64, Vec<String>), Broken>) -> Outcome {
+    outcome.map_err(|broken| (broken.to_string(), broken.trace))
 }
 
 /// Entries in the log and the trace of a seed; or what it broke, in words, and its trace.

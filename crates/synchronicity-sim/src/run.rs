@@ -131,19 +131,20 @@ impl Run {
 
     fn improvise(&mut self, steps: usize, dice: &mut Dice) -> Result<(), Vec<Violation>> {
         for _ in 0..steps {
-            let event = script::next(&self.world, dice);
-            self.script.push(event.clone());
-            self.step(&event)?;
+            self.act(script::next(&self.world, dice))?;
         }
         self.finish()
     }
 
     fn follow(&mut self, script: &[Event]) -> Result<(), Vec<Violation>> {
-        for event in script {
-            self.script.push(event.clone());
-            self.step(event)?;
-        }
+        script.iter().try_for_each(|event| self.act(event.clone()))?;
         self.finish()
+    }
+
+    /// An event before the calm.
+    fn act(&mut self, event: Event) -> Result<(), Vec<Violation>> {
+        self.script.push(event.clone());
+        self.step(&event)
     }
 
     fn end(self, seed: u64, outcome: Result<(), Vec<Violation>>) -> Result<Finished, Broken> {

@@ -15,8 +15,7 @@ use synchronicity_verify::entry::Entry;
 use synchronicity_verify::merkle::leaf_hash;
 use synchronicity_verify::note::SignedNote;
 use synchronicity_verify::policy::Policy;
-use synchronicity_verify::tile::{TILE_WIDTH, TileLevel, TilePath};
-use synchronicity_verify::verify::VerifyError;
+use synchronicity_verify::tile::{TileLevel, TilePath, tiles_between};
 
 use crate::age::{self, Age};
 use crate::exit::{self, Stop};
@@ -184,12 +183,15 @@ fn from_tiles(source: &Source, policy: &Policy, take: &mut Take<'_>) -> Result<(
     take(&head(&note))?;
     // The reader has read it already, and accepted it.
     let size = note.text.parse::<Checkpoint>().map_or(0, |checkpoint| checkpoint.size);
-    for n in 0..size.div_ceil(u64::from(TILE_WIDTH)) {
-        let rest = size - n * u64::from(TILE_WIDTH);
-        let width = u16::try_from(rest).map_or(TILE_WIDTH, |rest| rest.min(TILE_WIDTH));
-        take(&source.tile(TilePath { level: TileLevel::Entries, n, width }).map_err(fetch_trouble)?)?;
+    for tile in entry_tiles(0, size) {
+        take(&source.tile(tile).map_err(fetch_trouble)?)?;
     }
     Ok(())
+}
+
+/// The tiles in which the entries from `first` to the last of `size` are.
+pub(crate) fn entry_tiles(first: u64, size: u64) -> impl Iterator<Item = TilePath> {
+    tiles_between(first, size).filter(|tile| tile.level == TileLevel::Entries)
 }
 
 fn tell(args: &Bundle, verified: &VerifiedBundle, policy: &Policy) {
@@ -220,10 +222,7 @@ fn tell(args: &Bundle, verified: &VerifiedBundle, policy: &Policy) {
 }
 
 pub(crate) fn invalid(from: &str, error: BundleError) -> Stop {
-    let code = match error {
-        BundleError::Verify(VerifyError::BelowThreshold { .. }) => exit::BELOW_THRESHOLD,
-        _ => exit::INVALID,
-    };
+    let code = if let BundleError::Verify(error) = &error { exit::refused(error) } else { exit::INVALID };
     Stop::new(code, BundleTrouble::Invalid { from: from.to_owned(), error })
 }
 

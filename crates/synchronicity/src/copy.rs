@@ -26,7 +26,7 @@ use synchronicity_verify::map::{self, MapKey};
 use synchronicity_verify::merkle::{leaf_hash, root};
 use synchronicity_verify::note::SignedNote;
 use synchronicity_verify::policy::Policy;
-use synchronicity_verify::verify::{VerifiedCheckpoint, VerifyError, verify_checkpoint};
+use synchronicity_verify::verify::{VerifiedCheckpoint, verify_checkpoint};
 
 use crate::exit::{self, Stop};
 
@@ -192,11 +192,6 @@ impl Files {
 
 /// The checkpoint, if the policy accepts it.
 fn accepted(note: &SignedNote, policy: &Policy, place: String) -> Result<VerifiedCheckpoint, Stop> {
-    verify_checkpoint(note, policy).map_err(|error| {
-        let code = match error {
-            VerifyError::BelowThreshold { .. } => exit::BELOW_THRESHOLD,
-            _ => exit::INVALID,
-        };
-        Stop::new(code, CopyTrouble::Checkpoint { place, error: error.to_string() })
-    })
+    verify_checkpoint(note, policy)
+        .map_err(|error| Stop::new(exit::refused(&error), CopyTrouble::Checkpoint { place, error: error.to_string() }))
 }

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use miette::Report;
 use serde_json::{Value, json};
+use synchronicity_verify::verify::VerifyError;
 
 /// Done; where evidence was asked for, it is there, and so is the file in it if one was given.
 pub const OK: u8 = 0;
@@ -45,6 +46,11 @@ Exit codes:
   43  fewer builders signed than the policy wants
   44  two builds, or two files, are not the same bytes
   75  try later: a node, the registry or this machine cannot serve now";
+
+/// The code for a checkpoint that a policy does not accept.
+pub(crate) fn refused(error: &VerifyError) -> u8 {
+    if let VerifyError::BelowThreshold { .. } = error { BELOW_THRESHOLD } else { INVALID }
+}
 
 /// Why a command ended without what was asked for, and the code to exit with.
 #[derive(Debug)]

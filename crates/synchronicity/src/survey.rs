@@ -28,6 +28,7 @@ use miette::Diagnostic;
 use serde_json::json;
 use synchronicity_rebuild::recipe::Options;
 
+use crate::age;
 use crate::cli::Place;
 use crate::exit::{self, Stop};
 use crate::progress::Progress;
@@ -136,7 +137,7 @@ fn build(args: &SurveyArgs, list: &List, store: &Store) -> Result<(Run, crew::Sh
     // Of interest is what is recorded, and what a build that was killed leaves is large.
     workshop.bench.clear().map_err(WorkshopError::file(&workshop.dir))?;
     if let Some(session) = run.sessions.last_mut() {
-        (session.ended, session.recorded) = (Some(run::now()), shift.recorded);
+        (session.ended, session.recorded) = (Some(age::now_s()), shift.recorded);
     }
     store.keep_run(&run).map_err(stored)?;
     Ok((run, shift, stop.load(Ordering::Relaxed)))

@@ -9,8 +9,9 @@ use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-use super::{ArtifactStore, now_s, transcript_name};
+use super::{ArtifactStore, transcript_name};
 use crate::explaining::Explanations;
+use crate::recosign;
 use crate::state::State;
 use crate::store::Store;
 
@@ -114,7 +115,7 @@ impl Keeper {
         // First what is there, then what is needed: what comes between is young.
         let items = self.store.list().await?;
         let Some(needed) = self.needed() else { return Ok(()) };
-        for item in doomed(items, &needed, &self.keeping, now_s()) {
+        for item in doomed(items, &needed, &self.keeping, recosign::now().as_secs()) {
             tracing::info!(path = %item.path, bytes = item.bytes, "no longer kept");
             self.store.remove(&item).await?;
         }

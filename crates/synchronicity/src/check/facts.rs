@@ -45,7 +45,7 @@ fn circumstances(build: &Build, pinned: &Pinned) -> Circumstances {
     let user = conditions.user.as_ref().map_or(RECIPE_USER, |(name, _)| name);
     let jobs = conditions.jobs.unwrap_or(pinned.request.limits.jobs);
     // Without its own word the build had this machine's clock.
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |time| time.as_secs());
+    let now = crate::age::now_s();
     let from = if measured.time == 0 { now.saturating_sub(build.took.as_secs()) } else { measured.time };
     Circumstances {
         hosts: vec![measured.host.clone()],

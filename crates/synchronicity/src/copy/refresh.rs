@@ -9,11 +9,11 @@ use synchronicity_verify::entry::Entry;
 use synchronicity_verify::map::MapKey;
 use synchronicity_verify::note::SignedNote;
 use synchronicity_verify::policy::Policy;
-use synchronicity_verify::tile::{TILE_WIDTH, TileLevel, TilePath, encode_bundle, parse_bundle};
+use synchronicity_verify::tile::{TILE_WIDTH, encode_bundle, parse_bundle};
 use tempfile::NamedTempFile;
 
 use super::{CopyTrouble, Files, Index, LogCopy, accepted};
-use crate::bundle::{Reader, Whole, fetch_trouble, invalid};
+use crate::bundle::{Reader, Whole, entry_tiles, fetch_trouble, invalid};
 use crate::durable;
 use crate::exit::{self, Stop};
 use crate::outside::named;
@@ -56,7 +56,7 @@ impl LogCopy {
                 files.keep_note(&note)?;
             }
         } else {
-            let gathered = gather(&files, policy, &note, known.as_ref(), source)?;
+            let gathered = gather((&files, policy, source), &note, checkpoint.checkpoint.size, known.as_ref())?;
             trust.accept_whole(&note, policy, &gathered.whole.leaves)?;
             files.keep(gathered, &note)?;
         }
@@ -80,15 +80,13 @@ impl Files {
     }
 }
 
-/// The log under `note`: what `known` has of it, and the rest from `source`.
+/// The log of `size` entries under `note`: what `known` has of it, and the rest from `source`.
 fn gather(
-    files: &Files,
-    policy: &Policy,
+    (files, policy, source): (&Files, &Policy, &Source),
     note: &SignedNote,
+    size: u64,
     known: Option<&LogCopy>,
-    source: &Source,
 ) -> Result<Gathered, Stop> {
-    let size = accepted(note, policy, source.place("checkpoint"))?.checkpoint.size;
     if let Some(known) = known.filter(|known| known.checkpoint.checkpoint.size < size) {
         // Where the two do not fit, the source has to show everything: then its history can be compared as a whole.
         if let Ok(gathered) = Gathering::new(files, policy, source, size)?.after(known, note) {
@@ -143,12 +141,10 @@ impl<'a> Gathering<'a> {
 
     /// From entry `first` on, from the source.
     fn rest(&mut self, first: u64) -> Result<(), Stop> {
-        let wide = u64::from(TILE_WIDTH);
-        for n in first / wide..self.size.div_ceil(wide) {
-            let width = u16::try_from((self.size - n * wide).min(wide)).unwrap_or(TILE_WIDTH);
-            let path = TilePath { level: TileLevel::Entries, n, width };
+        for path in entry_tiles(first, self.size) {
             let bytes = self.source.tile(path).map_err(fetch_trouble)?;
-            let skipped = usize::try_from(first.saturating_sub(n * wide)).unwrap_or(0);
+            let begins = path.n * u64::from(TILE_WIDTH);
+            let skipped = usize::try_from(first.saturating_sub(begins)).unwrap_or(0);
             if skipped == 0 {
                 self.take(&bytes)?;
             } else {
@@ -156,11 +152,11 @@ impl<'a> Gathering<'a> {
                     let (place, error) = (self.source.place(&path.path()), error.to_string());
                     Stop::new(exit::INVALID, CopyTrouble::Checkpoint { place, error })
                 };
-                let entries = parse_bundle(&bytes, width).map_err(|error| wrong(&error))?;
+                let entries = parse_bundle(&bytes, path.width).map_err(|error| wrong(&error))?;
                 let rest = encode_bundle(entries.into_iter().skip(skipped)).map_err(|error| wrong(&error))?;
                 self.take(&rest)?;
             }
-            self.progress.detail(&format!("{} of {} entries hold", (n + 1) * wide, self.size));
+            self.progress.detail(&format!("{} of {} entries hold", begins + u64::from(path.width), self.size));
         }
         Ok(())
     }

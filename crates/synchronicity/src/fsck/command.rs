@@ -86,13 +86,7 @@ fn stop(error: CheckError) -> Stop {
             let told = if fault.flaw.is_of_the_group() { Told::Group(*fault) } else { Told::Copy(*fault) };
             Stop::new(exit::INVALID, told).with(details)
         }
-        CheckError::Signatures { place, error } => {
-            let code = match error {
-                VerifyError::BelowThreshold { .. } => exit::BELOW_THRESHOLD,
-                _ => exit::INVALID,
-            };
-            Stop::new(code, Told::Signatures { place, error })
-        }
+        CheckError::Signatures { place, error } => Stop::new(exit::refused(&error), Told::Signatures { place, error }),
         CheckError::NoLog(_) => Stop::new(exit::NO_EVIDENCE, Told::NoLog(error)),
         CheckError::Source(error) => Stop::new(error.code(), error),
     }

@@ -6,7 +6,7 @@ use synchronicity_verify::lookup::{LOOKUP_BYTES_MAX, Lookup};
 use synchronicity_verify::map::{MapKey, Prefix};
 use synchronicity_verify::note::SignedNote;
 use synchronicity_verify::policy::Policy;
-use synchronicity_verify::verify::{VerifyError, verify_checkpoint};
+use synchronicity_verify::verify::verify_checkpoint;
 
 use crate::exit::{self, Stop};
 use crate::outside::completed;
@@ -64,10 +64,7 @@ fn size(node: &Source, policy: &Policy) -> Result<u64, Stop> {
         error => Stop::new(error.code(), AskError::Fetch(error)),
     })?;
     let note = SignedNote::parse(&bytes).map_err(|error| stop(exit::INVALID, error.to_string()))?;
-    let verified = verify_checkpoint(&note, policy).map_err(|error| match error {
-        VerifyError::BelowThreshold { .. } => stop(exit::BELOW_THRESHOLD, error.to_string()),
-        error => stop(exit::INVALID, error.to_string()),
-    })?;
+    let verified = verify_checkpoint(&note, policy).map_err(|error| stop(exit::refused(&error), error.to_string()))?;
     Ok(verified.checkpoint.size)
 }
 

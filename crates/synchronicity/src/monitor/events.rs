@@ -1,10 +1,11 @@
 //! What a monitor finds, and how it is told: a line of words or of JSON for each event.
 
 use std::io::{self, Write};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 use synchronicity_verify::digest::Digest;
+
+use crate::age::now_s;
 
 /// In which way something is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -140,8 +141,4 @@ impl Event {
 /// Words hold what servers sent: nothing of it may reach a terminal as a command.
 fn plain(words: &str) -> String {
     words.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
-pub(super) fn now_s() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

@@ -9,7 +9,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::error::MonitorError;
-use super::events::{Kind, now_s};
+use super::events::Kind;
+use crate::age::now_s;
 
 /// Bytes of a request that are read.
 const REQUEST_MAX: usize = 8 << 10;

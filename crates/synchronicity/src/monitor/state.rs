@@ -22,8 +22,9 @@ use synchronicity_verify::digest::Digest;
 use synchronicity_verify::policy::Policy;
 
 use super::error::MonitorError;
-use super::events::{Alarm, Kind, now_s};
+use super::events::{Alarm, Kind};
 use super::seen::Seen;
+use crate::age::now_s;
 use crate::durable;
 
 /// The most alarms that are remembered: more are told, and counted by nobody.

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::error::MonitorError;
-use super::events::{Event, now_s};
+use super::events::Event;
 use super::metrics::{NodeView, View};
 use super::node::{Findings, Node};
 use super::state::Open;
 use super::webhook::Webhook;
+use crate::age::now_s;
 
 pub(super) struct Teller {
     pub(super) json: bool,

@@ -11,7 +11,7 @@ use synchronicity_verify::result::Artifacts;
 
 use super::list::Line;
 use super::record::{Built, End, FORMAT, Found, Kind, Made, Outcome, Record, Tried};
-use super::run::now;
+use crate::age;
 use crate::check::twice::{self, Ended, Pair, for_a_trial};
 use crate::exit::{self, Stop};
 use crate::workshop::{Workshop, WorkshopError};
@@ -25,7 +25,7 @@ const DIFFERENCES_MAX: usize = 8;
 /// Builds the crate twice, in the folder `scratch`, which is empty or not there. An error says something about this
 /// machine or its network, and nothing about the crate.
 pub(super) fn measure(workshop: &Workshop, line: &Line, scratch: &Path) -> Result<Record, Stop> {
-    let began = now();
+    let began = age::now_s();
     let record = |end| Record { format: FORMAT, key: line.key.clone(), began, end };
     let pinned = match workshop.pin_spec(&line.spec, &Options::default()) {
         Ok(pinned) => for_a_trial(pinned),

@@ -1,12 +1,12 @@
 //! With what a survey was made, on what machine, when, and how long it took.
 
 use std::fs;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use miette::Diagnostic;
 use serde::{Deserialize, Serialize};
 
 use super::record::FORMAT;
+use crate::age;
 use crate::report;
 use crate::workshop::Workshop;
 
@@ -128,16 +128,11 @@ impl Session {
             command: command(std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned())),
             list_sha256: list_sha256.to_owned(),
             jobs,
-            began: now(),
+            began: age::now_s(),
             ended: None,
             recorded: 0,
         }
     }
-}
-
-/// Seconds since 1970.
-pub(super) fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
 }
 
 /// How many crates are built at once where nobody says: each has its limit of memory, and a processor at least.
