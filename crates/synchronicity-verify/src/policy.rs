@@ -19,6 +19,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 
+use crate::digest::Digest;
 use crate::key::VerifierKey;
 use crate::note::NoteSignature;
 use crate::policy_text;
@@ -143,6 +144,29 @@ impl Policy {
             groups.push(members.get(group.needed.saturating_sub(1)).copied().flatten());
         }
         self.quorum.and_then(|quorum| since(&groups, quorum))
+    }
+
+    /// The fewest witnesses whose cosignatures reach the quorum: 0 if there is no quorum.
+    pub fn signers_min(&self) -> usize {
+        let mut groups: Vec<usize> = Vec::new();
+        let fewest = |groups: &[usize], part: Part| match part {
+            Part::Witness(_) => 1,
+            Part::Group(group) => groups.get(group).copied().unwrap_or(0),
+        };
+        for group in &self.groups {
+            let mut members: Vec<_> = group.members.iter().map(|member| fewest(&groups, *member)).collect();
+            members.sort_unstable();
+            groups.push(members.iter().take(group.needed).sum());
+        }
+        self.quorum.map_or(0, |quorum| fewest(&groups, quorum))
+    }
+
+    /// Names the policy for people who compare it over another channel: SHA-256 of what `Display` writes without the
+    /// addresses. Comments and addresses decide nothing, and differ from node to node.
+    pub fn sha256(&self) -> Digest {
+        let mut bare = Self { log_url: None, ..self.clone() };
+        bare.witnesses.iter_mut().for_each(|witness| witness.url = None);
+        Digest::of(bare.to_string().as_bytes())
     }
 
     /// The quorum in words, as in `3 of builder-a, builder-b, builder-c, builder-d`.

@@ -56,6 +56,39 @@ fn a_policy_is_written_as_it_is_read() {
 }
 
 #[test]
+fn the_fewest_signers_are_those_of_the_smallest_set_that_reaches_the_quorum() {
+    let any_of = |threshold: usize| nested().replace("quorum xy", &format!("group z {threshold} xy w4\nquorum z"));
+    let texts = [
+        nested(),
+        any_of(1),
+        any_of(2),
+        nested().replace("quorum xy", "quorum y"),
+        nested().replace("xy all", "xy any"),
+    ];
+    for text in texts {
+        let policy = parse(&text).unwrap();
+        let sets = (0..32_u32).filter(|set| policy.is_reached(&[0, 1, 2, 3, 4].map(|member| set >> member & 1 == 1)));
+        assert_eq!(Some(policy.signers_min()), sets.map(|set| set.count_ones() as usize).min(), "{text}");
+    }
+    assert_eq!(parse(&nested().replace("quorum xy", "quorum none")).unwrap().signers_min(), 0);
+    assert_eq!(sample::policy(3).signers_min(), 3);
+}
+
+#[test]
+fn a_policy_has_one_hash_wherever_it_is_served_and_another_whenever_it_decides_otherwise() {
+    let policy = parse(&nested()).unwrap();
+    let bare: String =
+        policy.to_string().lines().map(|line| format!("{}\n", line.split(" https:").next().unwrap())).collect();
+    assert_eq!(policy.sha256(), Digest::of(bare.as_bytes()), "as `sha256sum` prints it of a policy without addresses");
+    let same = nested().replace("log.example", "mirror.example").replace("# and why", "# or not");
+    assert_eq!(parse(&same).unwrap().sha256(), policy.sha256());
+    for (from, to) in [("x 2 w0", "x 1 w0"), ("quorum xy", "quorum x"), ("any w3", "any w3 w4"), (" w2\n", "\n")] {
+        let other = nested().replacen(from, to, 1);
+        assert_ne!(parse(&other).unwrap().sha256(), policy.sha256(), "{from} {to}");
+    }
+}
+
+#[test]
 fn policies_that_would_count_wrongly_are_refused() {
     let refused = |text: String, expected: fn(&LineProblem) -> bool| match parse(&text) {
         Err(PolicyError::Line { problem, .. }) => assert!(expected(&problem), "{problem}"),
