@@ -1,6 +1,5 @@
 //! Building as a group agreed on it: its overrides for single crates, read from the group file.
 
-use std::fs;
 use std::path::Path;
 
 use miette::Diagnostic;
@@ -9,12 +8,16 @@ use synchronicity_rebuild::recipe::Options;
 use synchronicity_verify::request::Source;
 
 use crate::exit::{self, Stop};
+use crate::read::{self, ReadError};
+
+/// The largest group file read, in bytes: 31 members and 64 overrides stay below.
+pub(crate) const GROUP_BYTES_MAX: u64 = 1 << 20;
 
 #[derive(Debug, thiserror::Error, Diagnostic)]
 enum GroupError {
-    #[error("cannot read the group file {path}: {error}")]
+    #[error("the group file: {0}")]
     #[diagnostic(help("the group's founder gave group.toml to every member"))]
-    File { path: String, error: std::io::Error },
+    File(ReadError),
     #[error("{path}: {error}")]
     Text { path: String, error: GroupTextError },
 }
@@ -29,8 +32,8 @@ pub fn agreed(group: &Group, source: &Source, options: Options) -> Options {
 }
 
 pub(crate) fn read(path: &Path) -> Result<Group, Stop> {
-    let shown = || path.display().to_string();
-    let text =
-        fs::read_to_string(path).map_err(|error| Stop::new(exit::USAGE, GroupError::File { path: shown(), error }))?;
-    Group::parse(&text).map_err(|error| Stop::new(exit::USAGE, GroupError::Text { path: shown(), error }))
+    let bytes = read::bounded(path, GROUP_BYTES_MAX, "group file");
+    let bytes = bytes.map_err(|error| Stop::new(exit::USAGE, GroupError::File(error)))?;
+    let text = |error| GroupError::Text { path: path.display().to_string(), error };
+    Group::parse(&String::from_utf8_lossy(&bytes)).map_err(|error| Stop::new(exit::USAGE, text(error)))
 }

@@ -39,7 +39,7 @@ enum AttestError {
 /// The reason and its exit code: unreadable input, a proof that does not hold, nothing that could be kept.
 pub fn attest(args: &Attest) -> Result<u8, Stop> {
     let usage = |error| Stop::new(exit::USAGE, error);
-    let policy = read::policy(&args.policy).map_err(usage)?;
+    let policy = args.policy.one()?;
     let proof = read::proof(&args.proof).map_err(usage)?;
     let (verified, checkpoint) = checked(&proof, &args.proof.display().to_string(), &policy, None, None)?;
     Trust::open_offline(&args.state, &policy)?.map_or(Ok(()), |trust| trust.compare(&checkpoint, &policy))?;

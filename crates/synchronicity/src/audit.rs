@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use miette::Diagnostic;
-use synchronicity_verify::verify::VerifiedCheckpoint;
 
 use crate::auditable::{self, AuditableError};
 use crate::cargo_lock::{self, Dependency, LOCK_BYTES_MAX, LockError};
@@ -18,16 +17,20 @@ use crate::durable::folder_of;
 use crate::exit::{self, Stop};
 use crate::library::Library;
 use crate::origin::Origin;
-use crate::settings::{Asked, Context, Exception};
+use crate::settings::{self, Context, Exception};
 use crate::{age, read};
 
 pub(crate) mod document;
+mod joint;
 mod junit;
+mod logs;
 mod sarif;
 pub(crate) mod table;
 pub(crate) mod verdict;
 
-use verdict::{Level, Verdict, judge};
+use joint::{Vote, joint};
+use logs::{Answered, open, vote};
+use verdict::{Level, Verdict};
 
 /// `audit [Cargo.lock]`
 #[derive(Debug, Args)]
@@ -37,7 +40,7 @@ pub(crate) struct Audit {
     #[arg(value_name = "FILE", default_value = "Cargo.lock")]
     file: PathBuf,
     #[command(flatten)]
-    asked: Asked,
+    asked: settings::Asked,
     /// List what is allowed, too
     #[arg(long)]
     all: bool,
@@ -59,6 +62,7 @@ Verdicts, and what is done about them unless synchronicity.toml says otherwise:
   absent        warn   the log says nothing of it, which is no evidence against it
   unpinned      warn   rebuilt, and no checksum is stated to compare; the best that a binary can have
   foreign       warn   not of crates.io
+  few-groups    deny   of several groups fewer have rebuilt it than the policy wants
 
 Examples:
   synchronicity audit --policy policy.txt --node http://127.0.0.1:8080
@@ -70,7 +74,7 @@ Exit codes:
   41  a dependency is denied for what the log says of it, or does not say
   42  a dependency is denied because the group built another archive than the lock file names, or several
   40  the log is invalid, or has forked
-  43  fewer builders signed than the policy wants
+  43  fewer builders signed than the policy wants, or fewer groups have rebuilt a dependency that is denied
   2   the lock file, the settings or the policy cannot be used
   75  try later: no log answers, or what is there is too old";
 
@@ -92,9 +96,10 @@ pub(crate) struct Audited {
     pub(crate) file: PathBuf,
     /// Sorted by name, version and source.
     pub(crate) rows: Vec<Row>,
-    pub(crate) checkpoint: VerifiedCheckpoint,
-    /// Where the log came from.
-    pub(crate) place: String,
+    /// Those that answered, at least one, in the order of the policy.
+    pub(crate) logs: Vec<Answered>,
+    /// Groups whose logs did not, and why.
+    pub(crate) silent: Vec<(String, Stop)>,
     /// Exceptions that would have been used, and are over.
     pub(crate) expired: Vec<Exception>,
     /// Exceptions that nothing needed.
@@ -107,11 +112,14 @@ pub(crate) struct Row {
     pub(crate) verdict: Verdict,
     pub(crate) level: Level,
     pub(crate) entry: Option<Rests>,
+    /// What each group says, in the order of the logs.
+    pub(crate) votes: Vec<Vote>,
     /// Why it is allowed, though its verdict is not.
     pub(crate) exception: Option<Exception>,
 }
 
 /// The entry that a verdict rests on.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Rests {
     pub(crate) index: u64,
     pub(crate) agreeing: usize,
@@ -141,6 +149,7 @@ pub(crate) fn audit(args: &Audit) -> Result<u8, Stop> {
         Format::Sarif => println!("{}", sarif::as_sarif(&audited)),
         Format::Junit => print!("{}", junit::as_junit(&audited)),
     }
+    audited.reasons();
     Ok(audited.code())
 }
 
@@ -150,25 +159,22 @@ pub(crate) fn run(file: &Path, context: &Context) -> Result<Audited, Stop> {
     listed.retain(|dependency| dependency.origin != Origin::Folder);
     listed.sort_by(|a, b| (&a.name, &a.version).cmp(&(&b.name, &b.version)));
     let keys = listed.iter().filter_map(|dependency| dependency.origin.key()).collect::<BTreeSet<_>>();
-    let mut library = Library::new(&context.places, &context.policy, keys);
-    let log = library.open_newest()?;
-    let mut asked = Applied::new(context, log.checkpoint.vouched_s);
+    let asked = context.policy.asked(&context.places)?;
+    let mut libraries: Vec<_> = asked.iter().map(|of| Library::new(&of.places, of.policy, keys.clone())).collect();
+    let (opened, silent) = open(&asked, &mut libraries, context.policy.needed())?;
+    let vouched_s = opened.iter().filter_map(|(_, log)| log.checkpoint.vouched_s).max();
+    let mut levels = Applied::new(context, vouched_s);
     let mut rows = Vec::with_capacity(listed.len());
     for dependency in listed {
-        let entries = dependency.origin.key().map_or(Ok(Vec::new()), |key| log.entries(&key))?;
-        let (verdict, found) = judge(&dependency, &entries);
-        let entry = found.map(|(index, entry)| Rests {
-            index: *index,
-            agreeing: entry.agreeing().count(),
-            members: entry.members.len(),
-            source_sha256: *entry.request.source.checksum(),
-        });
-        let (level, exception) = asked.level(&dependency, verdict);
-        rows.push(Row { dependency, verdict, level, entry, exception });
+        let votes = opened.iter().map(|(group, log)| vote(group, log, &dependency));
+        let votes = votes.collect::<Result<Vec<_>, Stop>>()?;
+        let (verdict, entry) = joint(&votes, context.policy.needed());
+        let (level, exception) = levels.level(&dependency, verdict);
+        rows.push(Row { dependency, verdict, level, entry, votes, exception });
     }
-    let (expired, unused) = asked.left();
-    let (checkpoint, place) = (log.checkpoint.clone(), log.place.clone());
-    Ok(Audited { file: file.to_owned(), rows, checkpoint, place, expired, unused })
+    let (expired, unused) = levels.left();
+    let logs = opened.into_iter().map(Answered::from).collect();
+    Ok(Audited { file: file.to_owned(), rows, logs, silent, expired, unused })
 }
 
 /// The dependencies that a file lists.
@@ -249,8 +255,19 @@ impl Audited {
     /// The exit code.
     pub(crate) fn code(&self) -> u8 {
         let denied = |row: &&Row| row.level == Level::Deny;
-        let code = |row: &Row| if row.verdict == Verdict::OtherSource { exit::MISMATCH } else { exit::NO_EVIDENCE };
+        let code = |row: &Row| match row.verdict {
+            Verdict::OtherSource => exit::MISMATCH,
+            Verdict::FewGroups => exit::BELOW_THRESHOLD,
+            _ => exit::NO_EVIDENCE,
+        };
         exit::gravest(self.rows.iter().filter(denied).map(code))
+    }
+
+    /// Says on standard error why a group has no vote.
+    pub(crate) fn reasons(&self) {
+        for (group, stop) in &self.silent {
+            eprintln!("{group} has no vote:\n{:?}", stop.report);
+        }
     }
 
     /// How many dependencies have this level.

@@ -20,10 +20,11 @@ use synchronicity_verify::tile::{TileLevel, TilePath, tiles_between};
 use crate::age::{self, Age};
 use crate::exit::{self, Stop};
 use crate::outside::named;
+use crate::policies::choice::Choice;
 use crate::progress::Progress;
 use crate::source::{Source, SourceError};
 use crate::trust::{StateFolder, Trust};
-use crate::{durable, read as files, report};
+use crate::{durable, report};
 
 /// The largest bundle, in bytes. What it really has is bounded by the size that its quorum signed.
 const BYTES_MAX: u64 = 1 << 38;
@@ -38,9 +39,8 @@ pub(crate) struct Bundle {
     /// A node of the group, as in http://127.0.0.1:8080; or a copy of its log, at an address or in a folder
     #[arg(long, value_name = "URL", env = "SYNCHRONICITY_NODE")]
     node: Source,
-    /// The policy: whose log, which builders, how many of them
-    #[arg(long, value_name = "FILE", env = "SYNCHRONICITY_POLICY")]
-    policy: PathBuf,
+    #[command(flatten)]
+    policy: Choice,
     /// Where to keep the log
     #[arg(long, short, value_name = "FILE")]
     out: PathBuf,
@@ -75,7 +75,7 @@ enum BundleTrouble {
 
 /// Fetches, verifies, keeps, tells.
 pub(crate) fn bundle(args: &Bundle) -> Result<u8, Stop> {
-    let policy = files::policy(&args.policy).map_err(|error| Stop::new(exit::USAGE, error))?;
+    let policy = args.policy.one()?;
     let fetched = match fetch(args, &policy, served) {
         // The checkpoint in a node's bundle has the lines of builders alone; the log's own has those of other witnesses too.
         Err(stop) if stop.code == exit::BELOW_THRESHOLD => fetch(args, &policy, from_tiles),

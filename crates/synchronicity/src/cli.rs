@@ -18,6 +18,7 @@ use crate::fsck::{Fsck, fsck};
 use crate::gate::{Gate, gate};
 use crate::lookup::{Lookup, lookup};
 use crate::monitor::{MonitorArgs, monitor};
+use crate::policies::choice::Choice;
 use crate::source::{NoAddress, Source};
 use crate::survey::{SurveyArgs, survey};
 use crate::trust::{Action, StateFolder, trust};
@@ -46,9 +47,9 @@ enum Command {
     Lookup(Lookup),
     /// Fetch a whole log as one file, to look things up in without asking anybody
     Bundle(Bundle),
-    /// What was seen of each log before: whatever is served later must agree with it
+    /// Whom you trust, by policies with names, and what was seen of each log before
     Trust {
-        /// show or forget
+        /// What to do
         #[command(subcommand)]
         action: Action,
     },
@@ -83,9 +84,8 @@ pub(crate) struct Prove {
     /// A node of the group, as in http://127.0.0.1:8080
     #[arg(long, value_name = "URL", env = "SYNCHRONICITY_NODE", value_parser = node)]
     pub(crate) node: Source,
-    /// The policy: whose log, which builders, how many of them
-    #[arg(long, value_name = "FILE", env = "SYNCHRONICITY_POLICY")]
-    pub(crate) policy: PathBuf,
+    #[command(flatten)]
+    pub(crate) policy: Choice,
     /// Where to keep the proof [default: NAME-VERSION.tlog-proof]
     #[arg(long, short, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
@@ -105,9 +105,9 @@ pub(crate) struct Prove {
 pub struct Attest {
     /// The proof file, NAME-VERSION.tlog-proof
     pub proof: PathBuf,
-    /// The policy: whose log, which builders, how many of them
-    #[arg(long, value_name = "FILE", env = "SYNCHRONICITY_POLICY")]
-    pub policy: PathBuf,
+    /// The policy
+    #[command(flatten)]
+    pub policy: Choice,
     /// Nodes of the group, each of which signs for its own builder
     #[arg(long = "node", value_name = "URL", num_args = 1.., required = true)]
     pub nodes: Vec<String>,

@@ -7,6 +7,7 @@ use synchronicity_core::group::{Group, Member};
 use synchronicity_rebuild::download::{DownloadError, Downloader, Patience};
 use synchronicity_verify::entry::Entry;
 
+use crate::agreed::GROUP_BYTES_MAX;
 use crate::attest::dsse::{ENVELOPE_BYTES_MAX, Envelope};
 use crate::attest::evidence::{Evidence, NothingToAttest};
 use crate::attest::key::PublicKey;
@@ -15,9 +16,6 @@ use crate::attest::provenance::provenance;
 use crate::attest::summary::summary;
 use crate::cli::Format;
 use crate::exit;
-
-/// The largest group file read, in bytes: 31 members stay far below.
-const GROUP_BYTES_MAX: u64 = 128 << 10;
 
 /// Attestations that hold, by the name of the builder.
 #[derive(Default)]

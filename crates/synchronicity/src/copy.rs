@@ -29,6 +29,7 @@ use synchronicity_verify::policy::Policy;
 use synchronicity_verify::verify::{VerifiedCheckpoint, verify_checkpoint};
 
 use crate::exit::{self, Stop};
+use crate::folders;
 
 mod index;
 mod refresh;
@@ -81,9 +82,8 @@ struct Files {
 impl CopyFolder {
     /// The folder, by the XDG rules if none is named.
     pub(crate) fn path(&self) -> Option<PathBuf> {
-        let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-        let user = || absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")));
-        self.cache.clone().or_else(|| Some(user()?.join("synchronicity/logs")))
+        let user = || Some(folders::user("XDG_CACHE_HOME", ".cache")?.join("synchronicity/logs"));
+        self.cache.clone().or_else(user)
     }
 }
 

@@ -18,7 +18,7 @@ pub const INVALID: u8 = 40;
 pub const NO_EVIDENCE: u8 = 41;
 /// The evidence holds, for other bytes than the file has.
 pub const MISMATCH: u8 = 42;
-/// The evidence is signed by fewer builders than the policy wants.
+/// The evidence is signed by fewer builders than the policy wants, or fewer of its groups agree.
 pub const BELOW_THRESHOLD: u8 = 43;
 /// Two builds, or two files, are not the same bytes.
 pub const DIFFERENT: u8 = 44;
@@ -43,7 +43,7 @@ Exit codes:
   40  the evidence is invalid: damaged, forged, or of another log or crate
   41  there is no evidence: not rebuilt, or the builders did not agree
   42  the evidence holds, for other bytes than the file has
-  43  fewer builders signed than the policy wants
+  43  fewer builders signed, or fewer groups agree, than the policy wants
   44  two builds, or two files, are not the same bytes
   75  try later: a node, the registry or this machine cannot serve now";
 

@@ -46,7 +46,7 @@ Exit codes:
   0   open: no dependency is denied, and every file is what a group built
   40  closed: evidence is invalid, or of another crate, or the log has forked
   42  closed: a file, or the archive of a dependency, is not what was built
-  43  closed: fewer builders signed than the policy wants
+  43  closed: fewer builders signed, or fewer groups agree, than the policy wants
   41  closed: there is no evidence for a file, or a dependency is denied for want of it
   2   nothing was decided: a file, the settings or the policy cannot be used
   75  nothing was decided: no log answers, or what is there is too old
@@ -75,7 +75,7 @@ pub(crate) fn gate(args: &Gate) -> Result<u8, Stop> {
         return Err(Stop::new(exit::USAGE, Nothing));
     }
     let audited = lock.map(|lock| audit::run(&lock, &context)).transpose()?;
-    let looked = look_up(wanted, None, &context.places, &context.policy);
+    let looked = look_up(wanted, None, &context.places, &context.policy)?;
     let code = gravest(audited.iter().map(Audited::code).chain(looked.iter().map(Looked::code)));
     if args.json {
         println!("{}", as_json(audited.as_ref(), &looked, code));
@@ -84,6 +84,7 @@ pub(crate) fn gate(args: &Gate) -> Result<u8, Stop> {
         looked.iter().for_each(|looked| println!("{}", told::in_a_line(looked)));
         println!("gate {}", if code == exit::OK { "open".into() } else { format!("closed: exit code {code}") });
     }
+    audited.iter().for_each(Audited::reasons);
     told::reasons(&looked);
     Ok(code)
 }

@@ -26,12 +26,12 @@ use crate::trust::{StateFolder, Trust, TrustError};
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Places {
     /// Where the log can be read: a node, or a copy of the log, at an address or in a folder; the first that answers
-    /// is enough [default: the address in the policy]
+    /// is enough; of several groups, each is asked where its log is [default: the address in the policy]
     #[arg(long = "node", value_name = "URL", env = "SYNCHRONICITY_NODE")]
     pub(crate) nodes: Vec<Source>,
-    /// Look only in this file, which the command `bundle` fetched: nobody is asked
-    #[arg(long, value_name = "FILE")]
-    pub(crate) bundle: Option<PathBuf>,
+    /// Look only in this file, which the command `bundle` fetched: nobody is asked; one for each group of a policy
+    #[arg(long = "bundle", value_name = "FILE")]
+    pub(crate) bundles: Vec<PathBuf>,
     /// Ask nobody: look in what this machine has
     #[arg(long)]
     pub(crate) offline: bool,
@@ -131,7 +131,7 @@ impl<'p> Library<'p> {
 
     /// The copy, if it is fresh enough and no bundle goes before it.
     fn open_copy(&mut self) -> Result<(), Stop> {
-        if self.log.is_some() || self.places.bundle.is_some() {
+        if self.log.is_some() || !self.places.bundles.is_empty() {
             return Ok(());
         }
         match self.read_copy() {
@@ -145,7 +145,7 @@ impl<'p> Library<'p> {
     }
 
     fn read_newest(&self) -> Result<Log, Stop> {
-        if let Some(path) = &self.places.bundle {
+        if let Some(path) = self.places.bundles.first() {
             return self.read_bundle(path);
         }
         let sources = if self.places.offline { Vec::new() } else { self.sources()? };

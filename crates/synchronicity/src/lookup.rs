@@ -21,12 +21,15 @@ use synchronicity_verify::verify::VerifyError;
 use crate::age::Age;
 use crate::bundle;
 use crate::cli::node;
+use crate::combined::only_one;
 use crate::exit::{self, Stop};
+use crate::policies::choice::{Choice, Trusted};
 use crate::source::Source;
 use crate::trust::{StateFolder, Trust};
 use crate::{durable, read};
 
 mod ask;
+mod together;
 mod told;
 
 /// `lookup CRATE@VERSION | --artifact SHA256 | --file FILE`
@@ -42,15 +45,15 @@ pub(crate) struct Lookup {
     /// A file, which is hashed here and stays here
     #[arg(long, value_name = "FILE", conflicts_with = "spec")]
     file: Option<PathBuf>,
-    /// The policy: whose log, which builders, how many of them
-    #[arg(long, value_name = "FILE", env = "SYNCHRONICITY_POLICY")]
-    policy: PathBuf,
-    /// A node of the group, as in http://127.0.0.1:8080; it is told the beginning of the key (see --reveal)
+    #[command(flatten)]
+    policy: Choice,
+    /// A node of the group, as in http://127.0.0.1:8080; it is told the beginning of the key (see --reveal). Of several the
+    /// first that answers; of several groups, each is asked where its log is
     #[arg(long, value_name = "URL", env = "SYNCHRONICITY_NODE", value_parser = node)]
-    node: Option<Source>,
-    /// Look it up in this file, which `bundle` fetched: nobody is asked
+    node: Vec<Source>,
+    /// Look it up in this file, which `bundle` fetched: nobody is asked; one for each group of a policy
     #[arg(long, value_name = "FILE", conflicts_with_all = ["answer", "out", "reveal"])]
-    bundle: Option<PathBuf>,
+    bundle: Vec<PathBuf>,
     /// Check this answer, which --out kept: nobody is asked
     #[arg(long, value_name = "FILE", conflicts_with_all = ["out", "reveal"])]
     answer: Option<PathBuf>,
@@ -88,7 +91,7 @@ Exit codes:
   0   at least one of the entries shown is `reproduced`
   41  none is: there is no evidence at this size of the log. That is never evidence against the crate
   40  the answer is invalid, or the log has forked
-  43  fewer builders signed than the policy wants
+  43  fewer builders signed, or fewer groups agree, than the policy wants
   75  try later: the node cannot serve now, or what it serves is too old";
 
 /// What is looked up.
@@ -125,15 +128,20 @@ enum LookupTrouble {
 
 /// Looks it up, tells what is there, and gives the exit code.
 pub(crate) fn lookup(args: &Lookup) -> Result<u8, Stop> {
-    let policy = read::policy(&args.policy).map_err(|error| Stop::new(exit::USAGE, error))?;
-    let subject = subject(args)?;
-    let answer = match (&args.bundle, &args.answer, &args.node) {
-        (Some(bundle), ..) => in_bundle(bundle, args, &policy, &subject)?,
-        (None, Some(answer), _) => kept(answer, args, &policy, &subject)?,
-        (None, None, Some(node)) => asked(node, args, &policy, &subject)?,
-        (None, None, None) => return Err(Stop::new(exit::USAGE, LookupTrouble::NoPlace)),
+    let (trusted, subject) = (args.policy.trusted()?, subject(args)?);
+    // An answer, kept or to be kept, is one group's.
+    let policy = match trusted {
+        Trusted::Any(combined) if args.answer.is_none() && args.out.is_none() => {
+            return together::lookup(args, &combined, &subject);
+        }
+        trusted => trusted.one()?,
     };
-    let shown: Vec<_> = answer.entries.iter().filter(|(_, entry)| args.shows(entry)).collect();
+    only_one(&args.bundle)?;
+    let answer = match &args.answer {
+        Some(answer) => kept(answer, args, &policy, &subject)?,
+        None => answered(&args.node, &args.bundle, args, &policy, &subject)?,
+    };
+    let shown = args.shown(&answer);
     let evidence = shown.iter().any(|(_, entry)| entry.verdict == Verdict::Reproduced);
     let code = if evidence { exit::OK } else { exit::NO_EVIDENCE };
     if args.json {
@@ -155,6 +163,27 @@ fn subject(args: &Lookup) -> Result<Subject, Stop> {
         }
         (None, None, None) => Err(usage(LookupTrouble::NoSubject)),
     }
+}
+
+/// From a bundle, or else from the first node that answers.
+fn answered(
+    nodes: &[Source],
+    bundles: &[PathBuf],
+    args: &Lookup,
+    policy: &Policy,
+    subject: &Subject,
+) -> Result<Answer, Stop> {
+    if let Some(bundle) = bundles.first() {
+        return in_bundle(bundle, args, policy, subject);
+    }
+    let mut silent = Stop::new(exit::USAGE, LookupTrouble::NoPlace);
+    for node in nodes {
+        match asked(node, args, policy, subject) {
+            Err(stop) if stop.code == exit::TRY_LATER => silent = stop,
+            decided => return decided,
+        }
+    }
+    Err(silent)
 }
 
 /// From a node, which learns a part of the key.
@@ -209,6 +238,11 @@ fn checked(bytes: &[u8], from: &str, policy: &Policy, subject: &Subject) -> Resu
 }
 
 impl Lookup {
+    /// The entries that were asked for.
+    fn shown<'a>(&self, answer: &'a Answer) -> Vec<&'a (u64, Entry)> {
+        answer.entries.iter().filter(|(_, entry)| self.shows(entry)).collect()
+    }
+
     fn shows(&self, entry: &Entry) -> bool {
         let request = &entry.request;
         self.target.as_ref().is_none_or(|target| *target == request.target)

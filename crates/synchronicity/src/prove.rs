@@ -36,7 +36,7 @@ enum ProveError {
 
 /// Fetches, verifies, keeps, tells.
 pub(crate) fn prove(args: &Prove) -> Result<u8, Stop> {
-    let policy = read::policy(&args.policy).map_err(|error| Stop::new(exit::USAGE, error))?;
+    let policy = args.policy.one()?;
     let Spec::Crate { name, version: Some(version) } = &args.spec else {
         return Err(Stop::new(exit::USAGE, ProveError::NoVersion(args.spec.clone())));
     };

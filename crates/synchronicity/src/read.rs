@@ -7,13 +7,10 @@ use std::path::{Path, PathBuf};
 use miette::Diagnostic;
 use sha2::{Digest as _, Sha256};
 use synchronicity_verify::digest::Digest;
-use synchronicity_verify::policy::{Policy, PolicyError};
+use synchronicity_verify::policy::{POLICY_BYTES_MAX, Policy, PolicyError};
 
 /// The largest proof read, in bytes: entry, path and 64 signatures stay far below.
 pub(crate) const PROOF_BYTES_MAX: u64 = 1 << 20;
-
-/// The largest policy read, in bytes: a line for each builder.
-const POLICY_BYTES_MAX: u64 = 1 << 20;
 
 /// Why a file could not be used. Nothing was decided.
 #[derive(Debug, thiserror::Error, Diagnostic)]
@@ -30,8 +27,12 @@ pub(crate) enum ReadError {
 }
 
 pub(crate) fn policy(path: &Path) -> Result<Policy, ReadError> {
-    let bytes = bounded(path, POLICY_BYTES_MAX, "policy")?;
-    Policy::parse(&bytes).map_err(|error| ReadError::Policy { path: path.to_owned(), error })
+    parsed(path, &bounded(path, POLICY_BYTES_MAX as u64, "policy")?)
+}
+
+/// The policy that `bytes` are, which were read from `path`.
+pub(crate) fn parsed(path: &Path, bytes: &[u8]) -> Result<Policy, ReadError> {
+    Policy::parse(bytes).map_err(|error| ReadError::Policy { path: path.to_owned(), error })
 }
 
 pub(crate) fn proof(path: &Path) -> Result<Vec<u8>, ReadError> {

@@ -1,7 +1,8 @@
 //! `synchronicity.toml`: what a project asks of its dependencies, in a file that is reviewed with its code.
 //!
 //! ```toml
-//! policy = "policy.txt"              # whose log; paths are relative to this file
+//! policy = "policy.txt"              # whose log: a file, relative to this one, or the name of a trusted policy
+//! policy-sha256 = "64 hex digits"    # the only policy that is meant, by its hash
 //! logs = ["https://log.example"]     # where it can be read
 //! max-age = "7d"
 //!
@@ -28,13 +29,14 @@ use clap::Args;
 use miette::Diagnostic;
 use serde::Deserialize;
 use synchronicity_rebuild::spec::Spec;
-use synchronicity_verify::policy::Policy;
+use synchronicity_verify::digest::{Digest, HexError};
 
 use crate::age::Age;
 use crate::audit::verdict::{Level, Levels, Verdict};
 use crate::durable::folder_of;
 use crate::exit::{self, Stop};
 use crate::library::Places;
+use crate::policies::choice::{Choice, Trusted, Wish};
 use crate::printable::{is_plain, printable, where_and_why};
 use crate::read;
 use crate::source::Source;
@@ -53,9 +55,8 @@ const SETTINGS_BYTES_MAX: u64 = 1 << 20;
 /// What a command is asked, on the command line or in the file.
 #[derive(Debug, Args)]
 pub(crate) struct Asked {
-    /// The policy: whose log, which builders, how many of them [default: as synchronicity.toml says]
-    #[arg(long, value_name = "FILE", env = "SYNCHRONICITY_POLICY")]
-    policy: Option<PathBuf>,
+    #[command(flatten)]
+    policy: Choice,
     /// What is asked of dependencies [default: synchronicity.toml beside the lock file, for a binary in
     /// the current folder, if it is there]
     #[arg(long, value_name = "FILE", env = "SYNCHRONICITY_CONFIG")]
@@ -66,7 +67,7 @@ pub(crate) struct Asked {
 
 /// The same, read.
 pub(crate) struct Context {
-    pub(crate) policy: Policy,
+    pub(crate) policy: Trusted,
     pub(crate) places: Places,
     pub(crate) settings: Settings,
 }
@@ -74,7 +75,10 @@ pub(crate) struct Context {
 /// The file, read.
 #[derive(Debug, Default)]
 pub(crate) struct Settings {
-    policy: Option<PathBuf>,
+    policy: Option<Wish>,
+    policy_sha256: Option<Digest>,
+    /// Where relative paths begin.
+    folder: PathBuf,
     logs: Vec<Source>,
     max_age: Option<Age>,
     pub(crate) levels: Levels,
@@ -102,9 +106,6 @@ struct FileToVerify {
 /// Why nothing is asked.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 enum SettingsTrouble {
-    #[error("no policy")]
-    #[diagnostic(help("name one with --policy, or as `policy = \"FILE\"` in synchronicity.toml"))]
-    NoPolicy,
     #[error("{} cannot be used: {error}", path.display())]
     #[diagnostic(help("nothing was checked: a setting that is not understood might be one that matters"))]
     Malformed { path: PathBuf, error: String },
@@ -113,7 +114,8 @@ enum SettingsTrouble {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct RawSettings {
-    policy: Option<PathBuf>,
+    policy: Option<RawWish>,
+    policy_sha256: Option<String>,
     #[serde(default)]
     logs: Vec<String>,
     max_age: Option<String>,
@@ -123,6 +125,20 @@ struct RawSettings {
     exception: Vec<RawException>,
     #[serde(default)]
     file: Vec<RawFile>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "policy is a path or a name, or { any = K, of = [PATH or NAME, ...] }")]
+enum RawWish {
+    One(String),
+    Any(RawAny),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawAny {
+    any: usize,
+    of: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -149,9 +165,8 @@ impl Asked {
     pub(crate) fn read(&self, beside: &Path) -> Result<Context, Stop> {
         let path = self.config.clone().or_else(|| Some(beside.join(NAME)).filter(|path| read::is_there(path)));
         let settings = path.map(|path| Settings::read(&path)).transpose()?.unwrap_or_default();
-        let policy = self.policy.as_ref().or(settings.policy.as_ref());
-        let policy = policy.ok_or_else(|| Stop::new(exit::USAGE, SettingsTrouble::NoPolicy))?;
-        let policy = read::policy(policy).map_err(|error| Stop::new(exit::USAGE, error))?;
+        let wish = settings.policy.as_ref().map(|wish| (wish, settings.folder.as_path()));
+        let policy = self.policy.or(wish, settings.policy_sha256)?;
         let mut places = self.places.clone();
         if places.nodes.is_empty() {
             places.nodes.clone_from(&settings.logs);
@@ -175,7 +190,9 @@ impl Settings {
     fn parse(text: &str, folder: &Path) -> Result<Self, String> {
         let raw: RawSettings = toml::from_str(text).map_err(|error| where_and_why(text, &error))?;
         // They are shown in messages, and whoever wrote the file may be a stranger.
-        let paths = raw.policy.iter().chain(raw.file.iter().map(|file| &file.path)).map(|path| path.to_string_lossy());
+        let policy = raw.policy.map(Wish::from);
+        let policies = policy.iter().flat_map(Wish::texts).map(Into::into);
+        let paths = policies.chain(raw.file.iter().map(|file| file.path.to_string_lossy()));
         if let Some(bad) = paths.chain(raw.logs.iter().map(Into::into)).find(|text| !is_plain(text)) {
             return Err(format!("{bad:?} has a character that would control a terminal, and is no path or address"));
         }
@@ -188,7 +205,13 @@ impl Settings {
             Ok::<_, String>(FileToVerify { path: folder.join(file.path), spec })
         };
         Ok(Self {
-            policy: raw.policy.map(|path| folder.join(path)),
+            policy,
+            policy_sha256: raw
+                .policy_sha256
+                .map(|text| text.parse())
+                .transpose()
+                .map_err(|error: HexError| error.to_string())?,
+            folder: folder.to_owned(),
             logs: raw.logs.into_iter().map(log).collect::<Result<_, _>>()?,
             max_age: raw.max_age.map(|text| text.parse::<Age>()).transpose().map_err(|error| error.to_string())?,
             levels: raw.levels,
@@ -200,6 +223,15 @@ impl Settings {
     /// Files that `gate` verifies.
     pub(crate) fn files(&self) -> impl Iterator<Item = Wanted> {
         self.files.iter().map(|file| Wanted::new(file.path.clone(), file.spec.clone()))
+    }
+}
+
+impl From<RawWish> for Wish {
+    fn from(raw: RawWish) -> Self {
+        match raw {
+            RawWish::One(text) => Self::One(text),
+            RawWish::Any(RawAny { any, of }) => Self::Any { needed: any, of },
+        }
     }
 }
 
@@ -235,6 +267,7 @@ impl Levels {
             Verdict::Absent => self.absent,
             Verdict::Unpinned => self.unpinned,
             Verdict::Foreign => self.foreign,
+            Verdict::FewGroups => self.few_groups,
         }
     }
 }

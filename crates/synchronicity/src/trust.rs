@@ -20,12 +20,16 @@ use synchronicity_verify::policy::Policy;
 use synchronicity_verify::tiled::TiledError;
 use synchronicity_verify::verify::verify_checkpoint;
 
-use crate::durable;
 use crate::exit::Stop;
 use crate::relation::{self, Shown};
 use crate::source::Source;
+use crate::{durable, folders};
 
+mod add;
 mod command;
+mod described;
+mod named;
+mod offered;
 mod refusal;
 
 pub(crate) use command::{Action, trust};
@@ -59,10 +63,8 @@ pub(crate) struct Seen {
 impl StateFolder {
     /// The folder, by the XDG rules if none is named.
     pub(crate) fn path(&self) -> Result<PathBuf, TrustError> {
-        let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-        let state = || absolute("XDG_STATE_HOME").or_else(|| Some(absolute("HOME")?.join(".local/state")));
-        let folder = self.folder.clone().or_else(|| Some(state()?.join("synchronicity")));
-        folder.ok_or(TrustError::NoFolder)
+        let user = || Some(folders::user("XDG_STATE_HOME", ".local/state")?.join("synchronicity"));
+        self.folder.clone().or_else(user).ok_or(TrustError::NoFolder)
     }
 }
 

@@ -23,6 +23,7 @@ mod args;
 pub(crate) mod files;
 mod installed;
 pub(crate) mod told;
+mod votes;
 
 pub use args::Verify;
 
@@ -63,11 +64,11 @@ pub(crate) enum Refused {
 /// # Errors
 /// The reason and its exit code: unreadable input, or a proof that does not hold or is of something else.
 pub fn verify(args: &Verify) -> Result<u8, Stop> {
-    let policy = read::policy(&args.policy).map_err(|error| Stop::new(exit::USAGE, error))?;
+    let trusted = args.policy.trusted()?;
     match args.form()? {
-        args::Form::Proof(proof, file) => of_proof(args, proof, file, &policy),
-        args::Form::Files(files) => files::verify(args, files, &policy),
-        args::Form::Installed => installed::verify(args, &policy),
+        args::Form::Proof(proof, file) => of_proof(args, proof, file, &trusted.one()?),
+        args::Form::Files(files) => files::verify(args, files, &trusted),
+        args::Form::Installed => installed::verify(args, &trusted),
     }
 }
 

@@ -22,6 +22,7 @@ use synchronicity_verify::result::{Artifacts, Failure};
 use crate::agreed;
 use crate::cli::{Place, Wanted};
 use crate::exit::{self, Stop};
+use crate::folders;
 use crate::progress::Progress;
 
 /// Why there is nothing to show.
@@ -230,7 +231,6 @@ fn bench_trouble(error: BenchError) -> Stop {
 
 /// The user's cache folder by the XDG rules, and in it our own.
 fn default_dir() -> Option<PathBuf> {
-    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let cache = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))?;
+    let cache = folders::user("XDG_CACHE_HOME", ".cache")?;
     Some(cache.join("synchronicity"))
 }

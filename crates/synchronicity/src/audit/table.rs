@@ -8,6 +8,7 @@ use crate::printable::{column, printable};
 /// What is not allowed, or everything; then how many there are of each verdict.
 pub(crate) fn table(audited: &Audited, all: bool) -> String {
     let shown: Vec<&Row> = audited.rows.iter().filter(|row| all || row.level != Level::Allow).collect();
+    let groups = audited.logs.len() + audited.silent.len();
     let mut text = String::new();
     if !shown.is_empty() {
         text += &line("LEVEL", "VERDICT", "CRATE", "BECAUSE");
@@ -16,7 +17,7 @@ pub(crate) fn table(audited: &Audited, all: bool) -> String {
     for level in [Level::Deny, Level::Warn, Level::Allow] {
         for row in shown.iter().filter(|row| row.level == level) {
             let of = format!("{} {}", row.dependency.name, row.dependency.version);
-            text += &line(row.level.as_str(), row.verdict.as_str(), &of, &because(row));
+            text += &line(row.level.as_str(), row.verdict.as_str(), &of, &because(row, groups));
         }
     }
     if !shown.is_empty() {
@@ -40,9 +41,15 @@ pub(crate) fn table(audited: &Audited, all: bool) -> String {
             text += &(column(&line, 80).trim_end().to_owned() + "\n");
         }
     }
-    let checkpoint = &audited.checkpoint.checkpoint;
-    text += &format!("log {}, at size {}\n", printable(&checkpoint.origin), checkpoint.size);
-    text += &format!("    {}\n", age::how_fresh(audited.checkpoint.vouched_s));
+    for asked in &audited.logs {
+        let checkpoint = &asked.checkpoint.checkpoint;
+        let group = asked.group.as_ref().map(|group| format!("{group}: ")).unwrap_or_default();
+        text += &format!("{group}log {}, at size {}\n", printable(&checkpoint.origin), checkpoint.size);
+        text += &format!("    {}\n", age::how_fresh(asked.checkpoint.vouched_s));
+    }
+    for (group, stop) in &audited.silent {
+        text += &format!("{group}: no vote (exit code {})\n", stop.code);
+    }
     text + &summary(audited)
 }
 
@@ -58,9 +65,14 @@ fn line(level: &str, verdict: &str, of: &str, because: &str) -> String {
 }
 
 /// What the verdict rests on, or why it is allowed.
-fn because(row: &Row) -> String {
+fn because(row: &Row, groups: usize) -> String {
     if let Some(exception) = &row.exception {
         return format!("to {}: {}", exception.expires, exception.reason);
+    }
+    let agreeing: Vec<_> = row.votes.iter().filter(|vote| vote.rebuilt().is_some()).collect();
+    let names: Vec<_> = agreeing.iter().filter_map(|vote| vote.group.as_deref()).collect();
+    if !names.is_empty() {
+        return format!("{} of {groups}: {}", names.len(), names.join(", "));
     }
     match &row.entry {
         Some(rests) => format!("entry {}, {} of {} agree", rests.index, rests.agreeing, rests.members),

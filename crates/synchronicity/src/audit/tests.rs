@@ -72,7 +72,7 @@ fn what_is_not_of_crates_io_is_never_judged_by_its_name() {
 fn without_settings_what_is_wrong_is_denied_and_what_is_missing_is_told() {
     let levels = Levels::default();
     let of = |level| Verdict::ALL.into_iter().filter(move |verdict| levels.of(*verdict) == level);
-    assert!(of(Level::Deny).eq([Verdict::OtherSource, Verdict::Diverged]));
+    assert!(of(Level::Deny).eq([Verdict::OtherSource, Verdict::Diverged, Verdict::FewGroups]));
     assert!(of(Level::Allow).eq([Verdict::Reproduced]));
     assert_eq!(of(Level::Warn).count(), 5);
 }

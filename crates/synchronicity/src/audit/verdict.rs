@@ -27,6 +27,8 @@ pub(crate) enum Verdict {
     Unpinned,
     /// Not of crates.io: the group cannot have built it.
     Foreign,
+    /// Of several groups fewer have rebuilt it than the policy wants.
+    FewGroups,
 }
 
 /// What is done about it.
@@ -52,6 +54,7 @@ pub(crate) struct Levels {
     pub(crate) absent: Level,
     pub(crate) unpinned: Level,
     pub(crate) foreign: Level,
+    pub(crate) few_groups: Level,
 }
 
 impl Default for Levels {
@@ -64,12 +67,13 @@ impl Default for Levels {
             absent: Level::Warn,
             unpinned: Level::Warn,
             foreign: Level::Warn,
+            few_groups: Level::Deny,
         }
     }
 }
 
 impl Verdict {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Reproduced,
         Self::OtherSource,
         Self::Diverged,
@@ -78,6 +82,7 @@ impl Verdict {
         Self::Absent,
         Self::Unpinned,
         Self::Foreign,
+        Self::FewGroups,
     ];
 
     /// As settings and documents spell it.
@@ -91,6 +96,7 @@ impl Verdict {
             Self::Absent => "absent",
             Self::Unpinned => "unpinned",
             Self::Foreign => "foreign",
+            Self::FewGroups => "few-groups",
         }
     }
 
@@ -109,6 +115,7 @@ impl Verdict {
                 "the group rebuilt it, and no checksum is stated to compare with the archive that it built"
             }
             Self::Foreign => "it is not of crates.io, so that no group can have rebuilt it",
+            Self::FewGroups => "fewer groups have rebuilt it than the policy wants",
         }
     }
 }

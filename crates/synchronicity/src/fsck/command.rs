@@ -10,9 +10,10 @@ use synchronicity_verify::verify::VerifyError;
 
 use super::{CheckError, Checked, Fault, check};
 use crate::exit::{self, Stop};
+use crate::policies::choice::one;
 use crate::progress::Progress;
+use crate::report;
 use crate::source::Source;
-use crate::{read, report};
 
 /// `fsck FOLDER|URL`
 #[derive(Debug, Args)]
@@ -22,7 +23,7 @@ pub struct Fsck {
     #[arg(value_name = "FOLDER|URL")]
     pub source: Source,
     /// Check the checkpoint's signatures by this policy too
-    #[arg(long, value_name = "FILE", env = "SYNCHRONICITY_POLICY")]
+    #[arg(long, value_name = "NAME|FILE", env = "SYNCHRONICITY_POLICY")]
     pub policy: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
@@ -57,8 +58,7 @@ enum Told {
 /// # Errors
 /// The first bad bytes, or what kept them from being found, with the exit code.
 pub fn fsck(args: &Fsck) -> Result<u8, Stop> {
-    let policy = args.policy.as_deref().map(read::policy).transpose();
-    let policy = policy.map_err(|error| Stop::new(exit::USAGE, error))?;
+    let policy = args.policy.as_deref().map(one).transpose()?;
     let progress = Progress::new();
     let checked = check(&args.source, policy.as_ref(), &mut |entries| {
         progress.detail(&format!("{entries} entries hold"));

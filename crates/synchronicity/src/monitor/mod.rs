@@ -23,7 +23,7 @@ use clap::Args;
 
 use crate::age::Age;
 use crate::exit::{self, Stop};
-use crate::read;
+use crate::policies::choice::Choice;
 
 mod error;
 mod events;
@@ -50,9 +50,8 @@ pub(crate) struct MonitorArgs {
     /// Nodes of one log, or copies of it, as in http://127.0.0.1:8080
     #[arg(value_name = "URL", required = true)]
     nodes: Vec<String>,
-    /// The policy: whose log, which builders, how many of them
-    #[arg(long, value_name = "FILE", env = "SYNCHRONICITY_POLICY")]
-    policy: PathBuf,
+    #[command(flatten)]
+    policy: Choice,
     /// Where the monitor keeps its copy of the log, what it saw, and its evidence
     #[arg(long, value_name = "DIR")]
     state: PathBuf,
@@ -81,7 +80,7 @@ pub(crate) struct MonitorArgs {
 
 /// Checks once, or again and again until a signal, and gives the exit code for what was found.
 pub(crate) fn monitor(args: &MonitorArgs) -> Result<u8, Stop> {
-    let policy = read::policy(&args.policy).map_err(|error| Stop::new(exit::USAGE, error))?;
+    let policy = args.policy.one()?;
     let stop = signals()?;
     let patience = Duration::from_secs(args.patience.seconds);
     let sources = sources(&args.nodes, patience)?;

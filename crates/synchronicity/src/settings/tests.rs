@@ -4,6 +4,7 @@ use super::*;
 
 const SETTINGS: &str = r#"
 policy = "policy.txt"
+policy-sha256 = "5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f"
 logs = ["http://127.0.0.1:8080", "log"]
 max-age = "7d"
 
@@ -30,7 +31,8 @@ fn parse(text: &str) -> Result<Settings, String> {
 #[test]
 fn a_file_says_all_that_can_be_asked() {
     let settings = parse(SETTINGS).unwrap();
-    assert_eq!(settings.policy, Some("/here/policy.txt".into()));
+    assert_eq!(settings.policy, Some(Wish::One("policy.txt".into())));
+    assert_eq!((settings.policy_sha256, settings.folder.as_path()), (Some(Digest([0x5f; 32])), Path::new("/here")));
     assert_eq!(settings.logs[1].to_string(), "/here/log");
     assert_eq!(settings.levels.of(Verdict::Absent), Level::Deny);
     assert_eq!(settings.levels.of(Verdict::Unbuildable), Level::Allow);
@@ -47,6 +49,9 @@ fn a_file_says_all_that_can_be_asked() {
 fn what_is_not_known_is_refused_wherever_it_stands() {
     for (good, bad) in [
         ("policy =", "polcy ="),
+        ("policy-sha256 = \"5f", "policy-sha256 = \"5F"),
+        ("\"policy.txt\"", "{ any = 2, of = [\"a\", \"b\\u001b[2J\"] }"),
+        ("\"policy.txt\"", "{ any = 2, off = [\"a\", \"b\"] }"),
         ("absent =", "absnt ="),
         ("absent =", "reproduced ="),
         ("\"deny\"", "\"forbid\""),

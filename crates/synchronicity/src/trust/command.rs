@@ -1,4 +1,4 @@
-//! `trust show` and `trust forget`.
+//! `trust`: the policies of this user, and what was seen of their logs.
 
 use std::fs;
 use std::io;
@@ -8,21 +8,38 @@ use clap::{Args, Subcommand};
 use miette::Diagnostic;
 use serde_json::{Value, json};
 
-use super::{Seen, StateFolder, Trust, TrustError, read_seen};
+use super::add::{self, Add, Replace};
+use super::named::{self, Combine, List, Remove, Rename};
+use super::{Seen, StateFolder, Trust, TrustError, described, read_seen};
 use crate::exit::{self, Stop};
-use crate::read;
+use crate::policies::choice::Choice;
+use crate::policies::{Kept, Name, Policies};
 
-/// What to do with the memory.
+/// What to do with it.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Action {
-    /// Print the newest checkpoint of each log that was accepted
+    /// Trust the policy of a group, once you have seen who is in it
+    Add(Add),
+    /// Put another policy of a group in the place of the one that is trusted, and show what changes
+    Replace(Replace),
+    /// List the policies that are trusted
+    List(List),
+    /// Show a policy that is trusted; without a name, the newest checkpoint of each log that was accepted
     Show(Show),
+    /// Trust a policy no longer
+    Remove(Remove),
+    /// Give a policy another name
+    Rename(Rename),
+    /// Trust what any K of several groups agree on
+    Combine(Combine),
     /// Forget a log: whatever is served next is believed, though it may contradict what was seen before
     Forget(Forget),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Show {
+    /// The name of a policy
+    name: Option<Name>,
     #[command(flatten)]
     state: StateFolder,
     /// Print JSON
@@ -33,8 +50,8 @@ pub(crate) struct Show {
 #[derive(Debug, Args)]
 pub(crate) struct Forget {
     /// The policy that names the log
-    #[arg(long, value_name = "FILE", env = "SYNCHRONICITY_POLICY")]
-    policy: PathBuf,
+    #[command(flatten)]
+    policy: Choice,
     #[command(flatten)]
     state: StateFolder,
 }
@@ -45,16 +62,59 @@ struct Unknown(String);
 
 impl Action {
     pub(crate) fn json(&self) -> bool {
-        matches!(self, Self::Show(Show { json: true, .. }))
+        match self {
+            Self::Add(args) => args.json,
+            Self::Replace(args) => args.json,
+            Self::List(args) => args.json,
+            Self::Show(args) => args.json,
+            Self::Combine(args) => args.json,
+            Self::Remove(_) | Self::Rename(_) | Self::Forget(_) => false,
+        }
     }
 }
 
 /// Does it, and gives the exit code.
 pub(crate) fn trust(action: &Action) -> Result<u8, Stop> {
     match action {
-        Action::Show(args) => show(args),
+        Action::Add(args) => add::add(args),
+        Action::Replace(args) => add::replace(args),
+        Action::List(args) => named::list(args),
+        Action::Show(args) => match &args.name {
+            Some(name) => show_policy(name, args),
+            None => show(args),
+        },
+        Action::Remove(args) => named::remove(args),
+        Action::Rename(args) => named::rename(args),
+        Action::Combine(args) => named::combine(args),
         Action::Forget(args) => forget(args),
     }
+}
+
+/// A policy, and what was seen of its log.
+fn show_policy(name: &Name, args: &Show) -> Result<u8, Stop> {
+    let kept = named::get(&Policies::open()?, name)?;
+    let seen = match &kept {
+        Kept::Single(single) => {
+            Trust::open_offline(&args.state, &single.policy)?.map(|trust| trust.recall()).transpose()?.flatten()
+        }
+        Kept::Any(_) => None,
+    };
+    if args.json {
+        let mut told = described::as_json(name, &kept);
+        told["seen"] =
+            seen.map(|seen| json!({ "size": seen.checkpoint.size, "root": seen.checkpoint.root.to_string() })).into();
+        println!("{told}");
+        return Ok(exit::OK);
+    }
+    match &kept {
+        Kept::Single(single) => print!("{}", described::in_words(single)),
+        Kept::Any(any) => println!("{}", described::combination(any)),
+    }
+    if let Some(seen) = seen {
+        println!("  {:<12}{} entries, root", "seen", seen.checkpoint.size);
+        println!("  {:<12}{}", "", seen.checkpoint.root);
+    }
+    Ok(exit::OK)
 }
 
 fn show(args: &Show) -> Result<u8, Stop> {
@@ -110,7 +170,7 @@ fn as_json(path: &std::path::Path, Seen { note, checkpoint }: &Seen) -> Value {
 }
 
 fn forget(args: &Forget) -> Result<u8, Stop> {
-    let policy = read::policy(&args.policy).map_err(|error| Stop::new(exit::USAGE, error))?;
+    let policy = args.policy.one()?;
     let path = Trust::open(&args.state, &policy)?.path();
     match fs::remove_file(&path) {
         Ok(()) => println!("forgotten: {}", policy.log().name()),

@@ -11,6 +11,7 @@ use synchronicity_rebuild::spec::Spec;
 use crate::exit::{self, Stop};
 use crate::fork;
 use crate::library::Places;
+use crate::policies::choice::Choice;
 
 /// `verify PROOF [FILE]`, `verify FILE...` or `verify --installed`
 #[derive(Debug, Args)]
@@ -20,14 +21,13 @@ pub struct Verify {
     /// with it
     #[arg(value_name = "FILE", required_unless_present = "installed")]
     pub(crate) files: Vec<PathBuf>,
-    /// The policy: whose log, which builders, how many of them
-    #[arg(long, value_name = "FILE", env = "SYNCHRONICITY_POLICY")]
-    pub(crate) policy: PathBuf,
+    #[command(flatten)]
+    pub(crate) policy: Choice,
     /// Accept only a file of this crate, or a proof for it
     #[arg(long = "crate", value_name = "CRATE[@VERSION]")]
     pub(crate) spec: Option<Spec>,
     /// The proof of the files; others are not looked for
-    #[arg(long, value_name = "PROOF", conflicts_with_all = ["installed", "bundle"])]
+    #[arg(long, value_name = "PROOF", conflicts_with_all = ["installed", "bundles"])]
     pub(crate) proof: Option<PathBuf>,
     /// Look up every executable that cargo installed
     #[arg(long, conflicts_with_all = ["files", "spec"])]
@@ -60,7 +60,7 @@ Exit codes:
   40  the evidence is invalid, or of another crate than the one that was named
   41  there is no evidence for a file
   42  there is evidence for the crate that was named, or recorded, and it is of other bytes
-  43  fewer builders signed than the policy wants
+  43  fewer builders signed, or fewer groups agree, than the policy wants
   75  try later: no log answers, or what is there is too old
 With several files it is the first of 40, 42, 43, 41, 2, 75 that any of them got.";
 
@@ -84,7 +84,7 @@ impl Verify {
     /// Which form is meant: see [`is_proof`].
     pub(super) fn form(&self) -> Result<Form<'_>, Stop> {
         let files = self.files.as_slice();
-        let looked_up = self.proof.is_some() || self.places.bundle.is_some() || self.places.offline;
+        let looked_up = self.proof.is_some() || !self.places.bundles.is_empty() || self.places.offline;
         match files {
             _ if self.installed => Ok(Form::Installed),
             [first, rest @ ..] if !looked_up && is_proof(first) => match rest {

@@ -8,14 +8,16 @@ use synchronicity_rebuild::spec::Spec;
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::entry::{Entry, Verdict};
 use synchronicity_verify::map::MapKey;
-use synchronicity_verify::policy::Policy;
 use synchronicity_verify::proof::Proof;
 use synchronicity_verify::result::BuildResult;
 use synchronicity_verify::verify::Verified;
 
+use super::votes::{Vote, together};
 use super::{Verify, checked, is_about, told};
+use crate::combined::{Asked, origin_of};
 use crate::exit::{self, Stop, gravest};
 use crate::library::{Library, Log, Places};
+use crate::policies::choice::Trusted;
 use crate::printable::printable;
 use crate::read;
 use crate::trust::{Trust, TrustError};
@@ -43,7 +45,10 @@ pub(crate) struct Looked {
     pub(crate) path: PathBuf,
     /// Of the content, if it could be read.
     pub(crate) sha256: Option<Digest>,
+    /// With several groups: by the first of those that agree.
     pub(crate) found: Result<Proven, Stop>,
+    /// What each group says, if there are several.
+    pub(crate) votes: Vec<Vote>,
 }
 
 /// Evidence that a file is what a group built.
@@ -80,9 +85,9 @@ enum NotProven {
 }
 
 /// Looks every file up, tells what is proven of it in a line, and gives the exit code.
-pub(super) fn verify(args: &Verify, files: &[PathBuf], policy: &Policy) -> Result<u8, Stop> {
+pub(super) fn verify(args: &Verify, files: &[PathBuf], trusted: &Trusted) -> Result<u8, Stop> {
     let wanted = files.iter().map(|path| Wanted::new(path.clone(), args.spec.clone())).collect();
-    let looked = look_up(wanted, args.proof.as_deref(), &args.places, policy);
+    let looked = look_up(wanted, args.proof.as_deref(), &args.places, trusted)?;
     let code = gravest(looked.iter().map(Looked::code));
     if args.json {
         println!("{}", told::as_json(&looked, code));
@@ -93,23 +98,42 @@ pub(super) fn verify(args: &Verify, files: &[PathBuf], policy: &Policy) -> Resul
     Ok(code)
 }
 
-/// Looks up every file. A log is opened only when it is needed.
-pub(crate) fn look_up(wanted: Vec<Wanted>, proof: Option<&Path>, places: &Places, policy: &Policy) -> Vec<Looked> {
+/// Looks up every file, by every group that the policy is of.
+pub(crate) fn look_up(
+    wanted: Vec<Wanted>,
+    proof: Option<&Path>,
+    places: &Places,
+    trusted: &Trusted,
+) -> Result<Vec<Looked>, Stop> {
     let hashed: Vec<_> = wanted.into_iter().map(|wanted| (read::digest(&wanted.path), wanted)).collect();
-    let keys = hashed.iter().flat_map(|(sha256, wanted)| {
-        let artifact = sha256.as_ref().ok().map(MapKey::of_artifact);
-        artifact.into_iter().chain(wanted.spec.as_ref().and_then(key_of))
+    let readable: Vec<_> = hashed.iter().filter_map(|(sha256, wanted)| Some((wanted, sha256.as_ref().ok()?))).collect();
+    let mut by_group = Vec::new();
+    for asked in trusted.asked(places)? {
+        by_group.push((asked.name, in_group(&readable, proof, &asked).into_iter()));
+    }
+    let mut looked = Vec::with_capacity(hashed.len());
+    for (sha256, wanted) in hashed {
+        let path = wanted.path;
+        looked.push(match sha256 {
+            Err(error) => Looked { path, sha256: None, found: Err(Stop::new(exit::USAGE, error)), votes: Vec::new() },
+            Ok(sha256) => {
+                let of_groups = by_group.iter_mut().filter_map(|(name, found)| Some((*name, found.next()?)));
+                let (found, votes) = together(trusted.needed(), of_groups.collect());
+                Looked { path, sha256: Some(sha256), found, votes }
+            }
+        });
+    }
+    Ok(looked)
+}
+
+/// What one group says of each file. Its log is opened only when it is needed.
+fn in_group(files: &[(&Wanted, &Digest)], proof: Option<&Path>, asked: &Asked<'_>) -> Vec<Result<Proven, Stop>> {
+    let keys = files.iter().flat_map(|(wanted, sha256)| {
+        std::iter::once(MapKey::of_artifact(sha256)).chain(wanted.spec.as_ref().and_then(key_of))
     });
-    let mut search =
-        Search { proof, places, policy, library: Library::new(places, policy, keys.collect::<BTreeSet<_>>()) };
-    let look = |(sha256, wanted): (Result<Digest, _>, Wanted)| match sha256 {
-        Ok(sha256) => {
-            let found = search.file(&wanted, &sha256);
-            Looked { path: wanted.path, sha256: Some(sha256), found }
-        }
-        Err(error) => Looked { path: wanted.path, sha256: None, found: Err(Stop::new(exit::USAGE, error)) },
-    };
-    hashed.into_iter().map(look).collect()
+    let library = Library::new(&asked.places, asked.policy, keys.collect::<BTreeSet<_>>());
+    let mut search = Search { proof, asked, library };
+    files.iter().map(|(wanted, sha256)| search.file(wanted, sha256)).collect()
 }
 
 impl Looked {
@@ -120,28 +144,37 @@ impl Looked {
 
 struct Search<'a> {
     proof: Option<&'a Path>,
-    places: &'a Places,
-    policy: &'a Policy,
+    asked: &'a Asked<'a>,
     library: Library<'a>,
 }
 
 impl Search<'_> {
     fn file(&mut self, wanted: &Wanted, sha256: &Digest) -> Result<Proven, Stop> {
-        if let Some(proof) = self.proof {
+        if let Some(proof) = self.proof.filter(|proof| self.is_own(proof)) {
             return self.by_proof(proof, wanted, sha256);
         }
         let beside = with_suffix(&wanted.path, ".tlog-proof");
-        if beside.is_file() {
+        if self.proof.is_none() && beside.is_file() && self.is_own(&beside) {
             match self.by_proof(&beside, wanted, sha256) {
                 // A log may have what is newer.
                 Err(stop) if stop.code == exit::TRY_LATER => {}
                 decided => return decided,
             }
         }
-        if let Some(proven) = self.by_neighbour(wanted, sha256)? {
+        if self.proof.is_none()
+            && let Some(proven) = self.by_neighbour(wanted, sha256)?
+        {
             return Ok(proven);
         }
         self.in_the_log(wanted, sha256)
+    }
+
+    /// Whether a proof is to be judged by this group. Of several, each has its own proofs; what does not say whose it is
+    /// is judged by all.
+    fn is_own(&self, path: &Path) -> bool {
+        let proof = || Proof::parse(&read::proof(path).ok()?).ok();
+        let origin = || origin_of(&proof()?.checkpoint);
+        self.asked.name.is_none() || origin().is_none_or(|origin| origin == self.asked.policy.log().name())
     }
 
     /// Decides by this proof alone.
@@ -149,14 +182,14 @@ impl Search<'_> {
         let bytes = read::proof(path).map_err(|error| Stop::new(exit::USAGE, error))?;
         let place = path.display().to_string();
         let file = Some((wanted.path.as_path(), sha256));
-        let (verified, checkpoint) = checked(&bytes, &place, self.policy, file, wanted.spec.as_ref())?;
+        let (verified, checkpoint) = checked(&bytes, &place, self.asked.policy, file, wanted.spec.as_ref())?;
         if !verified.is_evidence() {
             let (proof, verdict) = (path.to_owned(), verified.entry.verdict);
             return Err(Stop::new(exit::NO_EVIDENCE, NotProven::Verdict { proof, verdict }));
         }
-        let trust = Trust::open_offline(&self.places.state, self.policy)?;
-        trust.map_or(Ok(()), |trust| trust.compare(&checkpoint, self.policy))?;
-        self.places.max_age.map_or(Ok(()), |most| most.check(verified.vouched_s))?;
+        let trust = Trust::open_offline(&self.asked.places.state, self.asked.policy)?;
+        trust.map_or(Ok(()), |trust| trust.compare(&checkpoint, self.asked.policy))?;
+        self.asked.places.max_age.map_or(Ok(()), |most| most.check(verified.vouched_s))?;
         Ok(Proven { verified, place })
     }
 

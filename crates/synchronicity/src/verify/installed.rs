@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use miette::Diagnostic;
 use serde_json::{Value, json};
 use synchronicity_rebuild::spec::Spec;
-use synchronicity_verify::policy::Policy;
 
 use super::files::{Looked, Wanted, look_up};
-use super::{Verify, told};
+use super::{Verify, told, votes};
 use crate::exit::{self, Stop, gravest};
 use crate::install_record::{Installed, RECORD_BYTES_MAX, RecordError, parse};
 use crate::origin::Origin;
+use crate::policies::choice::Trusted;
 use crate::printable::{column, printable};
 use crate::{age, read};
 
@@ -56,9 +56,9 @@ struct Row {
 }
 
 /// Looks everything up, shows a table, and gives the exit code.
-pub(super) fn verify(args: &Verify, policy: &Policy) -> Result<u8, Stop> {
+pub(super) fn verify(args: &Verify, trusted: &Trusted) -> Result<u8, Stop> {
     let root = root(args).ok_or_else(|| Stop::new(exit::USAGE, NoRecord::NoRoot))?;
-    let rows = look_up_all(&root, &recorded(&root)?, args, policy);
+    let rows = look_up_all(&root, &recorded(&root)?, args, trusted)?;
     let code = gravest(rows.iter().map(|row| row.looked.code()));
     if args.json {
         println!("{}", as_json(&root, &rows, code));
@@ -91,7 +91,7 @@ fn recorded(root: &Path) -> Result<Vec<Installed>, Stop> {
     }
 }
 
-fn look_up_all(root: &Path, recorded: &[Installed], args: &Verify, policy: &Policy) -> Vec<Row> {
+fn look_up_all(root: &Path, recorded: &[Installed], args: &Verify, trusted: &Trusted) -> Result<Vec<Row>, Stop> {
     let (mut wanted, mut named) = (Vec::new(), Vec::new());
     for installed in recorded {
         // What is of elsewhere is looked up all the same, under the name that it has there: it may be the very crate.
@@ -105,7 +105,7 @@ fn look_up_all(root: &Path, recorded: &[Installed], args: &Verify, policy: &Poli
             named.push((installed, spec.is_some(), elsewhere));
         }
     }
-    let looked = look_up(wanted, None, &args.places, policy);
+    let looked = look_up(wanted, None, &args.places, trusted)?;
     let row = |((installed, nameable, elsewhere), mut looked): ((&Installed, bool, bool), Looked)| {
         let (crate_name, version) = (installed.name.clone(), installed.version.clone());
         // A name that no crate of a group can have: whatever the bytes are of, it is something else.
@@ -116,7 +116,7 @@ fn look_up_all(root: &Path, recorded: &[Installed], args: &Verify, policy: &Poli
         }
         Row { crate_name, version, looked, of_crates_io: !elsewhere }
     };
-    named.into_iter().zip(looked).map(row).collect()
+    Ok(named.into_iter().zip(looked).map(row).collect())
 }
 
 /// What a row says in one word, and the rest.
@@ -125,12 +125,18 @@ fn verdict(row: &Row) -> (&'static str, String) {
         Ok(proven) => {
             let verified = &proven.verified;
             let entry = format!("entry {}, {}", verified.index, age::ago(verified.vouched_s));
-            ("reproduced", format!("{}, {entry}", told::agreement(&verified.entry)))
+            let by = if row.looked.votes.is_empty() {
+                format!("{}, {entry}", told::agreement(&verified.entry))
+            } else {
+                votes::in_words(&row.looked.votes)
+            };
+            ("reproduced", by)
         }
         Err(stop) => match stop.code {
             exit::NO_EVIDENCE if !row.of_crates_io => ("no evidence", "not of crates.io".into()),
             exit::NO_EVIDENCE => ("no evidence", "not in the log, or not agreed on".into()),
             exit::MISMATCH => ("DIFFERENT", "the group built other bytes".into()),
+            exit::BELOW_THRESHOLD if !row.looked.votes.is_empty() => ("REFUSED", "too few groups agree".into()),
             exit::BELOW_THRESHOLD => ("REFUSED", "too few builders signed".into()),
             exit::INVALID => ("INVALID", stop.report.to_string()),
             exit::TRY_LATER => ("try later", "no log answers, or it is too old".into()),

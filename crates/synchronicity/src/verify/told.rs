@@ -4,8 +4,9 @@ use serde_json::{Value, json};
 use synchronicity_verify::entry::Entry;
 
 use super::files::Looked;
+use super::votes::{self, Vote};
 use crate::printable::printable;
-use crate::{age, report};
+use crate::{age, exit, report};
 
 /// The name and version of the documents, which change together with `docs/schemas/verify.schema.json`.
 pub(crate) const SCHEMA: &str = "synchronicity/verify@v1";
@@ -17,15 +18,13 @@ pub(crate) fn in_a_line(looked: &Looked) -> String {
         Err(stop) => format!("{path}: not proven (exit code {})", stop.code),
         Ok(proven) => {
             let (verified, source) = (&proven.verified, &proven.verified.entry.request.source);
-            format!(
-                "{path}: {} {}, {}, {}, entry {}, {}",
-                source.name(),
-                source.version(),
-                recipe(&verified.entry),
-                agreement(&verified.entry),
-                verified.index,
-                age::ago(verified.vouched_s)
-            )
+            let by = if looked.votes.is_empty() {
+                let (index, ago) = (verified.index, age::ago(verified.vouched_s));
+                format!("{}, entry {index}, {ago}", agreement(&verified.entry))
+            } else {
+                votes::in_words(&looked.votes)
+            };
+            format!("{path}: {} {}, {}, {by}", source.name(), source.version(), recipe(&verified.entry))
         }
     }
 }
@@ -57,7 +56,7 @@ pub(crate) fn as_json(looked: &[Looked], code: u8) -> Value {
 pub(crate) fn file(looked: &Looked) -> Value {
     let proven = looked.found.as_ref().ok();
     let stop = looked.found.as_ref().err();
-    json!({
+    let mut told = json!({
         "path": looked.path.display().to_string(),
         "sha256": looked.sha256.map(|sha256| sha256.to_string()),
         "exit": looked.code(),
@@ -74,11 +73,22 @@ pub(crate) fn file(looked: &Looked) -> Value {
         }),
         "error": stop.map(|stop| stop.report.to_string()),
         "help": stop.and_then(|stop| stop.report.help()).map(|help| help.to_string()),
-    })
+    });
+    if !looked.votes.is_empty() {
+        told["groups"] = votes::as_json(&looked.votes);
+    }
+    told
 }
 
-/// Says on standard error why each of the others is not proven.
+/// Says on standard error why each of the others is not proven, and what a group that is not needed says against it.
 pub(crate) fn reasons(looked: &[Looked]) {
+    for looked in looked.iter().filter(|looked| looked.found.is_ok()) {
+        let against = |vote: &&Vote| matches!(vote.code, exit::INVALID | exit::MISMATCH);
+        for vote in looked.votes.iter().filter(against) {
+            let (path, error) = (looked.path.display().to_string(), vote.error.as_deref().unwrap_or_default());
+            eprintln!("{}: {} has no vote: {}", printable(&path), vote.group, error);
+        }
+    }
     for (path, stop) in looked.iter().filter_map(|looked| Some((&looked.path, looked.found.as_ref().err()?))) {
         eprintln!("{}:\n{:?}", printable(&path.display().to_string()), stop.report);
     }

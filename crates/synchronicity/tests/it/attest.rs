@@ -15,13 +15,14 @@ use synchronicity::attest::link::{SignedLink, link};
 use synchronicity::attest::provenance::provenance;
 use synchronicity::attest::summary::summary;
 use synchronicity_core::command::CommandKey;
-use synchronicity_core::group::{Charter, Group, Member};
+use synchronicity_core::group::Group;
 use synchronicity_verify::commitment::commitment;
-use synchronicity_verify::digest::Digest;
 use synchronicity_verify::entry::Entry;
 
+use crate::groups::{self, seed};
+use crate::logs::Party;
 use crate::program::{Ran, run};
-use crate::sample::{self, INDEX, ORIGIN};
+use crate::sample::{self, INDEX};
 use crate::server::{Answer, Server, head};
 
 type Outcome = Result<(), Failed>;
@@ -41,32 +42,9 @@ const FORMATS: [&str; 3] = ["provenance", "summary", "link"];
 /// The builders by their keys: 0 to 2 agree, 3 got something else.
 const DISSENTER: u8 = 3;
 
-fn seed(what: &str, index: u8) -> [u8; 32] {
-    Digest::of(format!("{what} {index}").as_bytes()).0
-}
-
 /// The sample's builders with keys that are known here.
 pub(crate) fn group() -> Group {
-    let member = |index: u8| Member {
-        name: format!("builder-{index}"),
-        consensus: CommandKey::from_seed(seed("consensus", index)).id().0,
-        command: CommandKey::from_seed(seed("command", index)).id(),
-        cosigner: sample::cosigner(index.into()).verifier_key().clone(),
-        attestation: CommandKey::from_seed(seed("attestation", index)).id().0,
-        address: "192.0.2.1:4800".to_owned(),
-    };
-    Group::new(Charter {
-        origin: ORIGIN.to_owned(),
-        epoch: 0,
-        log_key: sample::log_signer().verifier_key().clone(),
-        threshold: 3,
-        commit_window_ms: 1000,
-        reveal_window_ms: 1000,
-        containment: Vec::new(),
-        overrides: Vec::new(),
-        members: (0..4).map(member).collect(),
-    })
-    .unwrap()
+    groups::group(&Party::sample(), 3, 4)
 }
 
 /// An entry of that group, in which all but the dissenter built `content`.

@@ -1,26 +1,74 @@
-//! Logs as files, in folders: of the sample's group, as long as a test needs.
+//! Logs as files, in folders: of the sample's group, or of another one, as long as a test needs.
 #![allow(clippy::unwrap_used, reason = "a trial that panics is a failed trial, as in any test")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use synchronicity_verify::checkpoint::Checkpoint;
+use synchronicity_verify::cosignature::cosign;
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::entry::Entry;
 use synchronicity_verify::lookup::{LoggedEntry, Lookup};
 use synchronicity_verify::map::{MapKey, Prefix, PrefixMap};
 use synchronicity_verify::merkle::{inclusion_proof, leaf_hash, root};
-use synchronicity_verify::note::SignedNote;
+use synchronicity_verify::note::{self, KeyKind, SignedNote, Signer};
+use synchronicity_verify::policy::{Policy, Witness};
 use synchronicity_verify::proof::Proof;
 use synchronicity_verify::tile::{TILE_WIDTH, TileLevel, encode_bundle, tiles_between};
 
-use crate::sample::{self, ORIGIN};
+use crate::sample::{self, ORIGIN, TIME_S};
 use crate::server::{Answer, Server};
+
+/// Four builders with keys of their own, and the key of their log.
+#[derive(Clone)]
+pub(crate) struct Party {
+    pub(crate) origin: String,
+    salt: String,
+}
 
 /// A folder with a log in it, and `policy` beside it.
 pub(crate) struct Log {
     pub(crate) dir: tempfile::TempDir,
     pub(crate) entries: Vec<Entry>,
+    pub(crate) party: Party,
+}
+
+impl Party {
+    /// The one of the sample.
+    pub(crate) fn sample() -> Self {
+        Self { origin: ORIGIN.to_owned(), salt: String::new() }
+    }
+
+    /// Another one.
+    pub(crate) fn named(name: &str) -> Self {
+        Self { origin: format!("synchronicity.example/{name}"), salt: format!(" of {name}") }
+    }
+
+    pub(crate) fn log_signer(&self) -> Signer {
+        sample::signer(&self.origin, KeyKind::Log, &format!("log{}", self.salt))
+    }
+
+    pub(crate) fn cosigner(&self, member: usize) -> Signer {
+        let seed = format!("cosigner {member}{}", self.salt);
+        sample::signer(&format!("{}/builder-{member}", self.origin), KeyKind::Cosigner, &seed)
+    }
+
+    /// Any `threshold` of the first `members` builders.
+    pub(crate) fn policy(&self, threshold: usize, members: usize) -> Policy {
+        let witness = |member| {
+            let key = self.cosigner(member).verifier_key().clone();
+            Witness { name: format!("builder-{member}"), key, url: None }
+        };
+        let log = self.log_signer().verifier_key().clone();
+        Policy::any_of(log, None, (0..members).map(witness).collect(), threshold).unwrap()
+    }
+
+    /// `text` signed by the log and `cosigners`.
+    fn signed(&self, text: &str, cosigners: &[usize]) -> SignedNote {
+        let mut signatures = vec![note::sign(&self.log_signer(), text).unwrap()];
+        signatures.extend(cosigners.iter().map(|member| cosign(&self.cosigner(*member), text, TIME_S).unwrap()));
+        SignedNote { text: text.to_owned(), signatures }
+    }
 }
 
 impl Log {
@@ -30,8 +78,13 @@ impl Log {
     }
 
     pub(crate) fn of(entries: Vec<Entry>, cosigners: &[usize]) -> Self {
-        let log = Self { dir: tempfile::tempdir().unwrap(), entries };
-        fs::write(log.dir.path().join("policy"), sample::policy(3).to_string()).unwrap();
+        Self::by(Party::sample(), entries, cosigners)
+    }
+
+    /// A log of this party.
+    pub(crate) fn by(party: Party, entries: Vec<Entry>, cosigners: &[usize]) -> Self {
+        let log = Self { dir: tempfile::tempdir().unwrap(), entries, party };
+        fs::write(log.dir.path().join("policy"), log.party.policy(3, 4).to_string()).unwrap();
         log.publish(log.entries.len(), cosigners);
         log
     }
@@ -53,16 +106,17 @@ impl Log {
             fs::write(path, bytes).unwrap();
         }
         fs::create_dir_all(self.path()).unwrap();
-        let checkpoint = Checkpoint { origin: ORIGIN.to_owned(), size: size as u64, root: root(&leaves) };
-        fs::write(self.file("checkpoint"), sample::signed(&checkpoint.to_string(), cosigners).to_string()).unwrap();
+        let checkpoint = Checkpoint { origin: self.party.origin.clone(), size: size as u64, root: root(&leaves) };
+        let signed = self.party.signed(&checkpoint.to_string(), cosigners);
+        fs::write(self.file("checkpoint"), signed.to_string()).unwrap();
     }
 
     /// The proof of entry `index`, under the checkpoint of the first `size` entries.
     pub(crate) fn proof(&self, index: usize, size: usize) -> Vec<u8> {
         let leaves = self.leaves(size);
         let path = inclusion_proof(&leaves, size as u64, index as u64).unwrap();
-        let text = Checkpoint { origin: ORIGIN.to_owned(), size: size as u64, root: root(&leaves) }.to_string();
-        let (entry, checkpoint) = (self.entries[index].to_bytes(), sample::signed(&text, &[0, 1, 2, 3]));
+        let text = Checkpoint { origin: self.party.origin.clone(), size: size as u64, root: root(&leaves) }.to_string();
+        let (entry, checkpoint) = (self.entries[index].to_bytes(), self.party.signed(&text, &[0, 1, 2, 3]));
         Proof { entry, index: index as u64, path, checkpoint }.to_string().into_bytes()
     }
 

@@ -11,6 +11,7 @@ mod diff;
 mod diff_builds;
 mod fsck;
 mod gate;
+mod groups;
 mod installed;
 mod logs;
 mod look_up;
@@ -18,6 +19,8 @@ mod look_up_hostile;
 mod lookup;
 mod monitor;
 mod monitor_state;
+mod policies;
+mod policies_hostile;
 mod program;
 mod prove;
 mod rebuild;
@@ -31,6 +34,7 @@ mod server;
 mod source;
 mod survey;
 mod survey_ends;
+mod together;
 mod trust;
 mod verify;
 
@@ -54,8 +58,11 @@ fn main() {
         lookup::trials(),
         monitor::trials(),
         monitor_state::trials(),
+        together::trials(),
         trust::trials(),
         verify::trials(),
+        policies::trials(),
+        policies_hostile::trials(),
         prove::trials(),
         rebuild::trials(),
         recipe::trials(),

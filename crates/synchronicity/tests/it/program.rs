@@ -39,11 +39,13 @@ pub(crate) fn run_with<A: AsRef<OsStr>>(
         .args(arguments)
         .current_dir(dir)
         .env_remove("SYNCHRONICITY_POLICY")
+        .env_remove("SYNCHRONICITY_POLICY_SHA256")
         .env_remove("SYNCHRONICITY_NODE")
         .env("NO_COLOR", "1")
         .env_remove("SYNCHRONICITY_CONFIG")
         .env("SYNCHRONICITY_STATE", dir.join(".state"))
         .env("SYNCHRONICITY_CACHE", dir.join(".cache"))
+        .env("SYNCHRONICITY_POLICIES", dir.join(".policies"))
         .envs(variables.iter().copied())
         .output()
         .expect("the program starts");
