@@ -79,8 +79,9 @@ impl List {
             let (named, comment) = line.split_once('#').map_or((line, None), |(named, rest)| (named, Some(rest)));
             let named = named.trim();
             if named.is_empty() {
-                if let (Some(comment), true) = (comment, lines.is_empty()) {
-                    chosen.push(comment.trim().to_owned());
+                // An empty line parts paragraphs as an empty comment does.
+                if lines.is_empty() && (comment.is_some() || !chosen.is_empty()) {
+                    chosen.push(comment.unwrap_or_default().trim().to_owned());
                 }
                 continue;
             }
@@ -123,9 +124,12 @@ mod tests {
 
     #[test]
     fn comments_above_the_first_crate_say_how_the_list_was_chosen() {
-        let list =
-            List::parse("# By hand.\n#\n\nserde@1.0.228 # popular\n# a section\nhexyl\n", String::new()).unwrap();
-        assert_eq!(list.chosen, ["By hand.", ""]);
+        let list = List::parse(
+            "\n# By hand.\n#\n# Old.\n\n# New.\nserde@1.0.228 # popular\n# a section\nhexyl\n",
+            String::new(),
+        )
+        .unwrap();
+        assert_eq!(list.chosen, ["By hand.", "", "Old.", "", "New."]);
         assert_eq!(list.lines.iter().map(|line| line.key.as_str()).collect::<Vec<_>>(), ["serde@1.0.228", "hexyl"]);
     }
 

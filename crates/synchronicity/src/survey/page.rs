@@ -67,15 +67,22 @@ pub(super) fn table(html: &mut String, caption: &str, heads: &[&str], rows: impl
     for row in rows {
         html.push_str("<tr>");
         for (index, cell) in row.iter().enumerate() {
+            let class = if is_short(cell) { " class=\"short\"" } else { "" };
             let _ = if index == 0 {
-                write!(html, "<th scope=\"row\">{cell}</th>")
+                write!(html, "<th scope=\"row\"{class}>{cell}</th>")
             } else {
-                write!(html, "<td>{cell}</td>")
+                write!(html, "<td{class}>{cell}</td>")
             };
         }
         html.push_str("</tr>\n");
     }
     html.push_str("</tbody>\n</table>\n</div>\n");
+}
+
+/// A number with its unit, or a few words: on a narrow page it is not broken into lines, and the table is scrolled.
+fn is_short(cell: &str) -> bool {
+    let texts = cell.split('<').map(|piece| piece.rsplit('>').next().unwrap_or_default());
+    (1..=20).contains(&texts.map(|text| text.chars().count()).sum::<usize>())
 }
 
 fn summary(tally: &Tally<'_>, html: &mut String) {
@@ -207,7 +214,7 @@ fn conditions(tally: &Tally<'_>, html: &mut String) {
 fn chosen(tally: &Tally<'_>, html: &mut String) {
     html.push_str("<h2>How the list was chosen</h2>\n<p>In the words of the list itself:</p>\n<blockquote>\n");
     for paragraph in tally.list.chosen.split(String::is_empty).filter(|lines| !lines.is_empty()) {
-        let _ = writeln!(html, "<p>{}</p>", escaped(&paragraph.join("\n")));
+        let _ = writeln!(html, "<p>{}</p>", escaped(&paragraph.join(" ")));
     }
     html.push_str("</blockquote>\n");
     let kept = if tally.list.changed {
