@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde_json::json;
 use synchronicity_core::group::Group;
+use synchronicity_verify::digest::Digest;
 use synchronicity_verify::note::{KeyKind, Signer};
 
 use super::say;
@@ -65,6 +66,7 @@ fn describe(group: &Group) -> String {
         format!("epoch      {}", group.epoch()),
         format!("verdicts   {} of {all} builders with the same result", group.threshold()),
         format!("log signed {} of {all} builders on each published checkpoint", group.quorum()),
+        format!("policy     {}", policy_hash(group)),
         format!("windows    {build_s} s to build, {reveal_s} s to reveal"),
     ];
     if !group.containment().is_empty() {
@@ -82,13 +84,18 @@ fn describe(group: &Group) -> String {
     lines.join("\n")
 }
 
+/// By which clients know the group's policy, whatever address a node serves with it.
+fn policy_hash(group: &Group) -> Digest {
+    group.policy(None).expect("a policy of a group's own members is one").sha256()
+}
+
 fn as_json(group: &Group) -> serde_json::Value {
     let member = |member: &synchronicity_core::group::Member| {
         json!({
             "name": member.name,
             "builder": member.command.to_string(),
             "cosigner": member.cosigner.to_string(),
-            "attestation": synchronicity_verify::digest::Digest(member.attestation).to_string(),
+            "attestation": Digest(member.attestation).to_string(),
             "address": member.address,
         })
     };
@@ -99,6 +106,7 @@ fn as_json(group: &Group) -> serde_json::Value {
         "log_key": group.log_key().to_string(),
         "threshold": group.threshold(),
         "quorum": group.quorum(),
+        "policy_sha256": policy_hash(group).to_string(),
         "commit_window_ms": group.commit_window_ms(),
         "reveal_window_ms": group.reveal_window_ms(),
         "containment": group.containment(),
