@@ -63,6 +63,9 @@ pub(crate) struct Log {
     content: Content,
 }
 
+/// Entries with their indices, rising, and the log that they are from.
+type Found<'l> = (Vec<(u64, Entry)>, &'l Log);
+
 enum Content {
     Copy(Box<LogCopy>, PathBuf),
     Bundle(BTreeMap<MapKey, Vec<(u64, Entry)>>),
@@ -93,7 +96,7 @@ impl<'p> Library<'p> {
 
     /// The entries under `key`, which is one of those that were wanted, and the log that they are from: what is here
     /// if it has any, else the newest log that can be had.
-    pub(crate) fn find(&mut self, key: &MapKey) -> Result<(Vec<(u64, Entry)>, &Log), Stop> {
+    pub(crate) fn find(&mut self, key: &MapKey) -> Result<Found<'_>, Stop> {
         if !self.newest {
             self.open_copy()?;
             match self.log.as_ref().map_or(Ok(Vec::new()), |log| log.entries(key)) {

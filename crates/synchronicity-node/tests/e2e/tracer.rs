@@ -45,6 +45,7 @@ const NONE: u64 = u64::MAX;
 
 /// Runs `command`, which must ask to be traced and stop itself, to its end. `strike` is the place among the
 /// [`Life::calls`] of the one that goes wrong; later than the last, none does.
+#[expect(clippy::zombie_processes, reason = "its tracer waits for it, by its number: see `wait`")]
 pub(crate) fn trace(command: &mut Command, strike: Option<(usize, Fault)>) -> Life {
     let piped = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     // The thread that starts it is its tracer, and waits for it below.

@@ -192,8 +192,8 @@ fn a_damaged_folder_gives_no_proof() {
     let note = note_of(&published(dir.path()), SIZE);
     let bundle = dir.path().join("tile/entries/000");
     let sound = fs::read(&bundle).unwrap();
-    let damage: [&dyn Fn(&mut Vec<u8>); 3] =
-        [&|bytes| bytes[5] ^= 1, &|bytes| bytes.truncate(100), &|bytes| bytes.resize(20_000_000, 0)];
+    let damage: [fn(&mut Vec<u8>); 3] =
+        [|bytes| bytes[5] ^= 1, |bytes| bytes.truncate(100), |bytes| bytes.resize(20_000_000, 0)];
     for (which, damage) in damage.iter().enumerate() {
         let mut bytes = sound.clone();
         damage(&mut bytes);

@@ -14,7 +14,7 @@ fn failing() -> Broken {
 }
 
 fn parsed(broken: &Broken) -> Trace {
-    Trace::parse(&broken.trace.join("\n")).unwrap()
+    Trace::parse(&broken.trace.join("\n")).expect("a run writes a trace that can be read")
 }
 
 #[test]

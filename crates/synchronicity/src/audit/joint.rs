@@ -36,7 +36,7 @@ pub(super) fn joint(votes: &[Vote], needed: usize) -> (Verdict, Option<Rests>) {
     let told = |vote: Option<&Vote>, verdict| (verdict, vote.and_then(|vote| vote.entry.clone()));
     match (archives.len(), worst()) {
         // Only where no checksum is stated: which of them is taken, nobody knows.
-        (2.., _) => told(rebuilt().last(), Verdict::OtherSource),
+        (2.., _) => told(rebuilt().next_back(), Verdict::OtherSource),
         (1, _) if rebuilt().count() >= needed => {
             let first = rebuilt().next();
             told(first, first.map_or(Verdict::Absent, |vote| vote.verdict))

@@ -42,7 +42,7 @@ pub(crate) enum Wish {
 /// What a command goes by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Trusted {
-    One(Policy),
+    One(Box<Policy>),
     Any(Combined),
 }
 
@@ -136,7 +136,7 @@ pub(crate) fn one(text: &Path) -> Result<Policy, Stop> {
 fn named(text: &OsStr, folder: &Path) -> Result<Trusted, Stop> {
     let path = folder.join(text);
     let Some(name) = text.to_str().and_then(|text| text.parse::<Name>().ok()) else {
-        return file(&path).map(Trusted::One);
+        return file(&path);
     };
     // Without a folder of policies there are only files.
     if let Ok(policies) = Policies::open()
@@ -144,11 +144,12 @@ fn named(text: &OsStr, folder: &Path) -> Result<Trusted, Stop> {
     {
         return Ok(trusted);
     }
-    if read::is_there(&path) { file(&path).map(Trusted::One) } else { Err(NoChoice::Unknown(name.to_string()).stop()) }
+    if read::is_there(&path) { file(&path) } else { Err(NoChoice::Unknown(name.to_string()).stop()) }
 }
 
-fn file(path: &Path) -> Result<Policy, Stop> {
-    read::policy(path).map_err(|error| Stop::new(exit::USAGE, error))
+fn file(path: &Path) -> Result<Trusted, Stop> {
+    let policy = read::policy(path).map_err(|error| Stop::new(exit::USAGE, error))?;
+    Ok(Trusted::One(Box::new(policy)))
 }
 
 fn kept(policies: &Policies, name: &Name) -> Result<Option<Trusted>, Stop> {
@@ -162,7 +163,7 @@ pub(crate) fn of_kept(policies: &Policies, kept: Kept) -> Result<Trusted, Stop> 
         _ => Err(NoChoice::Unknown(name.to_string()).stop()),
     };
     match kept {
-        Kept::Single(single) => Ok(Trusted::One(single.policy)),
+        Kept::Single(single) => Ok(Trusted::One(Box::new(single.policy))),
         Kept::Any(any) => {
             let groups = any.of.iter().map(group).collect::<Result<_, Stop>>()?;
             Combined::new(any.needed, groups).map(Trusted::Any)
@@ -198,7 +199,7 @@ impl Trusted {
     /// The policy, if it is of one group.
     pub(crate) fn one(self) -> Result<Policy, Stop> {
         match self {
-            Self::One(policy) => Ok(policy),
+            Self::One(policy) => Ok(*policy),
             Self::Any(combined) => Err(NoChoice::NotOne(combined.names()).stop()),
         }
     }

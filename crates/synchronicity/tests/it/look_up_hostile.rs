@@ -55,6 +55,9 @@ fn copies(log: &Log) -> Vec<PathBuf> {
     files
 }
 
+/// What a server makes of the entries.
+type Change = Box<dyn Fn(Vec<u8>) -> Vec<u8> + Send + Sync>;
+
 fn false_entries() -> Outcome {
     let log = log(5);
     let other = fs::read(self::log(6).file("tile/entries/000.p/7"))?;
@@ -63,7 +66,7 @@ fn false_entries() -> Outcome {
         bytes[last] ^= 1;
         bytes
     };
-    let changes: [Box<dyn Fn(Vec<u8>) -> Vec<u8> + Send + Sync>; 5] = [
+    let changes: [Change; 5] = [
         Box::new(flip),
         Box::new(|bytes| bytes[..bytes.len() - 1].to_vec()),
         Box::new(|bytes| [&bytes[..], b"x"].concat()),
