@@ -9,13 +9,16 @@ use synchronicity_verify::checkpoint::Checkpoint;
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::entry::Entry;
 use synchronicity_verify::fork::{self, Fork};
+use synchronicity_verify::leaf::Leaf;
 use synchronicity_verify::lookup::{self as lookups, Lookup};
 use synchronicity_verify::map::{MapKey, MapLeaf, MapProof, Prefix, PrefixMap};
+use synchronicity_verify::membership::{Membership, MembershipEntry};
 use synchronicity_verify::note::{NoteSignature, SignedNote, VerifierKey};
 use synchronicity_verify::policy::Policy;
 use synchronicity_verify::proof::Proof;
 use synchronicity_verify::request::BuildRequest;
 use synchronicity_verify::result::BuildResult;
+use synchronicity_verify::succession::{Succession, succeed};
 use synchronicity_verify::tile::{TilePath, encode_bundle, parse_bundle};
 use synchronicity_verify::verify::{verify, verify_checkpoint};
 use synchronicity_verify::{cosignature, note as notes};
@@ -24,7 +27,7 @@ use synchronicity_verify::{cosignature, note as notes};
 pub(crate) type Target = fn(&[u8]);
 
 /// Every target by its name.
-pub(crate) const ALL: [(&str, Target); 15] = [
+pub(crate) const ALL: [(&str, Target); 17] = [
     ("note", note),
     ("checkpoint", checkpoint),
     ("cosignature", cosignature),
@@ -40,6 +43,8 @@ pub(crate) const ALL: [(&str, Target); 15] = [
     ("whole_log", whole_log),
     ("lookup", lookup),
     ("map_proof", map_proof),
+    ("membership", membership),
+    ("succession", succession),
 ];
 
 /// The policy under which inputs are judged.
@@ -115,6 +120,27 @@ pub(crate) fn entry(data: &[u8]) {
     }
 }
 
+pub(crate) fn membership(data: &[u8]) {
+    if let Ok(entry) = MembershipEntry::from_bytes(data) {
+        assert_eq!(entry.to_bytes(), data);
+        assert_eq!(Leaf::from_bytes(data), Ok(Leaf::Membership(entry)));
+    }
+    if let Ok(membership) = Membership::from_bytes(data) {
+        assert_eq!(membership.to_bytes(), data);
+    }
+}
+
+/// What is accepted is a policy of the same log, under which the last change's members cosign.
+pub(crate) fn succession(data: &[u8]) {
+    if let Ok(succession) = Succession::parse(data) {
+        assert_eq!(succession.to_string().as_bytes(), data);
+    }
+    let Ok(succeeded) = succeed(&POLICY, data) else { return };
+    let last = succeeded.changes.last().expect("it leads somewhere");
+    assert_eq!(succeeded.policy.log(), POLICY.log());
+    assert_eq!(succeeded.policy.witnesses().len(), last.next.members.len());
+}
+
 pub(crate) fn request(data: &[u8]) {
     if let Ok(request) = BuildRequest::from_bytes(data) {
         assert_eq!(request.to_bytes(), data);
@@ -151,13 +177,13 @@ pub(crate) fn whole_log(data: &[u8]) {
     let pieces = read_log(data.chunks(data.len() / 5 + 1));
     assert_eq!(whole.as_ref().err(), pieces.as_ref().err(), "it depends on the pieces");
     let Ok((bundle, entries)) = whole else { return };
-    let entries: Vec<Vec<u8>> = entries.iter().map(Entry::to_bytes).collect();
+    let entries: Vec<Vec<u8>> = entries.iter().map(Leaf::to_bytes).collect();
     assert_eq!(entries.len() as u64, bundle.checkpoint.checkpoint.size);
     let written = encode_bundle(entries.iter().map(Vec::as_slice)).expect("what was read can be written");
     assert_eq!([bundles::head(&bundle.note), written].concat(), data);
 }
 
-fn read_log<'a>(mut pieces: impl Iterator<Item = &'a [u8]>) -> Result<(VerifiedBundle, Vec<Entry>), BundleError> {
+fn read_log<'a>(mut pieces: impl Iterator<Item = &'a [u8]>) -> Result<(VerifiedBundle, Vec<Leaf>), BundleError> {
     let (mut reader, mut entries) = (BundleReader::new(&POLICY), Vec::new());
     pieces.try_for_each(|piece| reader.feed(piece, |_, entry| entries.push(entry)))?;
     Ok((reader.finish()?, entries))

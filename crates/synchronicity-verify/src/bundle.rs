@@ -14,7 +14,7 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use crate::checkpoint::parse_decimal;
-use crate::entry::Entry;
+use crate::leaf::Leaf;
 use crate::note::{NOTE_BYTES_MAX, NoteError, SignedNote};
 use crate::policy::Policy;
 use crate::replay::{Replay, ReplayError};
@@ -95,12 +95,12 @@ impl<'a> BundleReader<'a> {
         Self { policy, waiting: Vec::new(), checkpoint: None, replay: Replay::new() }
     }
 
-    /// Takes the next piece of the file, of any length, and tells `each` every entry that it completes, with its index.
+    /// Takes the next piece of the file, of any length, and tells `each` every leaf that it completes, with its index.
     /// The entries are to be believed only when [`BundleReader::finish`] says so.
     ///
     /// # Errors
     /// [`BundleError`].
-    pub fn feed(&mut self, piece: &[u8], mut each: impl FnMut(u64, Entry)) -> Result<(), BundleError> {
+    pub fn feed(&mut self, piece: &[u8], mut each: impl FnMut(u64, Leaf)) -> Result<(), BundleError> {
         self.waiting.extend_from_slice(piece);
         if self.checkpoint.is_none() && !self.read_head()? {
             return Ok(());

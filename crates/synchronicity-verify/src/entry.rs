@@ -12,6 +12,7 @@ use crate::canonical::{self, CborError};
 use crate::commitment::commitment;
 use crate::digest::Digest;
 use crate::identity::{BuilderId, RequestId};
+use crate::leaf::is_membership;
 use crate::note::{self, KeyError};
 use crate::request::{BuildRequest, RequestError};
 use crate::result::BuildResult;
@@ -20,7 +21,7 @@ pub use crate::tally::{Tally, Verdict, tally};
 /// The largest encoded entry, in bytes: entry bundles state the length in 16 bits.
 pub const ENTRY_BYTES_MAX: usize = 65_535;
 
-/// The only schema. Schema 1, which had no map, was never released.
+/// The only schema of a build's entry. Schema 1, which had no map, was never released; 3 is a change of membership.
 pub const ENTRY_SCHEMA: u8 = 2;
 
 /// The most members that an entry can list.
@@ -63,7 +64,7 @@ pub struct Entry {
     /// The result behind the verdict, for `reproduced` and `unbuildable`.
     #[n(9)]
     pub agreed: Option<BuildResult>,
-    /// Every member of the group, sorted by builder, each once; 1 to [`MEMBERS_MAX`].
+    /// Every member of the group that is not marked absent, sorted by builder, each once; 1 to [`MEMBERS_MAX`].
     #[n(10)]
     pub members: Vec<MemberRecord>,
     /// Root of the [map](crate::map) of the log, with this entry recorded.
@@ -115,6 +116,9 @@ pub enum EntryError {
         "log entry of schema {0}; this program knows schema {ENTRY_SCHEMA}: use the version that belongs to the log"
     )]
     Schema(u8),
+    /// The leaf of another kind.
+    #[error("log entry: it is a change of the group's membership, and no build")]
+    Membership,
     /// The request is not well-formed.
     #[error("log entry: {0}")]
     Request(#[from] RequestError),
@@ -165,6 +169,9 @@ impl Entry {
     /// Reads canonical bytes back; refuses every other spelling, unknown fields, and entries that fail
     /// [`Entry::check`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, EntryError> {
+        if is_membership(bytes) {
+            return Err(EntryError::Membership);
+        }
         let entry: Self = canonical::decode(bytes, ENTRY_BYTES_MAX)?;
         entry.check()?;
         Ok(entry)

@@ -55,11 +55,13 @@
 //! | [`result`] | what a build came to: artifacts, or a named failure |
 //! | [`mod@commitment`] | a result, sealed |
 //! | [`entry`] | a concluded request in the log, and the tally that gives its verdict |
+//! | [`membership`], [`leaf`] | a change of the group's members in the log; either kind of entry |
 //! | [`merkle`], [`tile`] | the log's tree, and its files |
 //! | [`map`] | which entries speak of a crate or a file, and that no others do |
 //! | [`subtree`], [`tiled`], [`edge`] | roots and proofs from those files; what is needed to append to them |
 //! | [`note`], [`checkpoint`], [`cosignature`] | who signed what about the log |
 //! | [`proof`], [`policy`] | the two files that a client holds |
+//! | [`succession`] | from the policy of one epoch to that of the last |
 //! | [`lookup`], [`bundle`] | everything that a log says of something, and everything that it says |
 //! | [`replay`] | a log from its first entry on, against the rules of the protocol |
 //! | [`mod@verify`] | the decision |
@@ -88,8 +90,10 @@ pub mod entry;
 pub mod fork;
 pub mod identity;
 mod key;
+pub mod leaf;
 pub mod lookup;
 pub mod map;
+pub mod membership;
 pub mod merkle;
 pub mod note;
 pub mod policy;
@@ -101,6 +105,7 @@ pub mod request;
 pub mod result;
 mod source;
 pub mod subtree;
+pub mod succession;
 mod tally;
 pub mod tile;
 pub mod tiled;

@@ -24,7 +24,8 @@ use base64ct::{Base64, Encoding};
 
 use crate::checkpoint::Checkpoint;
 use crate::digest::Digest;
-use crate::entry::{Entry, EntryError};
+use crate::entry::Entry;
+use crate::leaf::Leaf;
 use crate::map::{MapKey, MapMismatch, MapProof, Prefix};
 use crate::merkle::{leaf_hash, verify_inclusion};
 use crate::note::SignedNote;
@@ -123,7 +124,8 @@ pub fn verify(answer: &[u8], policy: &Policy, key: &MapKey) -> Result<Answer, Lo
     let entries = lookup.included(&checkpoint.checkpoint)?;
     lookup.check_map(&checkpoint.checkpoint, &entries)?;
     let under = lookup.proof.indices(key);
-    let entries = entries.into_iter().filter(|(index, _)| under.contains(index)).collect();
+    let entries = entries.into_iter().filter(|(index, _)| under.contains(index));
+    let entries = entries.filter_map(|(index, leaf)| Some((index, leaf.into_build()?))).collect();
     Ok(Answer { entries, checkpoint })
 }
 
@@ -137,25 +139,25 @@ impl Lookup {
     }
 
     /// Every entry, read strictly and shown to stand in the log.
-    fn included(&self, checkpoint: &Checkpoint) -> Result<Vec<(u64, Entry)>, LookupError> {
+    fn included(&self, checkpoint: &Checkpoint) -> Result<Vec<(u64, Leaf)>, LookupError> {
         let read = |logged: &LoggedEntry| {
-            let leaf = leaf_hash(&logged.entry);
-            verify_inclusion(&leaf, logged.index, checkpoint.size, &logged.path, &checkpoint.root)
+            let hash = leaf_hash(&logged.entry);
+            verify_inclusion(&hash, logged.index, checkpoint.size, &logged.path, &checkpoint.root)
                 .map_err(Invalid::from)?;
-            let entry = Entry::from_bytes(&logged.entry).map_err(|error: EntryError| Invalid::from(error))?;
-            Ok((logged.index, entry))
+            let leaf = Leaf::from_bytes(&logged.entry).map_err(Invalid::from)?;
+            Ok((logged.index, leaf))
         };
         self.entries.iter().map(read).collect()
     }
 
     /// Whether the entries are those of the map under its root in the last of them, and that one.
-    fn check_map(&self, checkpoint: &Checkpoint, entries: &[(u64, Entry)]) -> Result<(), LookupError> {
+    fn check_map(&self, checkpoint: &Checkpoint, entries: &[(u64, Leaf)]) -> Result<(), LookupError> {
         let Some(last) = checkpoint.size.checked_sub(1) else {
             let empty = entries.is_empty() && self.proof == MapProof::default();
             return if empty { Ok(()) } else { Err(LookupError::Entries) };
         };
         let (_, newest) = entries.last().filter(|(index, _)| *index == last).ok_or(LookupError::NoLastEntry)?;
-        self.proof.verify(&self.prefix, &newest.map_root)?;
+        self.proof.verify(&self.prefix, &newest.map_root())?;
         let mut named: Vec<u64> = self.proof.leaves.iter().flat_map(|leaf| &leaf.indices).copied().collect();
         named.push(last);
         named.sort_unstable();
@@ -166,7 +168,7 @@ impl Lookup {
         for leaf in &self.proof.leaves {
             for index in &leaf.indices {
                 let entry = entries.binary_search_by_key(index, |(index, _)| *index).map(|at| &entries[at].1);
-                let own = entry.is_ok_and(|entry| MapKey::of_entry(entry).contains(&leaf.key));
+                let own = entry.is_ok_and(|entry| entry.keys().contains(&leaf.key));
                 if !own {
                     return Err(LookupError::Misplaced(*index));
                 }

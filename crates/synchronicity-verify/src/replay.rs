@@ -11,9 +11,11 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::digest::Digest;
-use crate::entry::{Entry, EntryError};
+use crate::entry::Entry;
 use crate::identity::{BuilderId, RequestId};
-use crate::map::{MapKey, PrefixMap};
+use crate::leaf::{Leaf, LeafError};
+use crate::map::PrefixMap;
+use crate::membership::MembershipEntry;
 use crate::merkle::{Frontier, leaf_hash};
 
 /// A log, replayed as far as it was read.
@@ -29,8 +31,9 @@ pub struct Replay {
 /// What the entry before says about the next one.
 #[derive(Clone, Debug)]
 struct Last {
-    epoch: u64,
-    founding: Founding,
+    group: Founding,
+    /// Whether it ended an epoch, so that `group` is one of which there is no entry yet.
+    begins: bool,
     height: u64,
     time_ms: u64,
 }
@@ -38,8 +41,10 @@ struct Last {
 /// What cannot change within an epoch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Founding {
+    epoch: u64,
     group: Digest,
     threshold: u16,
+    /// Those that build.
     members: Vec<(BuilderId, String)>,
 }
 
@@ -48,17 +53,17 @@ struct Founding {
 pub enum ReplayError {
     /// No entry, or one that contradicts itself.
     #[error(transparent)]
-    Entry(#[from] EntryError),
-    /// The epoch falls.
-    #[error("an entry of epoch {found} after one of epoch {before}")]
+    Entry(#[from] LeafError),
+    /// Another epoch than the one that is in force there: it changes by an entry that says who follows, and not otherwise.
+    #[error("an entry of epoch {found} where epoch {expected} is in force")]
     Epoch {
-        /// Epoch of the entry before.
-        before: u64,
+        /// The epoch in force.
+        expected: u64,
         /// Epoch of this entry.
         found: u64,
     },
-    /// Group, threshold or members change without a new epoch.
-    #[error("group, threshold or members are others than before, in the same epoch {0}")]
+    /// Group, threshold or members are not those that the entries before have shown or agreed on.
+    #[error("group, threshold or members are not those that are in force in epoch {0}")]
     Group(u64),
     /// Height or time run backwards, or one height has two times.
     #[error("block {found_height} of {found_ms} ms after block {height} of {time_ms} ms")]
@@ -102,22 +107,28 @@ impl Replay {
     ///
     /// # Errors
     /// [`ReplayError`]; the replay is as before then.
-    pub fn append(&mut self, bytes: &[u8]) -> Result<Entry, ReplayError> {
-        let entry = Entry::from_bytes(bytes)?;
-        self.check_order(&entry)?;
-        let request = entry.request.id();
-        self.check_attempt(&entry, request)?;
+    pub fn append(&mut self, bytes: &[u8]) -> Result<Leaf, ReplayError> {
+        let leaf = Leaf::from_bytes(bytes)?;
+        let (stated, height, time_ms) = of_leaf(&leaf);
+        self.check_order(&stated, (height, time_ms))?;
         let mut map = self.map.clone();
-        MapKey::of_entry(&entry).into_iter().for_each(|key| map.insert(key, self.size()));
-        if map.root() != entry.map_root {
-            return Err(ReplayError::MapRoot { stated: entry.map_root, computed: map.root() });
+        leaf.keys().into_iter().for_each(|key| map.insert(key, self.size()));
+        let attempt = match &leaf {
+            Leaf::Build(entry) => Some((self.attempt(entry)?, (entry.round, entry.verdict.is_final()))),
+            Leaf::Membership(_) => None,
+        };
+        if map.root() != leaf.map_root() {
+            return Err(ReplayError::MapRoot { stated: leaf.map_root(), computed: map.root() });
         }
         self.map = map;
         self.frontier.append(leaf_hash(bytes));
-        self.attempts.insert(request, (entry.round, entry.verdict.is_final()));
-        let (epoch, height, time_ms) = (entry.epoch, entry.height, entry.time_ms);
-        self.last = Some(Last { epoch, founding: founding(&entry), height, time_ms });
-        Ok(entry)
+        self.attempts.extend(attempt);
+        let (group, begins) = match &leaf {
+            Leaf::Build(_) => (stated, false),
+            Leaf::Membership(entry) => (following(entry), true),
+        };
+        self.last = Some(Last { group, begins, height, time_ms });
+        Ok(leaf)
     }
 
     /// How many entries were read.
@@ -135,36 +146,62 @@ impl Replay {
         &self.map
     }
 
-    fn check_order(&self, entry: &Entry) -> Result<(), ReplayError> {
+    /// Right edge of the tree over the entries that were read.
+    pub fn frontier(&self) -> &Frontier {
+        &self.frontier
+    }
+
+    fn check_order(&self, stated: &Founding, (found_height, found_ms): (u64, u64)) -> Result<(), ReplayError> {
         let Some(last) = &self.last else { return Ok(()) };
-        if entry.epoch < last.epoch {
-            return Err(ReplayError::Epoch { before: last.epoch, found: entry.epoch });
+        if stated.epoch != last.group.epoch {
+            return Err(ReplayError::Epoch { expected: last.group.epoch, found: stated.epoch });
         }
-        if entry.epoch == last.epoch && founding(entry) != last.founding {
-            return Err(ReplayError::Group(entry.epoch));
+        if *stated != last.group {
+            return Err(ReplayError::Group(stated.epoch));
         }
-        let (same_block, later) = (entry.height == last.height, entry.height > last.height);
-        if (same_block && entry.time_ms == last.time_ms) || (later && entry.time_ms > last.time_ms) {
+        // The entry that ends an epoch is the last of its block.
+        let same_block = found_height == last.height && found_ms == last.time_ms && !last.begins;
+        if same_block || (found_height > last.height && found_ms > last.time_ms) {
             return Ok(());
         }
-        let (found_height, found_ms) = (entry.height, entry.time_ms);
         Err(ReplayError::Order { height: last.height, time_ms: last.time_ms, found_height, found_ms })
     }
 
-    fn check_attempt(&self, entry: &Entry, request: RequestId) -> Result<(), ReplayError> {
+    /// The request, if this is the next attempt at it.
+    fn attempt(&self, entry: &Entry) -> Result<RequestId, ReplayError> {
+        let request = entry.request.id();
         let expected = match self.attempts.get(&request) {
             None => Some(0),
             Some((_, true)) => None,
             Some((round, false)) => round.checked_add(1),
         };
         if expected == Some(entry.round) {
-            return Ok(());
+            return Ok(request);
         }
         Err(ReplayError::Attempt { request, found: entry.round, expected })
     }
 }
 
-fn founding(entry: &Entry) -> Founding {
-    let members = entry.members.iter().map(|member| (member.builder, member.name.clone())).collect();
-    Founding { group: entry.group, threshold: entry.threshold, members }
+/// The group that a leaf states, and height and time of its block.
+fn of_leaf(leaf: &Leaf) -> (Founding, u64, u64) {
+    match leaf {
+        Leaf::Build(entry) => {
+            let members = entry.members.iter().map(|member| (member.builder, member.name.clone())).collect();
+            let Entry { epoch, group, threshold, height, time_ms, .. } = *entry;
+            (Founding { epoch, group, threshold, members }, height, time_ms)
+        }
+        Leaf::Membership(entry) => {
+            let MembershipEntry { epoch, group, threshold, height, time_ms, .. } = *entry;
+            (Founding { epoch, group, threshold, members: entry.building() }, height, time_ms)
+        }
+    }
+}
+
+/// The group that is in force behind the entry.
+fn following(entry: &MembershipEntry) -> Founding {
+    let next = &entry.next;
+    let building = next.members.iter().filter(|member| !member.absent);
+    let mut members: Vec<_> = building.map(|member| (member.builder, member.cosigner.name().to_owned())).collect();
+    members.sort_unstable();
+    Founding { epoch: next.epoch, group: entry.next_group, threshold: next.threshold, members }
 }

@@ -28,6 +28,7 @@ use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::cosignature;
 use crate::digest::Digest;
 use crate::entry::{Entry, EntryError, Verdict};
+use crate::leaf::LeafError;
 use crate::merkle::{ProofMismatch, leaf_hash, verify_inclusion};
 use crate::note::{self, BadSignature, NoteSignature, SignedNote};
 use crate::policy::Policy;
@@ -139,6 +140,9 @@ pub enum Invalid {
     /// The logged bytes are no entry, or one that contradicts itself.
     #[error("{0}")]
     Entry(#[from] EntryError),
+    /// The same, where either kind of entry would do.
+    #[error("{0}")]
+    Leaf(#[from] LeafError),
 }
 
 /// Decides whether `proof` (the bytes of a proof file) holds under `policy`, and, if `file` is given, whether the

@@ -46,7 +46,7 @@ pub(crate) fn seeds() -> Vec<(PathBuf, Vec<u8>)> {
     let catalogue = catalogue::all();
     let of_vector = |target: &str, vector: &str| {
         let vector = catalogue.iter().find(|it| it.name == vector).unwrap();
-        let hex = ["entry", "request", "result"].contains(&vector.kind);
+        let hex = ["entry", "membership", "request", "result"].contains(&vector.kind);
         let bytes = if hex { crate::vectors::unhex(&vector.subject) } else { vector.subject.clone() };
         seed(target, vector.name, &bytes)
     };
@@ -61,6 +61,8 @@ pub(crate) fn seeds() -> Vec<(PathBuf, Vec<u8>)> {
         ("entry", ["entry_good", "entry_attestation_null", "entry_good"]),
         ("request", ["request_good", "request_indefinite_map", "request_key_twice"]),
         ("result", ["result_good_artifacts", "result_good_failure", "result_failure_in_two_bytes"]),
+        ("membership", ["membership_good", "membership_two_approvals", "membership_next_unsorted"]),
+        ("succession", ["succession_good", "succession_good_one_step", "succession_second_step_too_few"]),
         ("tile_path", ["path_good_of_the_specification", "path_good_partial", "path_good_entries"]),
     ];
     let vectors = vectors.iter().flat_map(|(target, names)| names.iter().map(|name| of_vector(target, name)));

@@ -9,11 +9,13 @@ use base64ct::{Base64, Encoding};
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::entry::Entry;
 use synchronicity_verify::fork;
+use synchronicity_verify::membership::MembershipEntry;
 use synchronicity_verify::merkle::{ProofMismatch, verify_consistency, verify_inclusion};
 use synchronicity_verify::note::{SignedNote, VerifierKey};
 use synchronicity_verify::policy::Policy;
 use synchronicity_verify::request::BuildRequest;
 use synchronicity_verify::result::BuildResult;
+use synchronicity_verify::succession::succeed;
 use synchronicity_verify::tile::{TilePath, parse_bundle};
 use synchronicity_verify::verify::{VerifyError, verify, verify_checkpoint};
 
@@ -117,6 +119,10 @@ fn judge(kind: &str, policy: &[u8], subject: &[u8], file: Option<&Digest>) -> (S
             Ok(_) => return ("verified".to_owned(), String::new()),
             Err(error) => return ("invalid".to_owned(), error.to_string()),
         },
+        "succession" => match succeed(&policy(), subject) {
+            Ok(_) => return ("verified".to_owned(), String::new()),
+            Err(error) => return ("invalid".to_owned(), error.to_string()),
+        },
         "policy" => Policy::parse(subject).map(drop).map_err(|error| error.to_string()),
         "key" => parse_text::<VerifierKey>(subject),
         "tile-path" => parse_text::<TilePath>(subject),
@@ -129,6 +135,7 @@ fn judge(kind: &str, policy: &[u8], subject: &[u8], file: Option<&Digest>) -> (S
         "request" => BuildRequest::from_bytes(&unhex(subject)).map(drop).map_err(|error| error.to_string()),
         "result" => BuildResult::from_bytes(&unhex(subject)).map(drop).map_err(|error| error.to_string()),
         "entry" => Entry::from_bytes(&unhex(subject)).map(drop).map_err(|error| error.to_string()),
+        "membership" => MembershipEntry::from_bytes(&unhex(subject)).map(drop).map_err(|error| error.to_string()),
         other => panic!("no such kind: {other}"),
     };
     match decision {

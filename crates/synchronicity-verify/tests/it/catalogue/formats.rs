@@ -10,7 +10,13 @@ pub(crate) fn all() -> Vec<Vector> {
 }
 
 /// The bytes as one line of hex.
-fn vector(kind: &'static str, name: &'static str, expect: &'static str, flaw: &'static str, bytes: &[u8]) -> Vector {
+pub(super) fn vector(
+    kind: &'static str,
+    name: &'static str,
+    expect: &'static str,
+    flaw: &'static str,
+    bytes: &[u8],
+) -> Vector {
     let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     super::vector(kind, name, expect, flaw, digits + "\n")
 }

@@ -1,5 +1,6 @@
 //! What the vectors are made of: a good subject, and one flaw.
 
+mod epochs;
 mod forks;
 mod formats;
 mod notes;
@@ -14,7 +15,7 @@ use crate::vectors::Vector;
 
 pub(crate) fn all() -> Vec<Vector> {
     let of_evidence = [proofs::all(), notes::all(), strict::all(), forks::all(), policies::all(), formats::all()];
-    of_evidence.into_iter().chain([tiles::all(), trees::all()]).flatten().collect()
+    of_evidence.into_iter().chain([tiles::all(), trees::all(), epochs::all()]).flatten().collect()
 }
 
 /// A vector without file, of `kind`, under the policy "any three of four" where the kind needs one.
@@ -25,7 +26,7 @@ fn vector(
     flaw: &'static str,
     subject: impl Into<Vec<u8>>,
 ) -> Vector {
-    let policy = matches!(kind, "proof" | "checkpoint" | "fork").then(|| sample::policy(3).to_string());
+    let policy = matches!(kind, "proof" | "checkpoint" | "fork" | "succession").then(|| sample::policy(3).to_string());
     Vector { name, flaw, kind, expect, policy, file: None, subject: subject.into() }
 }
 

@@ -8,6 +8,7 @@ use synchronicity_verify::proof::Proof;
 use synchronicity_verify::result::{BuildResult, Failure};
 
 use super::changed;
+use crate::members::EPOCHS;
 use crate::sample::{self, built, entry, good_proof, reproduced};
 use crate::vectors::Vector;
 
@@ -227,7 +228,13 @@ fn entries() -> Vec<Vector> {
         logged("proof_entry_result_swapped", "nobody opened this result", &|entry| entry.agreed = Some(built("other"))),
         logged("proof_entry_threshold_of_half", "two of four are no majority", &|entry| entry.threshold = 2),
         logged("proof_entry_members_unsorted", "members in another order", &|entry| entry.members.swap(1, 2)),
-        logged("proof_entry_of_schema_three", "a schema that nobody knows", &|entry| entry.schema = 3),
+        logged("proof_entry_of_schema_four", "a schema that nobody knows", &|entry| entry.schema = 4),
+        vector(
+            "proof_of_a_change_of_membership",
+            "invalid",
+            "the entry is in the log, and of no build",
+            sample::proof(EPOCHS[0].end(&EPOCHS[1], &[0, 1, 2]).to_bytes(), &[0, 1, 2, 3]),
+        ),
         vector(
             "proof_entry_not_canonical",
             "invalid",
