@@ -6,20 +6,23 @@
 //! action  = [0, request: bytes, lock: bytes, round]                               submit
 //!         / [1, request id: bytes .size 32, round, commitment: bytes .size 32]    commit
 //!         / [2, request id: bytes .size 32, round, result: bytes, nonce: bytes .size 32]  reveal
+//!         / [3, membership: bytes]                                                propose
+//!         / [4, digest of a membership: bytes .size 32]                           approve
 //! id      = SHA-256 tagged "synchronicity/command/v1" (group id, payload)
 //! signed  = "synchronicity/command-signature/v1" 00 ‖ id
 //! ```
 //!
 //! All of it is deterministic CBOR (RFC 8949 §4.2) and there is one spelling only. The identity leaves the signature
 //! out and takes the group in: a second signature over the same statement is the same command, and a command of one
-//! group is noise in another. Nothing else protects against replay, and nothing else has to: every command names a
-//! request and a round, and the machine takes each step of a round once.
+//! group is noise in another, as is one of an earlier epoch: another epoch is another group. Nothing else protects against
+//! replay, and nothing else has to: the machine takes each step of a round, and each approval, once.
 
 mod wire;
 
 use ed25519_dalek::{Signer, SigningKey, VerifyingKey};
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::identity::{BuilderId, RequestId};
+use synchronicity_verify::membership::Membership;
 use synchronicity_verify::request::BuildRequest;
 use synchronicity_verify::result::BuildResult;
 use thiserror::Error;
@@ -35,7 +38,7 @@ pub const COMMAND_BYTES_MAX: usize = LOCK_BYTES_MAX + 16 * 1024 + 1024;
 const ID_DOMAIN: &str = "synchronicity/command/v1";
 const SIGNATURE_DOMAIN: &[u8] = b"synchronicity/command-signature/v1\0";
 
-/// One step of a round, as its author states it.
+/// One step of a round or of a change of membership, as its author states it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::large_enum_variant, reason = "one command at a time; a block's weight is in the locks and results")]
 pub enum Action {
@@ -68,6 +71,16 @@ pub enum Action {
         result: BuildResult,
         /// The 32 random bytes in the commitment.
         nonce: [u8; 32],
+    },
+    /// Proposes who shall be members in the next epoch.
+    Propose {
+        /// All of them.
+        membership: Membership,
+    },
+    /// Approves of what somebody proposed. The signature goes into the log.
+    Approve {
+        /// [`Membership::digest`] of it.
+        membership: Digest,
     },
 }
 
@@ -166,6 +179,11 @@ impl Command {
     /// Who signed it.
     pub fn author(&self) -> BuilderId {
         self.author
+    }
+
+    /// The author's signature over the identity.
+    pub fn signature(&self) -> [u8; 64] {
+        self.signature
     }
 
     /// What it states.

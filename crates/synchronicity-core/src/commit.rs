@@ -16,8 +16,8 @@ impl Machine {
         commitment: &Digest,
     ) -> Result<(), Rejection> {
         let round = self.open_round(request, number)?;
-        // Members are fixed for the life of a group, and a command's author is one.
-        let member = round.members.get(&author).ok_or(Rejection::OtherGroup)?;
+        // An open round is of this epoch, and the command's author one of its members.
+        let member = round.members.get(&author).ok_or(Rejection::Absent)?;
         match (round.phase, member.commitment) {
             (_, Some(first)) if first == *commitment => Err(Rejection::Duplicate),
             (Phase::Committing { .. }, None) => Ok(()),

@@ -4,16 +4,17 @@
 //! longer change. Everything that a proof depends on goes into [`Group::id`]; addresses do not, so that a member may
 //! move to another machine without founding another group.
 
+mod check;
 mod identity;
 pub mod overrides;
+mod succession;
 mod text;
 
-use std::collections::BTreeSet;
-
-use ed25519_dalek::VerifyingKey;
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::identity::BuilderId;
-use synchronicity_verify::note::{KeyKind, VerifierKey};
+use synchronicity_verify::membership::{self, MembershipError};
+pub use synchronicity_verify::membership::{KEY_NAME_BYTES_MAX, MEMBER_NAME_BYTES_MAX, MEMBERS_MAX};
+use synchronicity_verify::note::VerifierKey;
 use synchronicity_verify::policy::{Policy, PolicyError, Witness};
 use synchronicity_verify::request::Source;
 use thiserror::Error;
@@ -21,25 +22,16 @@ use thiserror::Error;
 use overrides::{OVERRIDES_MAX, Override};
 pub use text::{GroupTextError, parse_overrides};
 
-/// Most members of a group. A checkpoint then carries at most 31 cosignatures, and an entry fits its 65,535 bytes.
-pub const MEMBERS_MAX: usize = 31;
-
 /// Longest commitment or reveal window: seven days, in milliseconds.
 pub const WINDOW_MS_MAX: u64 = 7 * 24 * 60 * 60 * 1000;
 
 /// Highest epoch: what every JSON and TOML reader still holds exactly.
 pub const EPOCH_MAX: u64 = (1 << 53) - 1;
 
-/// Longest key name (of the log or of a cosigner), in bytes: names are repeated in every entry.
-pub const KEY_NAME_BYTES_MAX: usize = 128;
-
 /// Most walls that a group asks of its builders' sandboxes, and the longest name of one, in bytes.
 pub const WALLS_MAX: usize = 16;
 /// See [`WALLS_MAX`].
 pub const WALL_NAME_BYTES_MAX: usize = 32;
-
-/// Longest name of a member, in bytes.
-pub const MEMBER_NAME_BYTES_MAX: usize = 64;
 
 /// What the founders of a group wrote down, not yet checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,6 +72,8 @@ pub struct Member {
     pub attestation: [u8; 32],
     /// Where its node listens, `host:port`. Not part of the group's identity.
     pub address: String,
+    /// Whether it builds nothing in this epoch: nobody waits for its results, and it is not silent. It votes and cosigns.
+    pub absent: bool,
 }
 
 /// A consistent charter. Members are sorted by name, whatever order the file had.
@@ -103,6 +97,25 @@ pub enum GroupError {
         /// How many members it lists.
         members: usize,
     },
+    /// Fewer members build than must agree.
+    #[error("{building} members build, and {threshold} must agree: let fewer be absent, or lower the threshold")]
+    Absent {
+        /// What the charter says.
+        threshold: u16,
+        /// How many members are not absent.
+        building: usize,
+    },
+    /// The membership is not of the next epoch.
+    #[error("members of epoch {next} cannot follow epoch {epoch}: take the next one")]
+    NotNext {
+        /// The epoch in force.
+        epoch: u64,
+        /// The one that was to follow.
+        next: u64,
+    },
+    /// The membership is none.
+    #[error(transparent)]
+    Membership(#[from] MembershipError),
     /// An epoch that other readers would round.
     #[error("epoch {0} is out of range: take at most {EPOCH_MAX}")]
     Epoch(u64),
@@ -182,11 +195,7 @@ impl Group {
     pub fn new(mut charter: Charter) -> Result<Group, GroupError> {
         charter.members.sort_by(|a, b| a.name.cmp(&b.name));
         charter.containment.sort_unstable();
-        check_numbers(&charter)?;
-        check_containment(&charter.containment)?;
-        check_overrides(&charter.overrides)?;
-        check_names(&charter)?;
-        check_keys(&charter)?;
+        check::check(&charter)?;
         let id = identity::charter_id(&charter);
         Ok(Group { charter, id })
     }
@@ -251,22 +260,20 @@ impl Group {
         self.charter.members.iter().find(|member| member.command == *builder)
     }
 
-    /// How many cosignatures a published checkpoint carries: `floor((n + f) / 2) + 1` with `f = floor((n - 1) / 3)`,
-    /// so that two quorums share an honest member as long as at most `f` are not; and no fewer than the threshold, so
-    /// that fewer members than must agree on a result cannot sign that they did.
+    /// The members that build in this epoch, sorted by name.
+    pub fn building(&self) -> impl Iterator<Item = &Member> {
+        self.charter.members.iter().filter(|member| !member.absent)
+    }
+
+    /// How many cosignatures a published checkpoint carries; see [`membership::quorum`].
     pub fn quorum(&self) -> usize {
-        let n = self.charter.members.len();
-        ((n + self.faults()) / 2 + 1).max(usize::from(self.charter.threshold))
+        membership::quorum(self.charter.members.len(), self.charter.threshold)
     }
 
     /// How many members must be up for the group to order blocks: all but `f`.
     pub fn ordering_quorum(&self) -> usize {
-        self.charter.members.len() - self.faults()
-    }
-
-    /// `f`: how many members may fail in any way while the others go on and agree.
-    fn faults(&self) -> usize {
-        (self.charter.members.len() - 1) / 3
+        let members = self.charter.members.len();
+        members - membership::faults(members)
     }
 
     /// The policy with which a client verifies this group's proofs: any [`Group::quorum`] of its members.
@@ -289,105 +296,4 @@ impl Group {
         let policy = self.policy(log_url)?;
         Ok(format!("# builders of {}, epoch {}; group {}\n{policy}", self.origin(), self.epoch(), self.id))
     }
-}
-
-fn check_numbers(charter: &Charter) -> Result<(), GroupError> {
-    let members = charter.members.len();
-    if members == 0 || members > MEMBERS_MAX {
-        return Err(GroupError::MemberCount(members));
-    }
-    let threshold = charter.threshold;
-    if usize::from(threshold) > members || 2 * usize::from(threshold) <= members {
-        return Err(GroupError::Threshold { threshold, members });
-    }
-    if charter.epoch > EPOCH_MAX {
-        return Err(GroupError::Epoch(charter.epoch));
-    }
-    let windows = [("commit window", charter.commit_window_ms), ("reveal window", charter.reveal_window_ms)];
-    for (which, ms) in windows {
-        if ms == 0 || ms > WINDOW_MS_MAX {
-            return Err(GroupError::Window { which, ms });
-        }
-    }
-    Ok(())
-}
-
-/// `walls` is sorted.
-fn check_containment(walls: &[String]) -> Result<(), GroupError> {
-    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    let named = |wall: &String| (1..=WALL_NAME_BYTES_MAX).contains(&wall.len()) && wall.bytes().all(allowed);
-    let unique = walls.windows(2).all(|pair| pair[0] != pair[1]);
-    if walls.len() <= WALLS_MAX && unique && walls.iter().all(named) { Ok(()) } else { Err(GroupError::Containment) }
-}
-
-fn check_overrides(overrides: &[Override]) -> Result<(), GroupError> {
-    if overrides.len() > OVERRIDES_MAX {
-        return Err(GroupError::OverrideCount(overrides.len()));
-    }
-    let bad = overrides.iter().find_map(|agreed| Some((agreed.package.clone(), agreed.flaw()?)));
-    bad.map_or(Ok(()), |(package, flaw)| Err(GroupError::Override { package, flaw }))
-}
-
-fn check_names(charter: &Charter) -> Result<(), GroupError> {
-    if charter.log_key.name() != charter.origin || charter.log_key.kind() != KeyKind::Log {
-        return Err(GroupError::LogKey { key: charter.log_key.name().to_owned(), origin: charter.origin.clone() });
-    }
-    let cosigners = charter.members.iter().map(|member| &member.cosigner);
-    for key in cosigners.chain([&charter.log_key]) {
-        if key.name().len() > KEY_NAME_BYTES_MAX {
-            return Err(GroupError::KeyName(key.name().to_owned()));
-        }
-    }
-    for member in &charter.members {
-        check_member(member)?;
-    }
-    let mut key_names = BTreeSet::from([charter.origin.as_str()]);
-    if let Some(member) = charter.members.iter().find(|member| !key_names.insert(member.cosigner.name())) {
-        return Err(GroupError::SameName(member.cosigner.name().to_owned()));
-    }
-    for pair in charter.members.windows(2) {
-        if pair[0].name == pair[1].name {
-            return Err(GroupError::SameName(pair[0].name.clone()));
-        }
-    }
-    Ok(())
-}
-
-fn check_member(member: &Member) -> Result<(), GroupError> {
-    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_.".contains(&byte);
-    let name = &member.name;
-    // Both words mean something else in the policy file of the group.
-    let reserved = name == "none" || name == "builders";
-    if name.is_empty() || name.len() > MEMBER_NAME_BYTES_MAX || reserved || !name.bytes().all(allowed) {
-        return Err(GroupError::MemberName(name.clone()));
-    }
-    if member.cosigner.kind() != KeyKind::Cosigner {
-        return Err(GroupError::CosignerKind(name.clone()));
-    }
-    let port = member.address.rsplit_once(':');
-    if !port.is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok()) {
-        return Err(GroupError::Address { member: name.clone(), address: member.address.clone() });
-    }
-    Ok(())
-}
-
-fn check_keys(charter: &Charter) -> Result<(), GroupError> {
-    let mut seen = BTreeSet::new();
-    let mut claim = |member: &str, which, key: &[u8; 32]| {
-        let usable = VerifyingKey::from_bytes(key).is_ok_and(|point| !point.is_weak());
-        let member = member.to_owned();
-        match (usable, seen.insert(*key)) {
-            (true, true) => Ok(()),
-            (false, _) => Err(GroupError::Key { member, which }),
-            (true, false) => Err(GroupError::SharedKey { member, which }),
-        }
-    };
-    claim("the log", "log", charter.log_key.public_bytes())?;
-    for member in &charter.members {
-        claim(&member.name, "consensus", &member.consensus)?;
-        claim(&member.name, "command", &member.command.0)?;
-        claim(&member.name, "cosigner", member.cosigner.public_bytes())?;
-        claim(&member.name, "attestation", &member.attestation)?;
-    }
-    Ok(())
 }

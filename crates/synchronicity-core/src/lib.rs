@@ -19,6 +19,9 @@
 //! | tally | `tally.rs`: results against the threshold |
 //! | log | `log.rs`: the verdict as the leaf of a Merkle tree |
 //! | proof, verify | outside: `synchronicity-verify` |
+//!
+//! The group itself changes in `membership.rs`, from one epoch to the next; `resume.rs` makes the machine of an epoch's
+//! beginning from the log alone.
 #![forbid(unsafe_code)]
 
 pub mod block;
@@ -29,7 +32,9 @@ pub mod group;
 pub mod journal;
 pub mod log;
 pub mod machine;
+pub mod membership;
 pub mod rejection;
+pub mod resume;
 mod reveal;
 pub mod round;
 mod submit;

@@ -4,9 +4,10 @@
 //! once, and whoever publishes the log keeps it.
 
 use synchronicity_verify::digest::Digest;
-use synchronicity_verify::entry::Entry;
-use synchronicity_verify::map::{MapKey, PrefixMap};
+use synchronicity_verify::leaf::Leaf;
+use synchronicity_verify::map::PrefixMap;
 use synchronicity_verify::merkle::{self, Frontier};
+use synchronicity_verify::replay::Replay;
 
 /// The transparency log as far as the machine's height: its size and root, and which entries speak of what. It only
 /// grows.
@@ -21,7 +22,7 @@ pub struct Log {
 pub struct Logged {
     /// Its index.
     pub index: u64,
-    /// Its bytes: strict CBOR, as [`Entry`](synchronicity_verify::entry::Entry) reads it.
+    /// Its bytes: strict CBOR, as [`Leaf`] reads it.
     pub entry: Vec<u8>,
     /// Root of the log that ends with it.
     pub root: Digest,
@@ -45,15 +46,20 @@ impl Log {
         &self.map
     }
 
+    /// The log as far as a replay has read it.
+    pub(crate) fn of_replay(replay: &Replay) -> Log {
+        Log { frontier: replay.frontier().clone(), map: replay.map().clone() }
+    }
+
     /// Records an entry in the map, states the map's root in it, appends it, and hands it out.
-    pub(crate) fn append(&mut self, mut entry: Entry) -> Logged {
+    pub(crate) fn append(&mut self, mut leaf: Leaf) -> Logged {
         let index = self.size();
-        for key in MapKey::of_entry(&entry) {
+        for key in leaf.keys() {
             self.map.insert(key, index);
         }
         // The map holds indices and no hashes of entries: that is why an entry can state a root that counts itself.
-        entry.map_root = self.map.root();
-        let entry = entry.to_bytes();
+        leaf.state_map_root(self.map.root());
+        let entry = leaf.to_bytes();
         self.frontier.append(merkle::leaf_hash(&entry));
         Logged { index, entry, root: self.root(), map: self.map.clone() }
     }

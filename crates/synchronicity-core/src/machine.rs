@@ -8,12 +8,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::identity::{BuilderId, RequestId};
+use synchronicity_verify::merkle::EMPTY_ROOT;
 use thiserror::Error;
 
 use crate::block::OrderedBlock;
 use crate::command::{Action, Command};
 use crate::group::Group;
 use crate::log::{Log, Logged};
+use crate::membership::Succession;
 use crate::rejection::Rejection;
 use crate::round::{Phase, Round};
 
@@ -36,6 +38,9 @@ pub struct Machine {
     pub(crate) rounds: BTreeMap<RequestId, Round>,
     pub(crate) open: BTreeSet<RequestId>,
     pub(crate) log: Log,
+    pub(crate) succession: Succession,
+    /// The state with which the epoch began.
+    pub(crate) begun: Executed,
 }
 
 /// How far a machine is, and what its log says there.
@@ -49,6 +54,11 @@ pub struct Executed {
     pub log_size: u64,
     /// Merkle root of the log.
     pub log_root: Digest,
+}
+
+impl Executed {
+    /// Before the first block of the first epoch.
+    pub const NOTHING: Executed = Executed { height: 0, time_ms: 0, log_size: 0, log_root: EMPTY_ROOT };
 }
 
 /// What one block did.
@@ -81,6 +91,9 @@ pub enum ApplyError {
         /// Time of the block.
         offered: u64,
     },
+    /// The block is behind the last one of the epoch.
+    #[error("the epoch is over: its next block is one of the next epoch")]
+    EpochOver,
     /// Skipped blocks cannot have been without effect: a deadline passed within them.
     #[error("a deadline passed before {offered} ms: those blocks had an effect and must be replayed")]
     SkippedDeadline {
@@ -100,13 +113,22 @@ pub(crate) enum Step {
 impl Machine {
     /// The machine before the first block.
     pub fn new(group: Group) -> Machine {
-        Machine { group, height: 0, time_ms: 0, rounds: BTreeMap::new(), open: BTreeSet::new(), log: Log::default() }
+        Machine {
+            group,
+            height: 0,
+            time_ms: 0,
+            rounds: BTreeMap::new(),
+            open: BTreeSet::new(),
+            log: Log::default(),
+            begun: Executed::NOTHING,
+            succession: Succession::default(),
+        }
     }
 
     /// Applies the next block. A block at or below the current height was applied already and changes nothing.
     ///
     /// # Errors
-    /// [`ApplyError::Gap`] and [`ApplyError::Time`]; the machine is unchanged then.
+    /// [`ApplyError::Gap`], [`ApplyError::Time`] and [`ApplyError::EpochOver`]; the machine is unchanged then.
     pub fn apply(&mut self, block: &OrderedBlock) -> Result<Applied, ApplyError> {
         if block.height <= self.height {
             return Ok(Applied::default());
@@ -116,6 +138,9 @@ impl Machine {
         }
         if block.time_ms <= self.time_ms {
             return Err(ApplyError::Time { executed: self.time_ms, offered: block.time_ms });
+        }
+        if self.closed().is_some() {
+            return Err(ApplyError::EpochOver);
         }
         (self.height, self.time_ms) = (block.height, block.time_ms);
         let mut applied = Applied::default();
@@ -131,6 +156,7 @@ impl Machine {
                 Step::Refused(rejection) => applied.rejected.push((command.id(), rejection)),
             }
         }
+        self.close_epoch(&mut applied);
         Ok(applied)
     }
 
@@ -141,13 +167,17 @@ impl Machine {
     ///
     /// # Errors
     /// [`ApplyError::Gap`] for a height below the current one, [`ApplyError::Time`] for a time before the current one,
-    /// [`ApplyError::SkippedDeadline`] where one of the blocks must have had an effect.
+    /// [`ApplyError::SkippedDeadline`] where one of the blocks must have had an effect, [`ApplyError::EpochOver`] behind the
+    /// last block of an epoch.
     pub fn skip_to(&mut self, height: u64, time_ms: u64) -> Result<(), ApplyError> {
         if height < self.height {
             return Err(ApplyError::Gap { executed: self.height, offered: height });
         }
         if time_ms < self.time_ms {
             return Err(ApplyError::Time { executed: self.time_ms, offered: time_ms });
+        }
+        if self.closed().is_some() && height > self.height {
+            return Err(ApplyError::EpochOver);
         }
         if self.open.iter().any(|id| self.deadline_passed(id, time_ms)) {
             return Err(ApplyError::SkippedDeadline { offered: time_ms });
@@ -156,11 +186,15 @@ impl Machine {
         Ok(())
     }
 
-    /// Applies an effective block: the blocks before it, if there are any, are known to have changed nothing.
+    /// Applies an effective block: the blocks before it, if there are any, are known to have changed nothing. Behind the last
+    /// one of an epoch it is of the next, which has begun then.
     ///
     /// # Errors
     /// As [`Machine::apply`] and [`Machine::skip_to`].
     pub fn apply_effective(&mut self, block: &OrderedBlock) -> Result<Applied, ApplyError> {
+        if block.height > self.height {
+            self.begin_epoch();
+        }
         self.skip_to(block.height.saturating_sub(1), self.time_ms)?;
         self.apply(block)
     }
@@ -180,6 +214,9 @@ impl Machine {
         for block in effective {
             machine.apply_effective(block)?;
         }
+        if height > machine.height {
+            machine.begin_epoch();
+        }
         machine.skip_to(height, time_ms)?;
         Ok(machine)
     }
@@ -193,6 +230,9 @@ impl Machine {
         if command.group() != self.group.id() {
             return Err(Rejection::OtherGroup);
         }
+        if self.closed().is_some() {
+            return Err(Rejection::EpochOver);
+        }
         let author = command.author();
         match command.action() {
             Action::Submit { request, round, .. } => self.may_submit(author, request, *round),
@@ -200,12 +240,19 @@ impl Machine {
             Action::Reveal { request, round, result, nonce } => {
                 self.may_reveal(author, request, *round, &result.digest(), nonce)
             }
+            Action::Propose { membership } => self.may_propose(author, membership),
+            Action::Approve { membership } => self.may_approve(author, membership),
         }
     }
 
     /// How far this machine is.
     pub fn executed(&self) -> Executed {
         Executed { height: self.height, time_ms: self.time_ms, log_size: self.log.size(), log_root: self.log.root() }
+    }
+
+    /// The state with which the present epoch began; all zero in the first one.
+    pub fn begun(&self) -> Executed {
+        self.begun
     }
 
     /// The group whose blocks it applies.
@@ -274,6 +321,14 @@ impl Machine {
                 self.reveal(author, request, result, nonce, command.id(), applied);
                 Step::Taken
             }
+            (Action::Propose { membership }, None) => {
+                self.propose(author, membership);
+                Step::Taken
+            }
+            (Action::Approve { membership }, None) => {
+                self.approve(author, membership, command.signature());
+                Step::Taken
+            }
         }
     }
 
@@ -328,6 +383,6 @@ impl Machine {
     }
 
     pub(crate) fn open_rounds_of(&self, author: &BuilderId) -> usize {
-        self.open_rounds().filter(|(_, round)| round.author == *author).count()
+        self.open_rounds().filter(|(_, round)| round.author == Some(*author)).count()
     }
 }

@@ -8,6 +8,26 @@ pub enum Rejection {
     /// Signed for another group.
     #[error("the command belongs to another group")]
     OtherGroup,
+    /// Stated after the last block of the epoch.
+    #[error("the epoch is over: sign it for the next one")]
+    EpochOver,
+    /// Stated when the group has agreed on its next members.
+    #[error("the epoch is ending, and the next members are agreed on: wait for the next epoch")]
+    EpochEnds,
+    /// Members that could not follow those in force.
+    #[error(
+        "these members cannot follow: they must make a group of the next epoch (`group propose` says what is wrong)"
+    )]
+    NoSuccessor,
+    /// A member has proposed too often.
+    #[error("this member has proposed as often as one may in an epoch: let another member propose")]
+    TooManyProposals,
+    /// An approval of something that nobody proposes.
+    #[error("nobody proposes these members, as far as this block")]
+    UnknownProposal,
+    /// A commitment or reveal by a member that builds nothing in this epoch.
+    #[error("this member is marked absent: it builds nothing in this epoch")]
+    Absent,
     /// Submitted with variables or flags for rustc of the submitter's own.
     #[error(
         "the request's variables or flags are not those of the standard recipe, so that its result would prove nothing: \
@@ -76,10 +96,16 @@ impl Rejection {
         match self {
             Rejection::TooManyOpen
             | Rejection::QuotaReached
+            | Rejection::UnknownProposal
             | Rejection::UnknownRequest
             | Rejection::RoundAhead { .. }
             | Rejection::TooEarly => true,
             Rejection::OtherGroup
+            | Rejection::EpochOver
+            | Rejection::EpochEnds
+            | Rejection::NoSuccessor
+            | Rejection::TooManyProposals
+            | Rejection::Absent
             | Rejection::OtherRecipe
             | Rejection::NotAsAgreed { .. }
             | Rejection::AlreadyOpen

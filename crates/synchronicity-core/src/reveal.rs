@@ -23,7 +23,7 @@ impl Machine {
         if matches!(round.phase, Phase::Committing { .. }) {
             return Err(Rejection::TooEarly);
         }
-        let member = round.members.get(&author).ok_or(Rejection::OtherGroup)?;
+        let member = round.members.get(&author).ok_or(Rejection::Absent)?;
         let sealed = member.commitment.ok_or(Rejection::NoCommitment)?;
         if member.opening.is_some() {
             return Err(Rejection::Duplicate);

@@ -46,7 +46,8 @@ pub struct Round {
     pub(crate) request: BuildRequest,
     pub(crate) lock: Vec<u8>,
     pub(crate) number: u32,
-    pub(crate) author: BuilderId,
+    /// `None` where only the log is known.
+    pub(crate) author: Option<BuilderId>,
     pub(crate) phase: Phase,
     pub(crate) members: BTreeMap<BuilderId, Participation>,
     pub(crate) results: BTreeMap<Digest, BuildResult>,
@@ -68,8 +69,8 @@ impl Round {
         self.number
     }
 
-    /// Who submitted it.
-    pub fn author(&self) -> BuilderId {
+    /// Who submitted it; `None` for a round of an epoch before that from which this machine was resumed.
+    pub fn author(&self) -> Option<BuilderId> {
         self.author
     }
 

@@ -19,6 +19,9 @@ impl Machine {
         if let Some(what) = agreed.and_then(|agreed| agreed.differs(request)) {
             return Err(Rejection::NotAsAgreed { what });
         }
+        if self.agreed().is_some() {
+            return Err(Rejection::EpochEnds);
+        }
         self.may_open(author, &request.id(), number)
     }
 
@@ -52,15 +55,14 @@ impl Machine {
         // Builders build one request after the other: whoever queues behind others needs the time of all of them.
         let shares = 1 + self.open.len() as u64;
         let window_ms = self.group.commit_window_ms().saturating_mul(shares);
-        let members = self.group.members().iter();
         let members: BTreeMap<BuilderId, Participation> =
-            members.map(|member| (member.command, Participation::default())).collect();
+            self.group.building().map(|member| (member.command, Participation::default())).collect();
         let id = request.id();
         let round = Round {
             request: request.clone(),
             lock: lock.to_vec(),
             number,
-            author,
+            author: Some(author),
             phase: Phase::Committing { deadline_ms: self.time_ms.saturating_add(window_ms) },
             members,
             results: BTreeMap::new(),

@@ -5,6 +5,7 @@
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::entry::{ENTRY_SCHEMA, Entry, MemberRecord, Verdict, tally};
 use synchronicity_verify::identity::{BuilderId, RequestId};
+use synchronicity_verify::leaf::Leaf;
 
 use crate::machine::{Applied, Machine};
 use crate::round::{Phase, Round};
@@ -14,7 +15,7 @@ impl Machine {
     pub(crate) fn conclude(&mut self, request: &RequestId, applied: &mut Applied) {
         let entry = self.entry(&self.rounds[request]);
         let verdict = entry.verdict;
-        let logged = self.log.append(entry);
+        let logged = self.log.append(Leaf::Build(entry));
         let index = logged.index;
         applied.logged.push(logged);
         self.open.remove(request);

@@ -6,6 +6,7 @@ use minicbor::encode::Error as WriteError;
 use minicbor::{Decoder, Encoder};
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::identity::{BuilderId, RequestId};
+use synchronicity_verify::membership::Membership;
 use synchronicity_verify::request::BuildRequest;
 use synchronicity_verify::result::BuildResult;
 
@@ -15,6 +16,8 @@ const SCHEMA: u8 = 1;
 const SUBMIT: u8 = 0;
 const COMMIT: u8 = 1;
 const REVEAL: u8 = 2;
+const PROPOSE: u8 = 3;
+const APPROVE: u8 = 4;
 
 /// Author, action and signature, as read.
 type Parts = (BuilderId, Action, [u8; 64]);
@@ -39,6 +42,12 @@ pub(super) fn payload(author: &BuilderId, action: &Action) -> Vec<u8> {
             }
             Action::Reveal { request, round, result, nonce } => {
                 cbor.array(5)?.u8(REVEAL)?.bytes(&request.0.0)?.u32(*round)?.bytes(&result.to_bytes())?.bytes(nonce)?;
+            }
+            Action::Propose { membership } => {
+                cbor.array(2)?.u8(PROPOSE)?.bytes(&membership.to_bytes())?;
+            }
+            Action::Approve { membership } => {
+                cbor.array(2)?.u8(APPROVE)?.bytes(&membership.0)?;
             }
         }
         Ok(())
@@ -96,6 +105,11 @@ fn read_action(cbor: &mut Decoder<'_>) -> Result<Action, CommandError> {
                 nonce: fixed(cbor)?,
             })
         }
+        (PROPOSE, Some(2)) => {
+            let membership = cbor.bytes().map_err(malformed)?;
+            Ok(Action::Propose { membership: Membership::from_bytes(membership).map_err(malformed)? })
+        }
+        (APPROVE, Some(2)) => Ok(Action::Approve { membership: Digest(fixed(cbor)?) }),
         _ => Err(CommandError::Malformed("unknown action".into())),
     }
 }

@@ -13,7 +13,7 @@ type Cbor<'b> = Encoder<&'b mut Vec<u8>>;
 /// `tagged("synchronicity/group/v1", CBOR)` with
 /// `[origin, epoch, log vkey, threshold, commit ms, reveal ms, [[name, consensus, command, cosigner vkey, attestation]…]]`,
 /// and behind that the names of the walls, `[name…]`, if the group asks for any or has overrides, and then these, if it has
-/// any: a group without keeps the id that it had before groups could have them.
+/// any: a group without keeps the id that it had before groups could have them. An absent member has a sixth item, `true`.
 pub(super) fn charter_id(charter: &Charter) -> Digest {
     let mut bytes = Vec::new();
     write(charter, &mut Encoder::new(&mut bytes)).expect("writing into a Vec has no failure");
@@ -43,12 +43,15 @@ fn write(charter: &Charter, cbor: &mut Cbor<'_>) -> Written {
 }
 
 fn member(member: &Member, cbor: &mut Cbor<'_>) -> Written {
-    cbor.array(5)?
+    cbor.array(5 + u64::from(member.absent))?
         .str(&member.name)?
         .bytes(&member.consensus)?
         .bytes(&member.command.0)?
         .str(&member.cosigner.to_string())?
         .bytes(&member.attestation)?;
+    if member.absent {
+        cbor.bool(true)?;
+    }
     Ok(())
 }
 

@@ -16,6 +16,7 @@
 //! cosigner = "synchronicity.example/devnet-1a2b/alder+5a6b7c8d+BA…"
 //! attestation = "64 hex digits"
 //! address = "192.0.2.7:4800"
+//! # absent = true                          # builds nothing in this epoch; only where it is so
 //!
 //! [[override]]                             # none, or some: what is done otherwise for a crate, and why
 //! crate = "rdkafka-sys"
@@ -82,6 +83,8 @@ struct MemberText {
     cosigner: String,
     attestation: String,
     address: String,
+    #[serde(default, skip_serializing_if = "is_false")]
+    absent: bool,
 }
 
 impl Group {
@@ -116,6 +119,7 @@ impl Group {
             cosigner: member.cosigner.to_string(),
             attestation: Digest(member.attestation).to_string(),
             address: member.address.clone(),
+            absent: member.absent,
         });
         let text = GroupText {
             origin: self.origin().to_owned(),
@@ -160,7 +164,12 @@ fn read_member(written: MemberText) -> Result<Member, GroupTextError> {
         attestation: attestation.0,
         name: written.name,
         address: written.address,
+        absent: written.absent,
     })
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 fn key<K>(field: &'static str, whose: &str, text: &str) -> Result<K, GroupTextError>

@@ -4,9 +4,11 @@
 mod command;
 mod deadlines;
 mod duties;
+mod epochs;
 mod floors;
 mod group;
 mod journal;
+mod membership;
 mod overrides;
 mod properties;
 mod redelivery;

@@ -30,7 +30,7 @@ pub(crate) struct Stage {
     pub(crate) machine: Machine,
     pub(crate) blocks: Vec<OrderedBlock>,
     /// Every entry that the machine handed out.
-    entries: Vec<Vec<u8>>,
+    pub(crate) entries: Vec<Vec<u8>>,
 }
 
 impl Stage {
@@ -126,10 +126,15 @@ impl Stage {
         self.entries.iter().map(|entry| merkle::leaf_hash(entry)).collect()
     }
 
+    /// The newest entry of the log, as it is.
+    pub(crate) fn last_bytes(&self) -> &[u8] {
+        assert_eq!(self.machine.log().size(), self.entries.len() as u64);
+        self.entries.last().unwrap()
+    }
+
     /// The newest entry of the log, read by the strict reader that a client uses.
     pub(crate) fn last_entry(&self) -> Entry {
-        assert_eq!(self.machine.log().size(), self.entries.len() as u64);
-        Entry::from_bytes(self.entries.last().unwrap()).unwrap()
+        Entry::from_bytes(self.last_bytes()).unwrap()
     }
 }
 
@@ -152,6 +157,7 @@ pub(crate) fn charter(members: u8, threshold: u16) -> Charter {
             cosigner: cosigner(&name, index),
             attestation: CommandKey::from_seed(seed(b"attestation", index)).id().0,
             address: format!("127.0.0.1:{}", 4000 + u16::from(index)),
+            absent: false,
             name,
         }
     };
