@@ -23,7 +23,6 @@ use synchronicity_core::command::{COMMAND_BYTES_MAX, Command};
 use synchronicity_core::group::Group;
 use synchronicity_core::machine::Executed;
 use synchronicity_verify::digest::Digest;
-use synchronicity_verify::merkle::EMPTY_ROOT;
 
 /// Most commands in a block.
 pub const BLOCK_COMMANDS_MAX: usize = 256;
@@ -72,13 +71,18 @@ impl From<&Executed> for Claim {
 
 impl Block {
     /// The block at height zero, on which every member agrees beforehand. Its parent is the group, so that chains of
-    /// two groups share no block.
-    pub(crate) fn genesis(group: Digest) -> Self {
+    /// two groups share no block; where there was an epoch before, the group and the height at which that ended. Its time
+    /// and claim are those of that end, so that the first block is later, and no member leads who has not come that far.
+    pub(crate) fn genesis(group: Digest, begun: &Executed) -> Self {
+        let parent = match begun.height {
+            0 => group,
+            height => Digest::tagged("synchronicity/epoch/v1", &[&group.0, &height.to_be_bytes()]),
+        };
         Self {
-            parent: sha256::Digest(group.0),
+            parent: sha256::Digest(parent.0),
             height: 0,
-            time_ms: 0,
-            claim: Claim { height: 0, log_size: 0, log_root: EMPTY_ROOT },
+            time_ms: begun.time_ms,
+            claim: Claim { height: 0, log_size: begun.log_size, log_root: begun.log_root },
             commands: Vec::new(),
         }
     }

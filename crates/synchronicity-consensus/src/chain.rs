@@ -36,7 +36,8 @@ pub(crate) const MAILBOX: NonZeroUsize = NZUsize!(1024);
 /// Views behind the last final one of which votes and blocks are kept, for members that are a little behind.
 pub(crate) const VIEWS_KEPT: ViewDelta = ViewDelta::new(256);
 
-/// A group is one epoch for life: a changed membership founds the next epoch, which is not built yet.
+/// The engine's own count of epochs stands still: members of the next epoch are another group with another namespace, and
+/// run another engine upon another folder, so that nothing of one epoch means anything in another.
 pub(crate) const EPOCH: Epoch = Epoch::zero();
 pub(crate) const EPOCH_BLOCKS: FixedEpocher = FixedEpocher::new(NZU64!(u64::MAX));
 

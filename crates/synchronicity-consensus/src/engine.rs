@@ -95,7 +95,8 @@ where
     let Some(scheme) = Scheme::signer(&namespace(&member.group), participants, member.identity.clone()) else {
         return Stopped::Failed("this node's consensus key is not among the members' keys".to_owned());
     };
-    let genesis = Digested::compute(Block::genesis(member.group), &Sequential).await;
+    let genesis = Block::genesis(member.group, &member.local.executor.begun());
+    let genesis = Digested::compute(genesis, &Sequential).await;
     let cache = storage::page_cache();
     let (outlet, deliveries) = delivery::channel(member.local.sightings.clone());
     let setup = chain_of(&member, (scheme.clone(), genesis.clone(), cache.clone()), outlet);

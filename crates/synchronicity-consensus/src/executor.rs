@@ -17,6 +17,10 @@ pub trait Executor: Clone + Send + Sync + 'static {
     /// The state after the last executed block. It never goes back while the engine runs.
     fn executed(&self) -> Executed;
 
+    /// The state with which the epoch of [`group`](Self::group) began, as [`executed`](Self::executed) told it then: zero in
+    /// the first one. All members have the same, and it never changes while the engine runs.
+    fn begun(&self) -> Executed;
+
     /// Whether the state as it is would take a command. It may be a block ahead of [`executed`](Self::executed) for as
     /// long as a final block takes to become durable, and never behind it.
     ///
@@ -30,6 +34,8 @@ pub trait Executor: Clone + Send + Sync + 'static {
     /// Executes the next block. Blocks come in order of height without gaps, each at least once: one at or below
     /// [`executed`](Self::executed) changes nothing. Resolves when the effects, together with the height, would survive
     /// a crash, and when `executed` shows them; only then is the block marked as delivered on disk.
+    ///
+    /// Behind the block that ends the epoch nothing is executed: what the engine then delivers never resolves.
     ///
     /// # Errors
     /// Any error stops the engine for good: a member that cannot keep what was ordered must not vote on.

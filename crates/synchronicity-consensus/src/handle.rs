@@ -12,6 +12,7 @@ use thiserror::Error;
 use tokio::sync::{mpsc, watch};
 
 use crate::engine::{Member, Stopped};
+use crate::epoch::InEpoch;
 use crate::executor::Executor;
 use crate::gossip::{PARCEL_BYTES_MAX, STATEMENT_BYTES_MAX};
 use crate::local::{Local, NotTaken, Pace};
@@ -112,10 +113,11 @@ pub(crate) fn assemble<X: Executor>(
     place: usize,
     pace: Pace,
     now: impl Fn() -> SystemTime + Send + Sync + 'static,
-) -> Assembled<X> {
+) -> Assembled<InEpoch<X>> {
     let (key, author) = (key_of(&members[place].0), members[place].1);
     let sightings = Arc::new(Sightings::new(fresh_for(pace.heartbeat)));
     let group: Digest = executor.group().id();
+    let executor = InEpoch::new(executor);
     let local = Arc::new(Local::new(executor, (key, author), (pace, Box::new(now)), sightings));
     let (tell, to_tell) = mpsc::channel(STATEMENTS_WAITING_MAX);
     let (heard, to_hear) = mpsc::channel(STATEMENTS_WAITING_MAX);
@@ -254,7 +256,7 @@ trait Desk: Send + Sync {
     fn status(&self) -> ChainStatus;
 }
 
-struct Counter<X>(Arc<Local<X>>);
+struct Counter<X>(Arc<Local<InEpoch<X>>>);
 
 impl<X: Executor> Desk for Counter<X> {
     fn submit(&self, command: Command) -> Result<(), SubmitError> {
@@ -275,7 +277,7 @@ impl<X: Executor> Desk for Counter<X> {
         let executed = local.executor.executed();
         let sightings = &local.sightings;
         ChainStatus {
-            height: executed.height,
+            height: executed.height + local.executor.first_height(),
             view: sightings.view(),
             time_ms: executed.time_ms,
             connected: sightings.connected(&local.key, local.now()),

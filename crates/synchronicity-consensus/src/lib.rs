@@ -21,6 +21,7 @@
 //! | `vote.rs` | the voter's settings |
 //! | `sightings.rs`, `hearing.rs` | what is seen of the other members and of their clocks |
 //! | `network.rs` | channels, quotas, encrypted links |
+//! | `epoch.rs` | where an epoch's chain begins |
 //! | `engine.rs`, `local.rs`, `application.rs` | the wiring |
 //! | `start.rs`, `folder.rs`, `handle.rs` | the node's side |
 //! | `simulation.rs` | the same engine under faults from a seed |
@@ -33,6 +34,7 @@ mod chain;
 mod company;
 mod delivery;
 mod engine;
+mod epoch;
 mod executor;
 mod folder;
 mod gossip;

@@ -36,6 +36,10 @@ impl Executor for Still {
         *self.executed.lock().unwrap()
     }
 
+    fn begun(&self) -> Executed {
+        Executed::NOTHING
+    }
+
     fn screen(&self, command: &Command) -> Result<(), Rejection> {
         let refused = self.refuses.lock().unwrap().contains(&command.id());
         if refused { Err(Rejection::TooEarly) } else { Ok(()) }
@@ -93,7 +97,7 @@ pub(crate) fn child(parent: &Digested<Block>, time_ms: u64, claimed: u64, comman
 
 /// A block at `height` whose ancestors nobody asks for.
 pub(crate) fn root(height: u64, time_ms: u64, claimed: u64) -> Digested<Block> {
-    let genesis = Block::genesis(Digest([0; 32]));
+    let genesis = Block::genesis(Digest([0; 32]), &Executed::NOTHING);
     digested(Block { height, time_ms, claim: Claim::from(&executed(claimed)), parent: genesis.parent(), ..genesis })
 }
 

@@ -67,6 +67,22 @@ fn counts_and_lengths_are_refused_before_anything_of_that_size_is_read() {
 
 #[test]
 fn two_groups_share_no_block() {
-    let digest = |group: &Group| Block::genesis(group.id()).digest();
-    assert_ne!(digest(&Company::of(4).group), digest(&Company::of(5).group));
+    let digest = |group: &Group, begun: &Executed| Block::genesis(group.id(), begun).digest();
+    let (four, first) = (Company::of(4).group, Executed::NOTHING);
+    assert_ne!(digest(&four, &first), digest(&Company::of(5).group, &first));
+    // Nor do chains of one group that begin elsewhere.
+    let begun = Executed { height: 7, time_ms: 9, log_size: 1, log_root: Digest([1; 32]) };
+    let mut digests: Vec<_> = [
+        first,
+        begun,
+        Executed { height: 8, ..begun },
+        Executed { time_ms: 10, ..begun },
+        Executed { log_size: 2, ..begun },
+        Executed { log_root: Digest([2; 32]), ..begun },
+    ]
+    .map(|begun| digest(&four, &begun))
+    .into();
+    digests.sort();
+    digests.dedup();
+    assert_eq!(digests.len(), 6);
 }

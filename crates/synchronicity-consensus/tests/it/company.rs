@@ -35,6 +35,7 @@ impl Company {
                 cosigner: cosigner.unwrap().verifier_key().clone(),
                 attestation: CommandKey::from_seed(secret("attestation", index)).id().0,
                 address: format!("127.0.0.1:{port}"),
+                absent: false,
                 name,
             }
         };

@@ -1,6 +1,6 @@
 //! A node reduced to what the engine sees of it: a machine, and what it has executed.
 
-use std::future::{Future, ready};
+use std::future::{Future, pending};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use synchronicity_consensus::{ExecuteError, Executor};
@@ -21,6 +21,7 @@ pub(crate) struct Ledger {
 struct State {
     machine: Machine,
     blocks: Vec<OrderedBlock>,
+    entries: Vec<Vec<u8>>,
     /// Heights at or above which the claimed root is false.
     lies_from: Option<u64>,
     /// Height that cannot be executed.
@@ -29,9 +30,30 @@ struct State {
 
 impl Ledger {
     pub(crate) fn new(group: &Group) -> Ledger {
-        let machine = Machine::new(group.clone());
-        let state = State { machine, blocks: Vec::new(), lies_from: None, breaks_at: None };
-        Ledger { group: group.clone(), state: Arc::new(Mutex::new(state)) }
+        Ledger::of(Machine::new(group.clone()))
+    }
+
+    /// A node that begins with this state.
+    pub(crate) fn of(machine: Machine) -> Ledger {
+        let group = machine.group().clone();
+        let state = State { machine, blocks: Vec::new(), entries: Vec::new(), lies_from: None, breaks_at: None };
+        Ledger { group, state: Arc::new(Mutex::new(state)) }
+    }
+
+    /// The node as it goes on when the epoch is over.
+    pub(crate) fn in_next_epoch(&self) -> Ledger {
+        let mut machine = self.lock().machine.clone();
+        assert!(machine.begin_epoch());
+        Ledger::of(machine)
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lock().machine.closed().is_some()
+    }
+
+    /// The entries that blocks logged, in order.
+    pub(crate) fn entries(&self) -> Vec<Vec<u8>> {
+        self.lock().entries.clone()
     }
 
     /// From a height on, says that the log has another root than it has.
@@ -78,8 +100,10 @@ impl Ledger {
             return Err(ExecuteError { height, reason: "no space left on device".to_owned() });
         }
         if height > state.machine.executed().height {
-            state.machine.apply(block).map_err(|error| ExecuteError { height, reason: error.to_string() })?;
+            let applied = state.machine.apply(block);
+            let applied = applied.map_err(|error| ExecuteError { height, reason: error.to_string() })?;
             state.blocks.push(block.clone());
+            state.entries.extend(applied.logged.into_iter().map(|logged| logged.entry));
         }
         Ok(())
     }
@@ -99,6 +123,10 @@ impl Executor for Ledger {
         executed
     }
 
+    fn begun(&self) -> Executed {
+        self.lock().machine.begun()
+    }
+
     fn screen(&self, command: &Command) -> Result<(), Rejection> {
         self.lock().machine.screen(command)
     }
@@ -108,7 +136,15 @@ impl Executor for Ledger {
     }
 
     fn execute(&self, block: OrderedBlock) -> impl Future<Output = Result<(), ExecuteError>> + Send {
-        ready(self.apply(&block))
+        // What comes after the last block of an epoch is nobody's to execute.
+        let over = self.is_closed() && block.height > self.height();
+        let applied = (!over).then(|| self.apply(&block));
+        async move {
+            match applied {
+                Some(applied) => applied,
+                None => pending().await,
+            }
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod cast;
 mod company;
+mod epochs;
 mod faults;
 mod hostile;
 mod ledger;
