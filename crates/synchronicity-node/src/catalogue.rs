@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use synchronicity_verify::entry::{Entry, Verdict};
+use synchronicity_verify::entry::Verdict;
 use synchronicity_verify::identity::RequestId;
+use synchronicity_verify::leaf::Leaf;
 use synchronicity_verify::request::Source;
 
 /// An index over the entries of a log, kept in step with it.
@@ -32,9 +33,10 @@ pub struct Reproduced {
 
 impl Catalogue {
     /// Notes the next entry of the log.
-    pub fn add(&mut self, entry: &Entry) {
+    pub fn add(&mut self, leaf: &Leaf) {
         let index = self.entries;
         self.entries += 1;
+        let Leaf::Build(entry) = leaf else { return };
         if self.latest.len() == LATEST {
             self.latest.pop_front();
         }

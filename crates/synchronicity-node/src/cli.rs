@@ -1,14 +1,16 @@
 //! The command line of `synchronicity-node`.
 
+mod group;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-use synchronicity_rebuild::containment::Wall;
-
 use crate::config::Sandbox;
 use crate::{attest_command, devnet, verify_command};
+
+pub use group::{Group, GroupApprove, GroupJoin, GroupNew, GroupPropose, GroupShow};
 
 /// The program of a builder: rebuilds crates with a group of others and logs what they agree on
 #[derive(Debug, Parser)]
@@ -79,50 +81,6 @@ pub struct Init {
     /// Where this node serves the log, read-only
     #[arg(long, value_name = "HOST:PORT")]
     pub http: String,
-}
-
-/// `group`
-#[derive(Debug, Subcommand)]
-pub enum Group {
-    /// Found a group from its members' files
-    New(GroupNew),
-    /// Print a group file in words
-    Show {
-        /// The group file
-        file: PathBuf,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
-}
-
-/// `group new`
-#[derive(Debug, Args)]
-pub struct GroupNew {
-    /// Name of the group's log, as in `example.org/rebuilders`; nobody else's log may have it
-    #[arg(long)]
-    pub origin: String,
-    /// How many members must report the same result; more than half of them
-    #[arg(long, value_name = "K")]
-    pub threshold: u16,
-    /// The members' files, as `init` wrote them
-    #[arg(long = "member", value_name = "FILE", num_args = 1.., required = true)]
-    pub members: Vec<PathBuf>,
-    /// Folder for group.toml and log.key; must hold neither
-    #[arg(long, value_name = "DIR")]
-    pub out: PathBuf,
-    /// How long builders may take to build while nothing else is open
-    #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
-    pub commit_window: u64,
-    /// How long builders may take to reveal
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
-    pub reveal_window: u64,
-    /// A wall that every builder's sandbox must have: cgroups, gvisor, landlock, seccomp or session-keyring
-    #[arg(long = "require", value_name = "WALL")]
-    pub containment: Vec<Wall>,
-    /// A file of `[[override]]` tables: what is done otherwise for single crates, and why
-    #[arg(long, value_name = "FILE")]
-    pub overrides: Option<PathBuf>,
 }
 
 /// `run`

@@ -10,6 +10,7 @@ use synchronicity_consensus::Handle;
 use synchronicity_core::command::{Action, Command, CommandKey};
 use synchronicity_core::duties::{self, Duty};
 use synchronicity_core::journal::Sealed;
+use synchronicity_core::machine::Machine;
 use synchronicity_verify::checkpoint::Checkpoint;
 use synchronicity_verify::cosignature;
 use synchronicity_verify::identity::{BuilderId, RequestId};
@@ -19,6 +20,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::block_in_place;
 
 use crate::builds::{Builds, Done};
+use crate::changes;
 use crate::cosign::Statement;
 use crate::health::{Health, Topic};
 use crate::journal::{Disagreement, PersistedJournal};
@@ -92,9 +94,18 @@ impl Attendant {
     }
 
     fn submit(&mut self, command: Command) {
-        if let Action::Submit { request, round, .. } = command.action() {
-            self.outbox.add(Errand::Submit(request.id(), *round), command.clone(), Instant::now());
-        }
+        let errand = match command.action() {
+            Action::Submit { request, round, .. } => Errand::Submit(request.id(), *round),
+            Action::Propose { membership } => {
+                // Of two that wait, the later is meant; one that is ordered is replaced by the machine.
+                self.outbox.keep(|errand| !matches!(errand, Errand::Propose(_)));
+                Errand::Propose(membership.digest())
+            }
+            Action::Approve { membership } => Errand::Approve(*membership),
+            // These are duties, and come of themselves.
+            Action::Commit { .. } | Action::Reveal { .. } => return,
+        };
+        self.outbox.add(errand, command.clone(), Instant::now());
     }
 
     /// Whether the state is the one that this builder has cosigned, as far as it reaches.
@@ -175,11 +186,19 @@ impl Attendant {
 
     /// Gives the engine what is due, and forgets what the state shows to be done.
     fn hand_over(&mut self, errands: &BTreeSet<Errand>) {
-        let state = &self.state;
+        let (state, me) = (&self.state, self.command.id());
+        // Who proposes approves, too, and that waits for the proposal.
+        let proposing = self.outbox.proposing();
         self.outbox.keep(|errand| match errand {
-            Errand::Submit(request, round) => {
-                let folded = state.lock();
-                folded.machine.next_round(request) == Some(*round)
+            Errand::Submit(request, round) => state.lock().machine.next_round(request) == Some(*round),
+            Errand::Propose(membership) => {
+                let machine = &state.lock().machine;
+                is_undecided(machine) && changes::proposal_of(machine, membership).is_none()
+            }
+            Errand::Approve(membership) => {
+                let machine = &state.lock().machine;
+                let proposed = changes::proposal_of(machine, membership).is_some() || proposing == Some(*membership);
+                is_undecided(machine) && proposed && !changes::has_approved(machine, membership, &me)
             }
             other => errands.contains(other),
         });
@@ -258,4 +277,9 @@ impl Attendant {
         let skew_ms = self.chain.status().clock_skew_ms;
         skew_ms.is_some_and(|skew_ms| skew_ms.unsigned_abs() > self.schedule.skew_ms_max)
     }
+}
+
+/// Whether members may still be proposed and approved of in this epoch.
+fn is_undecided(machine: &Machine) -> bool {
+    machine.agreed().is_none() && machine.closed().is_none()
 }

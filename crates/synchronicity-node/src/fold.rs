@@ -2,7 +2,7 @@
 //!
 //! One thread of its own does it, because each block ends in an fsync and the engine's threads must not wait for one.
 
-use std::future::Future;
+use std::future::{Future, pending};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -15,7 +15,7 @@ use synchronicity_core::group::Group;
 use synchronicity_core::log::Logged;
 use synchronicity_core::machine::{Applied, Executed};
 use synchronicity_core::rejection::Rejection;
-use synchronicity_verify::entry::Entry;
+use synchronicity_verify::leaf::Leaf;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::health::{Health, Topic};
@@ -92,6 +92,10 @@ impl Executor for Fold {
         self.state.persisted()
     }
 
+    fn begun(&self) -> Executed {
+        self.state.begun()
+    }
+
     fn screen(&self, command: &Command) -> Result<(), Rejection> {
         self.state.lock().machine.screen(command)
     }
@@ -101,9 +105,13 @@ impl Executor for Fold {
     }
 
     fn execute(&self, block: OrderedBlock) -> impl Future<Output = Result<(), ExecuteError>> + Send {
-        let queue = self.queue.clone();
+        let (queue, state) = (self.queue.clone(), self.state.clone());
         async move {
             let height = block.height;
+            // The engine goes on until it is ended, and orders what counts in no epoch.
+            if height > state.persisted().height && state.lock().machine.closed().is_some() {
+                return pending().await;
+            }
             let ended = || ExecuteError { height, reason: "the thread that executes blocks has ended".to_owned() };
             let (done, outcome) = oneshot::channel();
             queue.send(Task::Execute(block, done)).await.map_err(|_| ended())?;
@@ -151,9 +159,16 @@ impl Folding {
             tracing::debug!(command = %id, %rejection, "an ordered command counts for nothing");
         }
         for Logged { index, entry, .. } in &applied.logged {
-            let entry = Entry::from_bytes(entry).map_err(|error| format!("entry {index} of the log: {error}"))?;
-            tracing::info!(index, verdict = %entry.verdict, purl = entry.request.source.purl(), "logged");
-            folded.logged(*index, &entry);
+            let leaf = Leaf::from_bytes(entry).map_err(|error| format!("entry {index} of the log: {error}"))?;
+            match &leaf {
+                Leaf::Build(entry) => {
+                    tracing::info!(index, verdict = %entry.verdict, purl = entry.request.source.purl(), "logged");
+                }
+                Leaf::Membership(entry) => {
+                    tracing::info!(index, epoch = entry.epoch, group = %entry.next_group, "the epoch is over");
+                }
+            }
+            folded.logged(*index, &leaf);
         }
         if !applied.logged.is_empty() {
             folded.keep_map();

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use miette::Diagnostic;
+use synchronicity_core::group::Group;
 use thiserror::Error;
 
 /// Paths inside a node's folder. Computing one touches no disk.
@@ -119,9 +120,28 @@ impl Folder {
         self.root.join("state.redb")
     }
 
-    /// The engine's own storage.
+    /// The engine's own storage: of the first epoch, and below it the folder of each other one.
     pub fn chain(&self) -> PathBuf {
         self.root.join("chain")
+    }
+
+    /// The engine's storage in the epoch of this group.
+    pub fn chain_of(&self, group: &Group) -> PathBuf {
+        let first = self.chain();
+        // A group may have been founded with a number of its own.
+        let owner = fs::read_to_string(first.join("group"));
+        let is_first = group.epoch() == 0 || owner.is_ok_and(|owner| owner.trim() == group.id().to_string());
+        if is_first { first } else { first.join(format!("epoch-{}", group.epoch())) }
+    }
+
+    /// What is kept of epochs that have ended.
+    pub fn epochs(&self) -> PathBuf {
+        self.root.join("epochs")
+    }
+
+    /// Secret keys that wait for the epoch that lists them.
+    pub fn next_keys(&self) -> PathBuf {
+        self.root.join("keys-next")
     }
 
     /// The transparency log as static files.

@@ -103,6 +103,23 @@ pub fn member_text(member: &Member) -> String {
     )
 }
 
+/// The member whose file this is, of whom `group` may never have heard.
+///
+/// # Errors
+/// [`GroupFileError`].
+pub fn member(path: &Path, group: &Group) -> Result<Member, GroupFileError> {
+    let quoted = |text: &str| toml::Value::from(text).to_string();
+    let alone = format!(
+        "origin = {}\nepoch = 0\nlog-key = {}\nthreshold = 1\ncommit-window-ms = 1\nreveal-window-ms = 1\n\n{}",
+        quoted(group.origin()),
+        quoted(&group.log_key().to_string()),
+        read_member(path)?
+    );
+    let alone = Group::parse(&alone).map_err(|error| GroupFileError::Group { path: path.to_owned(), error })?;
+    let problem = || GroupFileError::Member { path: path.to_owned(), problem: "it holds no member".to_owned() };
+    alone.members().first().cloned().ok_or_else(problem)
+}
+
 /// Founds a group from its members' files.
 ///
 /// # Errors

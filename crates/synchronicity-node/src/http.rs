@@ -10,6 +10,7 @@
 //! | `/proof/index/I` | proof of entry `I`, whatever its verdict |
 //! | `/attestation/index/I/provenance`, `…/summary`, `…/link` | what this builder signs for other tools, of entries in which it agreed |
 //! | `/policy`, `/group` | what a client needs to verify, and who the members are |
+//! | `/succession` | from the policy of any earlier epoch to the present one |
 //! | `/status`, `/health` | JSON, and `ok` or a reason with status 503 |
 //! | `/request/ID` | what a request pins, as JSON |
 //! | `/artifacts/SHA256`, `/transcripts/ID/NAME` | of this node's own builds, once their round is concluded |
@@ -63,6 +64,8 @@ pub struct Site {
     pub policy: Arc<str>,
     /// The group file.
     pub group: Arc<str>,
+    /// The succession file, where an epoch has ended.
+    pub succession: Option<Arc<str>>,
     /// Signs statements for other tools.
     pub attester: Attester,
 }
@@ -74,6 +77,7 @@ pub fn router(site: Site) -> Router {
         .route("/attestation/index/{index}/{kind}", get(attestation::attestation))
         .route("/policy", get(|Shared(site): Shared<Site>| async move { document(&site.policy) }))
         .route("/group", get(|Shared(site): Shared<Site>| async move { document(&site.group) }))
+        .route("/succession", get(succession))
         .route("/status", get(status))
         .route("/health", get(health))
         .route("/request/{id}", get(request))
@@ -94,6 +98,13 @@ pub fn public(routes: Router) -> Router {
 fn document(content: &str) -> Response<Body> {
     let tag = Digest::of(content.as_bytes()).to_string();
     known_by(text(content.to_owned()), &tag[..32], Keep::Shortly)
+}
+
+async fn succession(Shared(site): Shared<Site>) -> Response<Body> {
+    match &site.succession {
+        Some(succession) => document(succession),
+        None => missing("this group is in its first epoch"),
+    }
 }
 
 async fn status(Shared(site): Shared<Site>) -> Response<Body> {

@@ -203,6 +203,7 @@ impl Keys {
             cosigner: cosigner.verifier_key().clone(),
             attestation: self.attestation.public(),
             address: address.to_owned(),
+            absent: false,
         })
     }
 }

@@ -23,6 +23,9 @@
 //! Beside the route, [`recosign`] keeps the times of an unchanged log fresh, and [`witness`] cosigns other groups' logs
 //! and asks outside witnesses to cosign this one's.
 //!
+//! The group's members change from one epoch to the next: [`changes`] hands over what an operator proposes and approves,
+//! [`epoch_end`] sees when the epoch is over, [`epochs`] keeps what ended, [`rotation`] a member's next keys.
+//!
 //! [`node`] puts the parts together; [`commands`] is what a person types; [`devnet`] runs a whole group.
 
 pub mod artifact_store;
@@ -30,6 +33,7 @@ pub mod attest_command;
 pub mod attestations;
 pub mod builds;
 pub mod catalogue;
+pub mod changes;
 pub mod cli;
 pub mod commands;
 pub mod config;
@@ -38,6 +42,8 @@ pub mod devnet;
 pub mod disk_room;
 pub mod durable;
 pub mod duty;
+pub mod epoch_end;
+pub mod epochs;
 pub mod exchange;
 pub mod exit;
 pub mod explaining;
@@ -61,6 +67,7 @@ pub mod proofs;
 pub mod publish;
 pub mod publisher;
 pub mod recosign;
+pub mod rotation;
 pub mod state;
 pub mod status;
 pub mod store;

@@ -21,19 +21,22 @@ use tokio::task::JoinHandle;
 
 use crate::config::{self, Config, Sandbox};
 use crate::disk_room;
+use crate::epochs::{self, Epochs};
 use crate::exit::{self, Stop, StopWith};
 use crate::fold::FoldThread;
 use crate::folder::{Folder, FolderLock};
 use crate::group_file;
 use crate::health::{Health, Topic};
 use crate::http::Served;
-use crate::keys::MemberKeys;
+use crate::keys::{KeysError, MemberKeys};
 use crate::misbehave::Misbehaviour;
 use crate::monitor::Unresolved;
 use crate::operator;
+use crate::rotation;
 use crate::witness::choices::{self, Outsider};
 use crate::witness::decide::Witnessed;
 use crate::workbench::Opener;
+use assembly::Started;
 
 /// How long the engine gets to end. It is made to be killed, so nothing is lost if it does not make it.
 const ENGINE_GRACE: Duration = Duration::from_secs(3);
@@ -72,12 +75,25 @@ pub enum RunError {
     #[error("the consensus engine ended: {0}")]
     #[diagnostic(help("start the node again; if it ends the same way, keep the folder and report this"))]
     EngineEnded(String),
+    /// What earlier epochs left cannot be read, or the next one not be entered.
+    #[error("the files of this group's epochs cannot be used: {0}")]
+    #[diagnostic(help("see that the disk is there and has room; the folder `epochs` belongs to the rest"))]
+    Epochs(io::Error),
+    /// This node's member is none any more.
+    #[error("this node's keys are of no member of the group in epoch {epoch}: it has left, and has nothing more to do")]
+    #[diagnostic(help(
+        "its copy of the log stays as it was; destroy its keys, and come back by new ones that the members approve of"
+    ))]
+    Left {
+        /// The epoch of the group file.
+        epoch: u64,
+    },
     /// The place of the log cannot stand in a policy.
     #[error("no policy can name this node's log: {0}")]
     #[diagnostic(help("see `public-url` and `http` in node.toml"))]
     Policy(#[from] synchronicity_verify::policy::PolicyError),
     /// This process could not be replaced by a new one.
-    #[error("the disk has room again, but the node could not start itself afresh: {0}")]
+    #[error("the node could not start itself afresh: {0}")]
     #[diagnostic(help("start it by hand"))]
     Afresh(io::Error),
     /// Where this program is.
@@ -135,6 +151,10 @@ pub enum Ended {
     Stopped,
     /// The disk had been full and has room again: the node is to be started afresh, in a new process.
     RoomAgain,
+    /// An epoch is over, and this node is a member of the next one, which is named: it is to be started afresh.
+    NextEpoch(u64),
+    /// An epoch is over, and this node is no member of the next one, which is named.
+    Left(u64),
 }
 
 /// Runs a node until `stop` resolves, or until it is better started afresh.
@@ -146,21 +166,33 @@ pub enum Ended {
 /// [`Stop`] when the node cannot start, in which case nothing was changed, or when its engine ends by itself.
 pub async fn run(choices: Choices, stop: impl Future<Output = ()>) -> Result<Ended, Stop> {
     let prepared = prepare(&choices.dir).await?;
-    let folder = prepared.folder.clone();
-    let running = assembly::start(choices, prepared).inspect_err(|_| forget(&folder))?;
-    tokio::pin!(stop);
-    let fault = tokio::select! {
-        () = &mut stop => None,
-        () = disk_room::exhausted(folder.root()) => Some(Fault::Disk),
-        reason = running.chain.stopped() => Some(Fault::Engine(reason.to_string())),
+    let (folder, me) = (prepared.folder.clone(), prepared.keys.command.id());
+    let mut running = match assembly::start(choices, prepared).inspect_err(|_| forget(&folder))? {
+        Started::Running(running) => *running,
+        Started::Over(next) => {
+            forget(&folder);
+            return go_over(&folder, me, &next);
+        }
     };
-    let ended = match fault {
-        None => Ok(Ended::Stopped),
+    tokio::pin!(stop);
+    let event = tokio::select! {
+        () = &mut stop => Event::Told,
+        () = disk_room::exhausted(folder.root()) => Event::Disk,
+        reason = running.chain.stopped() => Event::Engine(reason.to_string()),
+        // Its thread is ours: a panic there has ended the process.
+        Ok(next) = &mut running.over => Event::EpochOver(Box::new(next)),
+    };
+    let ended = match event {
+        Event::Told => Ok(Ended::Stopped),
+        Event::EpochOver(next) => {
+            running.end().await;
+            return go_over(&folder, me, &next);
+        }
         // The engine may be faster to find a full disk than whoever looks at it now and then.
-        Some(Fault::Engine(reason)) if !disk_room::is_short(folder.root()) => {
+        Event::Engine(reason) if !disk_room::is_short(folder.root()) => {
             Err(Stop::new(exit::INTERNAL, RunError::EngineEnded(reason)))
         }
-        Some(_) => {
+        Event::Disk | Event::Engine(_) => {
             running.pause();
             tokio::select! {
                 () = &mut stop => Ok(Ended::Stopped),
@@ -173,16 +205,37 @@ pub async fn run(choices: Choices, stop: impl Future<Output = ()>) -> Result<End
     ended
 }
 
-enum Fault {
+/// What a running node comes to.
+enum Event {
+    Told,
     Disk,
     Engine(String),
+    EpochOver(Box<Group>),
+}
+
+/// Makes the next epoch's group the one of this folder. Nothing runs on it any more.
+fn go_over(folder: &Folder, me: BuilderId, next: &Group) -> Result<Ended, Stop> {
+    let rotated = rotation::next_identity(folder).or_usage()?;
+    epochs::enter(folder, next).map_err(RunError::Epochs).or_internal()?;
+    let stays = [Some(me), rotated].into_iter().flatten().any(|identity| next.member(&identity).is_some());
+    tracing::info!(epoch = next.epoch(), group = %next.id(), stays, "going over to the next epoch");
+    Ok(if stays { Ended::NextEpoch(next.epoch()) } else { Ended::Left(next.epoch()) })
 }
 
 async fn prepare(dir: &Path) -> Result<Prepared, Stop> {
     let folder = Folder::of_node(dir).or_usage()?;
     let config = Config::read(&folder.config()).or_usage()?;
     let group = Arc::new(group_file::read(&folder.group()).or_usage()?);
-    let keys = MemberKeys::read(&folder.keys(), &group).or_usage()?;
+    if rotation::is_due(&folder, &group).or_usage()? {
+        let _lock = folder.lock().or_later()?;
+        rotation::settle(&folder, &group).or_usage()?;
+    }
+    let keys = match MemberKeys::read(&folder.keys(), &group) {
+        Err(KeysError::NotAMember { .. }) if Epochs::of(&folder).any() => {
+            return Err(Stop::new(exit::USAGE, RunError::Left { epoch: group.epoch() }));
+        }
+        keys => keys.or_usage()?,
+    };
     let outsiders = choices::outsiders(&config, &group).or_usage()?;
     let witnessed = choices::logs(&config).or_usage()?;
     let (peers, unresolved) = peers(&group, keys.command.id());
@@ -242,6 +295,8 @@ struct Running {
     rest: watch::Sender<bool>,
     duties: JoinHandle<()>,
     explainer: JoinHandle<()>,
+    /// Resolves when the epoch is over here.
+    over: JoinHandle<Group>,
     _lock: FolderLock,
 }
 
@@ -254,6 +309,7 @@ impl Running {
     }
 
     async fn end(self) {
+        self.over.abort();
         self.stop.send_replace(true);
         self.rest.send_replace(true);
         // Builds first: containers must be gone before this process is.

@@ -18,6 +18,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use synchronicity_verify::membership::MEMBERSHIP_BYTES_MAX;
+
+use crate::changes::EpochStatus;
 use crate::status::Status;
 
 pub use ask::{AskError, ask};
@@ -26,8 +29,8 @@ pub use serve::{Desk, bind, serve};
 /// Longest line in either direction, in bytes.
 const LINE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
-/// Longest request, in bytes: a crate's name or a folder's path, and little else.
-const REQUEST_BYTES_MAX: u64 = 16 * 1024;
+/// Longest request, in bytes: the largest membership in hex, and little else.
+const REQUEST_BYTES_MAX: u64 = 2 * MEMBERSHIP_BYTES_MAX as u64 + 1024;
 
 /// What an operator can ask of a running node.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,6 +42,18 @@ pub enum Request {
     Explain {
         /// Identity of the request, in hex.
         request: String,
+    },
+    /// How far the epoch is, and what is proposed in it.
+    Epoch,
+    /// To propose the members of the next epoch, and to approve of them.
+    Propose {
+        /// Canonical bytes of the membership, in hex.
+        membership: String,
+    },
+    /// To approve of what somebody proposes.
+    Approve {
+        /// Digest of the membership, in hex.
+        membership: String,
     },
     /// To have something rebuilt by the group.
     Submit {
@@ -57,6 +72,15 @@ pub enum Answer {
     Submitted(Submitted),
     /// To [`Request::Explain`]: as `/explanations/ID` has it; `None` where there is nothing to explain.
     Explained(Option<Box<serde_json::Value>>),
+    /// To [`Request::Epoch`].
+    Epoch(EpochStatus),
+    /// To [`Request::Propose`] and [`Request::Approve`].
+    Said {
+        /// Whether the group has ordered it; if not, it is on its way.
+        ordered: bool,
+        /// How far the epoch is now.
+        epoch: EpochStatus,
+    },
     /// To any: nothing was done.
     Failed {
         /// Exit code for the command that asked.

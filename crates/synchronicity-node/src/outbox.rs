@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use synchronicity_core::command::Command;
+use synchronicity_verify::digest::Digest;
 use synchronicity_verify::identity::RequestId;
 
 /// The pause before a command is handed over again; doubles up to [`PAUSE_MAX`].
@@ -19,6 +20,10 @@ pub enum Errand {
     Commit(RequestId, u32),
     /// To open a seal.
     Reveal(RequestId, u32),
+    /// To propose members.
+    Propose(Digest),
+    /// To approve of them.
+    Approve(Digest),
 }
 
 /// The commands that this node wants ordered.
@@ -38,6 +43,14 @@ impl Outbox {
     /// Whether a command for this errand is on its way.
     pub fn has(&self, errand: &Errand) -> bool {
         self.pending.contains_key(errand)
+    }
+
+    /// The membership whose proposal is on its way.
+    pub fn proposing(&self) -> Option<Digest> {
+        self.pending.keys().find_map(|errand| match errand {
+            Errand::Propose(membership) => Some(*membership),
+            _ => None,
+        })
     }
 
     /// Puts a command on its way, due at once. One that is there already stays.

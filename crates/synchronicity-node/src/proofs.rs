@@ -5,7 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use synchronicity_verify::checkpoint::Checkpoint;
-use synchronicity_verify::entry::{Entry, Verdict};
+use synchronicity_verify::entry::Verdict;
+use synchronicity_verify::leaf::Leaf;
 use synchronicity_verify::note::SignedNote;
 use synchronicity_verify::proof::Proof;
 
@@ -26,8 +27,9 @@ pub fn write_proofs(reader: &LogReader, note: &SignedNote, from: u64, folder: &P
         let Some(proof) = prove(reader, note, index)? else { continue };
         let text = proof.to_string();
         Synced.write(&by_index(folder, index), text.as_bytes())?;
-        let entry = Entry::from_bytes(&proof.entry).map_err(io::Error::other)?;
-        if entry.verdict == Verdict::Reproduced {
+        if let Leaf::Build(entry) = Leaf::from_bytes(&proof.entry).map_err(io::Error::other)?
+            && entry.verdict == Verdict::Reproduced
+        {
             // Of two entries in which a crate was reproduced the later one stays.
             Synced.write(&file(folder, &catalogue::stem(&entry.request.source)), text.as_bytes())?;
         }

@@ -10,6 +10,8 @@ use miette::Diagnostic;
 use synchronicity_consensus::Handle;
 use synchronicity_core::group::Group;
 use synchronicity_verify::note::{self, NoteSignature, SignedNote, Signer};
+use synchronicity_verify::policy::Policy;
+use synchronicity_verify::verify::verify_checkpoint;
 use thiserror::Error;
 use tokio::sync::{mpsc, watch};
 use tokio::task::block_in_place;
@@ -53,6 +55,8 @@ pub struct Publisher {
     pub log_key: Signer,
     /// This member's position in the group.
     pub me: usize,
+    /// Whether the published checkpoint is still the last one of the epoch before.
+    pub inherited: bool,
     /// Where proof files go.
     pub proofs: PathBuf,
     /// What of them is still to be written.
@@ -109,26 +113,39 @@ pub fn check_begun(folder: &Path) -> Result<(), AdoptError> {
     }
 }
 
-/// Reads the published log and checks that it is what this group signed. Whether it is what the state folds to is for
-/// whoever folds it to say.
+/// The published log, as a node found it.
+#[derive(Debug)]
+pub struct Adopted {
+    /// The log.
+    pub log: PublishedLog<Synced>,
+    /// The cosignatures of it that are this group's members'.
+    pub cosignatures: Cosignatures,
+    /// Whether the members of the epoch before have signed its checkpoint, and a quorum of these has not yet.
+    pub inherited: bool,
+}
+
+/// Reads the published log and checks that it is what this group signed, or, in a new epoch, what the epoch before left
+/// under the policy `before`. Whether it is what the state folds to is for whoever folds it to say.
 ///
 /// # Errors
 /// [`AdoptError`]; nothing is changed.
-pub fn adopt(folder: &Path, group: &Group) -> Result<(PublishedLog<Synced>, Cosignatures), AdoptError> {
+pub fn adopt(folder: &Path, group: &Group, before: Option<&Policy>) -> Result<Adopted, AdoptError> {
     let log = PublishedLog::open(folder, Synced)?;
     let mut cosignatures = Cosignatures::new(Arc::new(group.clone()));
-    let Some(note) = log.note() else { return Ok((log, cosignatures)) };
+    let Some(note) = log.note() else { return Ok(Adopted { log, cosignatures, inherited: false }) };
     let refused = |error: MessageError| AdoptError::Signatures(error.to_string());
     let (checkpoint, lines) = cosignatures.verify(note).map_err(refused)?;
     let key = group.log_key();
     let signed = note.signature_of(key).is_some_and(|line| note::verify(key, &note.text, line).is_ok());
-    if !signed || lines.len() < group.quorum() {
+    let own = signed && lines.len() >= group.quorum();
+    let inherited = !own && before.is_some_and(|policy| verify_checkpoint(note, policy).is_ok());
+    if !own && !inherited {
         return Err(AdoptError::Signatures("the log's signature or a quorum of cosignatures is missing".to_owned()));
     }
     for (member, line) in lines {
         cosignatures.add_own((checkpoint.size, checkpoint.root), member, line);
     }
-    Ok((log, cosignatures))
+    Ok(Adopted { log, cosignatures, inherited })
 }
 
 impl Publisher {
@@ -238,7 +255,8 @@ impl Publisher {
         let candidates = self.cosignatures.quorums(published, executed.log_size);
         candidates.into_iter().rev().find(|(statement, lines)| {
             let times = || lines.iter().map(recosign::time_s).collect::<Vec<u64>>();
-            let more = statement.0 > published
+            let more = self.inherited
+                || statement.0 > published
                 || lines.len() > signed.len()
                 || self.schedule.is_fresher(&times(), &signed, quorum);
             // If the log cannot be read, whoever tries to publish it says so.
@@ -260,6 +278,7 @@ impl Publisher {
             log.publish(note)?;
             from
         };
+        self.inherited = false;
         self.cosignatures.forget_below(statement.0);
         if statement.0 > from {
             self.owed.latest = from;

@@ -9,8 +9,8 @@ use std::time::Instant;
 use synchronicity_core::group::Group;
 use synchronicity_core::machine::{Executed, Machine};
 use synchronicity_verify::digest::Digest;
-use synchronicity_verify::entry::Entry;
 use synchronicity_verify::identity::RequestId;
+use synchronicity_verify::leaf::Leaf;
 use synchronicity_verify::map::PrefixMap;
 use tokio::sync::watch;
 
@@ -21,6 +21,7 @@ use crate::publish::{LoadError, Tip};
 #[derive(Clone, Debug)]
 pub struct State {
     group: Arc<Group>,
+    begun: Executed,
     folded: Arc<Mutex<Folded>>,
     /// The log that the machine has handed out.
     tip: Tip,
@@ -47,10 +48,12 @@ pub struct Folded {
 
 impl Folded {
     /// Notes an entry that the machine has just appended to its log.
-    pub fn logged(&mut self, index: u64, entry: &Entry) {
-        self.catalogue.add(entry);
+    pub fn logged(&mut self, index: u64, leaf: &Leaf) {
+        self.catalogue.add(leaf);
         self.concluded.insert(index, Instant::now());
-        self.note_revealed(&entry.request.id());
+        if let Leaf::Build(entry) = leaf {
+            self.note_revealed(&entry.request.id());
+        }
     }
 
     /// Keeps the map of the log as it is now: a checkpoint of this size will be published later.
@@ -97,7 +100,7 @@ impl State {
     /// The state of a machine that was just folded from disk, with the catalogue of its log and the log itself.
     pub fn new(machine: Machine, catalogue: Catalogue, tip: Tip) -> State {
         let group = Arc::new(machine.group().clone());
-        let persisted = watch::Sender::new(machine.executed());
+        let (begun, persisted) = (machine.begun(), watch::Sender::new(machine.executed()));
         let requests: Vec<RequestId> = machine.rounds().map(|(request, _)| *request).collect();
         let mut folded = Folded {
             machine,
@@ -109,12 +112,17 @@ impl State {
         };
         requests.iter().for_each(|request| folded.note_revealed(request));
         folded.keep_map();
-        State { group, folded: Arc::new(Mutex::new(folded)), tip, persisted }
+        State { group, begun, folded: Arc::new(Mutex::new(folded)), tip, persisted }
     }
 
     /// The group.
     pub fn group(&self) -> &Arc<Group> {
         &self.group
+    }
+
+    /// The state with which the group's epoch began.
+    pub fn begun(&self) -> Executed {
+        self.begun
     }
 
     /// The state itself, for a moment: never held across I/O or an await.

@@ -6,7 +6,8 @@
 //! that writes returns when the content is on disk.
 //!
 //! ```text
-//! meta    schema → 1, group → 32 bytes, position → u64be height ‖ u64be time, cosigned → u64be size ‖ 32 bytes
+//! meta    schema → 1, group → 32 bytes, position → u64be height ‖ u64be time, cosigned → u64be size ‖ 32 bytes,
+//!         base → u64be size ‖ 32 bytes, of the log with which the first block's epoch began; missing in the first one
 //! blocks  height → the block, as synchronicity_core::block writes it
 //! sealed  request id ‖ u32be round → 32-byte nonce ‖ result
 //! witnessed  origin of a log → u64be size ‖ 32 bytes ‖ the checkpoint as a signed note; missing in older files
@@ -27,6 +28,7 @@ use synchronicity_verify::identity::RequestId;
 use synchronicity_verify::result::BuildResult;
 use thiserror::Error;
 
+mod base;
 mod witnessed;
 
 const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
@@ -79,6 +81,17 @@ pub enum OpenError {
         /// Group of the group file.
         configured: Digest,
     },
+    /// It has come further than what was to replace it.
+    #[error("{} is at block {height} already, and the epoch that it was to begin with began at {begun}", path.display())]
+    #[diagnostic(help("nothing was changed; this node needs no `group join`: start it"))]
+    Ahead {
+        /// The file.
+        path: PathBuf,
+        /// Height of its last block.
+        height: u64,
+        /// Height at which the epoch began.
+        begun: u64,
+    },
     /// A newer or older layout.
     #[error("{} was written by another version of this program", path.display())]
     #[diagnostic(help("run the version that wrote it"))]
@@ -111,19 +124,31 @@ impl Store {
     /// # Errors
     /// [`OpenError`]; a database of another group is left as it is.
     pub fn open(path: &Path, group: &Group) -> Result<Store, OpenError> {
+        Store::open_in(path, &[], group).map(|(store, _)| store)
+    }
+
+    /// The same for a group that has had `earlier` epochs: the group with which the blocks in it begin, too. A new database
+    /// begins with `group`.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open_in(path: &Path, earlier: &[Group], group: &Group) -> Result<(Store, Group), OpenError> {
         let failed = |error: redb::Error| OpenError::Database { path: path.to_owned(), error: Box::new(error) };
         // A database that was closed in order tells whose it is without a byte being written, by opening or otherwise.
         if let Ok(database) = ReadOnlyDatabase::open(path)
             && let Some(stored) = read_owner(&database).map_err(failed)?
         {
-            check_owner(path, stored, group)?;
+            check_owner(path, stored, earlier, group)?;
         }
         let database = Database::create(path).map_err(|error| failed(error.into()))?;
-        match read_owner(&database).map_err(failed)? {
-            Some(stored) => check_owner(path, stored, group)?,
-            None => claim(&database, group).map_err(failed)?,
-        }
-        Ok(Store { path: path.to_owned(), database: Mutex::new(Some(database)) })
+        let owner = match read_owner(&database).map_err(failed)? {
+            Some(stored) => check_owner(path, stored, earlier, group)?,
+            None => {
+                claim(&database, group).map_err(failed)?;
+                group
+            }
+        };
+        Ok((Store { path: path.to_owned(), database: Mutex::new(Some(database)) }, owner.clone()))
     }
 
     /// The machine, folded again from the blocks that changed something.
@@ -131,22 +156,22 @@ impl Store {
     /// # Errors
     /// [`OpenError::Database`] or [`OpenError::Damaged`].
     pub fn machine(&self, group: &Group) -> Result<Machine, OpenError> {
-        self.fold(group, |_| Ok(()))
+        self.fold(Machine::new(group.clone()), |_| Ok(()))
     }
 
-    /// As [`Store::machine`]; `each` is given every entry of the log on the way, in order.
+    /// As [`Store::machine`], from the machine with which the blocks begin; `each` is given every entry that they log, in order.
+    /// Where a block follows the last one of an epoch, the next epoch begins.
     ///
     /// # Errors
     /// As [`Store::machine`], and what `each` said.
     pub fn fold<E: From<OpenError>>(
         &self,
-        group: &Group,
+        mut machine: Machine,
         mut each: impl FnMut(Logged) -> Result<(), E>,
     ) -> Result<Machine, E> {
         let folded = self.with(|database| {
             let transaction = database.begin_read()?;
             let position = transaction.open_table(META)?.get("position")?.map(|row| row.value().to_vec());
-            let mut machine = Machine::new(group.clone());
             let Some(position) = position else { return Ok(Ok(machine)) };
             for row in transaction.open_table(BLOCKS)?.iter()? {
                 let (height, bytes) = row?;
@@ -164,6 +189,7 @@ impl Store {
     }
 
     fn step(&self, machine: &mut Machine, height: u64, block: &[u8]) -> Result<Vec<Logged>, OpenError> {
+        machine.begin_epoch();
         let block = OrderedBlock::from_bytes(block, machine.group());
         let block = block.map_err(|_| self.damaged(format!("block {height}")))?;
         Ok(machine.apply_effective(&block).map_err(|error| self.not_a_chain(error))?.logged)
@@ -171,6 +197,9 @@ impl Store {
 
     fn reach(&self, machine: &mut Machine, position: &[u8]) -> Result<(), OpenError> {
         let (height, time_ms) = two_words(position).ok_or_else(|| self.damaged("the position".to_owned()))?;
+        if height > machine.executed().height {
+            machine.begin_epoch();
+        }
         machine.skip_to(height, time_ms).map_err(|error| self.not_a_chain(error))
     }
 
@@ -315,15 +344,20 @@ fn read_owner(database: &impl ReadableDatabase) -> Result<Option<Stored>, redb::
     Ok(Some(Stored { schema, group }))
 }
 
-fn check_owner(path: &Path, stored: Stored, group: &Group) -> Result<(), OpenError> {
+/// The group whose database it is.
+fn check_owner<'a>(
+    path: &Path,
+    stored: Stored,
+    earlier: &'a [Group],
+    group: &'a Group,
+) -> Result<&'a Group, OpenError> {
     if stored.schema != SCHEMA {
         return Err(OpenError::Schema { path: path.to_owned() });
     }
-    if stored.group != group.id().0 {
+    earlier.iter().chain([group]).find(|group| stored.group == group.id().0).ok_or_else(|| {
         let stored = <[u8; 32]>::try_from(stored.group).map_or("?".to_owned(), |id| Digest(id).to_string());
-        return Err(OpenError::ForeignGroup { path: path.to_owned(), stored, configured: group.id() });
-    }
-    Ok(())
+        OpenError::ForeignGroup { path: path.to_owned(), stored, configured: group.id() }
+    })
 }
 
 /// Makes an empty database this group's.

@@ -143,16 +143,16 @@ fn rounds(group: &Group, folded: &Folded) -> Vec<RoundStatus> {
 }
 
 fn describe(group: &Group, id: &RequestId, round: &Round, proof_ms: &BTreeMap<u64, u64>) -> RoundStatus {
-    let members = group.members().iter().map(|member| {
-        let done = round.member(&member.command);
-        MemberStatus {
-            name: member.name.clone(),
-            builder: member.command.to_string(),
-            committed: done.is_some_and(|done| done.commitment().is_some()),
-            revealed: done.is_some_and(|done| done.opening().is_some()),
-            result: round.result(&member.command).map(result),
-        }
+    // Of an earlier epoch, perhaps: then some are members no more.
+    let members = round.members().map(|(builder, done)| MemberStatus {
+        name: group.member(builder).map_or_else(|| builder.to_string(), |member| member.name.clone()),
+        builder: builder.to_string(),
+        committed: done.commitment().is_some(),
+        revealed: done.opening().is_some(),
+        result: round.result(builder).map(result),
     });
+    let mut members: Vec<MemberStatus> = members.collect();
+    members.sort_by(|a, b| a.name.cmp(&b.name));
     let index = index_of(round);
     RoundStatus {
         request: id.to_string(),
@@ -170,7 +170,7 @@ fn describe(group: &Group, id: &RequestId, round: &Round, proof_ms: &BTreeMap<u6
             _ => None,
         },
         index,
-        members: members.collect(),
+        members,
         proof_ms: index.and_then(|index| proof_ms.get(&index).copied()),
     }
 }

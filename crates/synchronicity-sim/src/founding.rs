@@ -55,6 +55,7 @@ impl Founding {
                 // Nobody attests in a simulation: only the public half is needed.
                 attestation: CommandKey::from_seed(dice.bytes()).id().0,
                 address: format!("192.0.2.{index}:4800"),
+                absent: false,
                 name,
             });
             commands.push(command);

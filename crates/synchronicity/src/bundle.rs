@@ -11,7 +11,7 @@ use serde_json::json;
 use synchronicity_verify::bundle::{BundleError, BundleReader, VerifiedBundle, head};
 use synchronicity_verify::checkpoint::Checkpoint;
 use synchronicity_verify::digest::Digest;
-use synchronicity_verify::entry::Entry;
+use synchronicity_verify::leaf::Leaf;
 use synchronicity_verify::merkle::leaf_hash;
 use synchronicity_verify::note::SignedNote;
 use synchronicity_verify::policy::Policy;
@@ -127,7 +127,7 @@ fn served(source: &Source, policy: &Policy, take: &mut Take<'_>) -> Result<(), S
 
 /// Reads a bundle from a file, and tells `each` every entry, with its index. They are to be believed only when it
 /// returns.
-pub(crate) fn read(path: &Path, policy: &Policy, mut each: impl FnMut(u64, Entry)) -> Result<Whole, Stop> {
+pub(crate) fn read(path: &Path, policy: &Policy, mut each: impl FnMut(u64, Leaf)) -> Result<Whole, Stop> {
     let usage = |error| Stop::new(exit::USAGE, BundleTrouble::File { path: path.to_owned(), error });
     let mut file = File::open(path).map_err(usage)?;
     let mut reader = Reader::new(policy, path.display().to_string());
@@ -149,11 +149,11 @@ impl<'a> Reader<'a> {
     }
 
     /// Takes the next piece, and tells `each` every entry that it completes.
-    pub(crate) fn feed(&mut self, piece: &[u8], mut each: impl FnMut(u64, Entry)) -> Result<(), Stop> {
+    pub(crate) fn feed(&mut self, piece: &[u8], mut each: impl FnMut(u64, Leaf)) -> Result<(), Stop> {
         let leaves = &mut self.leaves;
-        let fed = self.inner.feed(piece, |index, entry| {
-            leaves.push(leaf_hash(&entry.to_bytes()));
-            each(index, entry);
+        let fed = self.inner.feed(piece, |index, leaf| {
+            leaves.push(leaf_hash(&leaf.to_bytes()));
+            each(index, leaf);
         });
         fed.map_err(|error| invalid(&self.from, error))
     }

@@ -20,6 +20,7 @@ use crate::lookup::{Lookup, lookup};
 use crate::monitor::{MonitorArgs, monitor};
 use crate::policies::choice::Choice;
 use crate::source::{NoAddress, Source};
+use crate::succeed::{Succeed, succeed};
 use crate::survey::{SurveyArgs, survey};
 use crate::trust::{Action, StateFolder, trust};
 pub use crate::verify::Verify;
@@ -53,6 +54,8 @@ enum Command {
         #[command(subcommand)]
         action: Action,
     },
+    /// Follow a group from a policy that you trust to its present members: a succession file, and the policy it leads to
+    Succeed(Succeed),
     /// Hash a whole log again, and name the first bytes that are not what was signed
     Fsck(Fsck),
     /// Fetch what builders sign for other tools: SLSA provenance, verification summary, in-toto links
@@ -261,6 +264,7 @@ fn run_command(command: Command) -> ExitCode {
         Command::Lookup(args) => (lookup(&args), args.json),
         Command::Bundle(args) => (bundle(&args), args.json),
         Command::Trust { action } => (trust(&action), action.json()),
+        Command::Succeed(args) => (succeed(&args), args.json),
         Command::Fsck(args) => (fsck(&args), args.json),
         Command::Attest(args) => (attest_command::attest(&args), args.json),
         Command::Monitor(args) => (monitor(&args), args.json),

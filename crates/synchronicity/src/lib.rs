@@ -50,6 +50,7 @@ mod report;
 pub mod request_json;
 mod settings;
 pub mod source;
+mod succeed;
 mod survey;
 pub mod trust;
 pub mod verify;

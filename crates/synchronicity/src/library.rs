@@ -11,6 +11,7 @@ use clap::Args;
 use miette::Diagnostic;
 use synchronicity_rebuild::download::Patience;
 use synchronicity_verify::entry::Entry;
+use synchronicity_verify::leaf::Leaf;
 use synchronicity_verify::map::MapKey;
 use synchronicity_verify::policy::Policy;
 use synchronicity_verify::verify::VerifiedCheckpoint;
@@ -199,7 +200,8 @@ impl<'p> Library<'p> {
 
     fn read_bundle(&self, path: &std::path::Path) -> Result<Log, Stop> {
         let mut found: BTreeMap<MapKey, Vec<(u64, Entry)>> = BTreeMap::new();
-        let whole = bundle::read(path, self.policy, |index, entry| {
+        let whole = bundle::read(path, self.policy, |index, leaf| {
+            let Leaf::Build(entry) = leaf else { return };
             for key in MapKey::of_entry(&entry).into_iter().filter(|key| self.wanted.contains(key)) {
                 found.entry(key).or_default().push((index, entry.clone()));
             }

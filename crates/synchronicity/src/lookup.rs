@@ -11,6 +11,7 @@ use miette::Diagnostic;
 use synchronicity_rebuild::spec::Spec;
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::entry::{Entry, Verdict};
+use synchronicity_verify::leaf::Leaf;
 use synchronicity_verify::lookup::{Answer, LOOKUP_BYTES_MAX, Lookup as AnswerFile, LookupError, verify};
 use synchronicity_verify::map::MapKey;
 use synchronicity_verify::note::SignedNote;
@@ -212,8 +213,10 @@ fn kept(path: &Path, args: &Lookup, policy: &Policy, subject: &Subject) -> Resul
 /// From a file with a whole log.
 fn in_bundle(path: &Path, args: &Lookup, policy: &Policy, subject: &Subject) -> Result<Answer, Stop> {
     let (key, mut entries) = (subject.key(), Vec::new());
-    let whole = bundle::read(path, policy, |index, entry| {
-        if MapKey::of_entry(&entry).contains(&key) {
+    let whole = bundle::read(path, policy, |index, leaf| {
+        if let Leaf::Build(entry) = leaf
+            && MapKey::of_entry(&entry).contains(&key)
+        {
             entries.push((index, entry));
         }
     })?;

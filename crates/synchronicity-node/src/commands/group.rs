@@ -1,4 +1,9 @@
-//! `group`: founding one, and looking at one.
+//! `group`: founding one, looking at one, and changing who its members are.
+
+pub(super) mod change;
+pub(super) mod history;
+pub(super) mod join;
+pub(super) mod rotate;
 
 use std::path::Path;
 
@@ -8,7 +13,7 @@ use synchronicity_verify::digest::Digest;
 use synchronicity_verify::note::{KeyKind, Signer};
 
 use super::say;
-use crate::cli::GroupNew;
+use crate::cli::{GroupNew, GroupShow};
 use crate::durable::{Disk, Synced};
 use crate::exit::{self, Stop, StopWith};
 use crate::group_file::{self, Founding, GroupFileError};
@@ -47,7 +52,14 @@ pub(super) fn new(args: &GroupNew) -> Result<u8, Stop> {
     Ok(exit::OK)
 }
 
-pub(super) fn show(file: &Path, json: bool) -> Result<u8, Stop> {
+pub(super) fn show(args: &GroupShow) -> Result<u8, Stop> {
+    match (&args.file, &args.dir) {
+        (_, Some(dir)) => change::show(dir, args.json),
+        (file, None) => show_file(file.as_deref().unwrap_or(Path::new("group.toml")), args.json),
+    }
+}
+
+fn show_file(file: &Path, json: bool) -> Result<u8, Stop> {
     let group = group_file::read(file).or_usage()?;
     if json {
         say(as_json(&group));
@@ -78,9 +90,10 @@ fn describe(group: &Group) -> String {
         lines.push(format!("           because {}", agreed.reason));
     }
     let members = group.members().iter();
-    lines.extend(
-        members.map(|member| format!("builder    {:16} {:24} {}", member.name, member.address, member.command)),
-    );
+    lines.extend(members.map(|member| {
+        let absent = if member.absent { "  absent" } else { "" };
+        format!("builder    {:16} {:24} {}{absent}", member.name, member.address, member.command)
+    }));
     lines.join("\n")
 }
 
@@ -97,6 +110,7 @@ fn as_json(group: &Group) -> serde_json::Value {
             "cosigner": member.cosigner.to_string(),
             "attestation": Digest(member.attestation).to_string(),
             "address": member.address,
+            "absent": member.absent,
         })
     };
     json!({

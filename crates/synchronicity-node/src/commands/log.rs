@@ -1,6 +1,7 @@
 //! `log`: the published log, read from its files. It needs no running node.
 
 mod export;
+pub(super) mod membership;
 
 use std::fs;
 use std::io;
@@ -10,6 +11,7 @@ use serde_json::{Value, json};
 use synchronicity::fsck::Fsck;
 use synchronicity_verify::checkpoint::Checkpoint;
 use synchronicity_verify::entry::{Entry, MemberRecord};
+use synchronicity_verify::leaf::Leaf;
 use synchronicity_verify::note::SignedNote;
 use synchronicity_verify::result::BuildResult;
 
@@ -33,8 +35,8 @@ pub(super) fn log(args: &Log) -> Result<u8, Stop> {
     let (note, checkpoint) = published(&folder.log().join("checkpoint"))?;
     match args.index {
         Some(index) => {
-            let entry = read(&folder, &checkpoint, index)?;
-            if args.json { say(as_json(index, &entry)) } else { say(describe(index, &entry)) }
+            let leaf = read(&folder, &checkpoint, index)?;
+            if args.json { say(as_json(index, &leaf)) } else { say(describe(index, &leaf)) }
         }
         None => list(&folder, &note, &checkpoint, args.json)?,
     }
@@ -67,12 +69,12 @@ fn published(path: &Path) -> Result<(SignedNote, Checkpoint), Stop> {
     Ok((note, checkpoint))
 }
 
-fn read(folder: &Folder, checkpoint: &Checkpoint, index: u64) -> Result<Entry, Stop> {
+fn read(folder: &Folder, checkpoint: &Checkpoint, index: u64) -> Result<Leaf, Stop> {
     let Some(bytes) = LogReader::new(&folder.log()).entry(checkpoint.size, index).or_internal()? else {
         let message = format!("the published log has {} entries; there is no entry {index}", checkpoint.size);
         return Err(Stop::new(exit::USAGE, miette::miette!(help = "entries are counted from 0", "{message}")));
     };
-    Entry::from_bytes(&bytes).map_err(|error| Stop::new(exit::INTERNAL, miette::miette!("entry {index}: {error}")))
+    Leaf::from_bytes(&bytes).map_err(|error| Stop::new(exit::INTERNAL, miette::miette!("entry {index}: {error}")))
 }
 
 fn list(folder: &Folder, note: &SignedNote, checkpoint: &Checkpoint, json: bool) -> Result<(), Stop> {
@@ -81,7 +83,7 @@ fn list(folder: &Folder, note: &SignedNote, checkpoint: &Checkpoint, json: bool)
     let entries =
         indices.map(|index| Ok((index, read(folder, checkpoint, index)?))).collect::<Result<Vec<_>, Stop>>()?;
     if json {
-        let entries: Vec<Value> = entries.iter().map(|(index, entry)| as_json(*index, entry)).collect();
+        let entries: Vec<Value> = entries.iter().map(|(index, leaf)| as_json(*index, leaf)).collect();
         let root = checkpoint.root.to_string();
         say(json!({
             "origin": checkpoint.origin,
@@ -96,15 +98,30 @@ fn list(folder: &Folder, note: &SignedNote, checkpoint: &Checkpoint, json: bool)
         format!("{}: {} entries, root {}", checkpoint.origin, checkpoint.size, checkpoint.root),
         format!("signed by {}", cosigners.join(" ")),
     ];
-    let listed = |(index, entry): &(u64, Entry)| {
-        format!("{index:6}  {:12}  {}", entry.verdict.as_str(), entry.request.source.purl())
+    let listed = |(index, leaf): &(u64, Leaf)| match leaf {
+        Leaf::Build(entry) => format!("{index:6}  {:12}  {}", entry.verdict.as_str(), entry.request.source.purl()),
+        Leaf::Membership(entry) => format!("{index:6}  {:12}  epoch {} begins", "membership", entry.next.epoch),
     };
     lines.extend(entries.iter().map(listed));
     say(lines.join("\n"));
     Ok(())
 }
 
-fn describe(index: u64, entry: &Entry) -> String {
+fn describe(index: u64, leaf: &Leaf) -> String {
+    match leaf {
+        Leaf::Build(entry) => build(index, entry),
+        Leaf::Membership(entry) => membership::describe(index, entry),
+    }
+}
+
+fn as_json(index: u64, leaf: &Leaf) -> Value {
+    match leaf {
+        Leaf::Build(entry) => build_json(index, entry),
+        Leaf::Membership(entry) => membership::as_json(index, entry),
+    }
+}
+
+fn build(index: u64, entry: &Entry) -> String {
     let mut text = format!("entry      {index}\nverdict    {}\n", entry.verdict);
     text.push_str(&format!(
         "source     {}\nchecksum   {}\n",
@@ -136,7 +153,7 @@ fn describe(index: u64, entry: &Entry) -> String {
     text
 }
 
-fn as_json(index: u64, entry: &Entry) -> Value {
+fn build_json(index: u64, entry: &Entry) -> Value {
     let member = |member: &MemberRecord| {
         json!({
             "name": member.name,

@@ -44,7 +44,14 @@ pub(super) fn run(args: &Run) -> Result<u8, Stop> {
     runtime.shutdown_background();
     match ended {
         Ended::Stopped => Ok(exit::OK),
-        Ended::RoomAgain => Err(Stop::new(exit::INTERNAL, RunError::Afresh(start_afresh()))),
+        Ended::Left(epoch) => {
+            eprintln!(
+                "Epoch {epoch} has begun without this node's member: the node has left the group, and its copy of the log \
+                 stays as it is. Destroy its keys: what they could still sign is of the past."
+            );
+            Ok(exit::OK)
+        }
+        Ended::RoomAgain | Ended::NextEpoch(_) => Err(Stop::new(exit::INTERNAL, RunError::Afresh(start_afresh()))),
     }
 }
 

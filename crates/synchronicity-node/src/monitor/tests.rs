@@ -12,6 +12,7 @@ fn group(members: u8) -> Group {
         cosigner: signer(&format!("builder-{number}"), KeyKind::Cosigner, 200 + number).verifier_key().clone(),
         attestation: synchronicity_core::command::CommandKey::from_seed([150 + number; 32]).id().0,
         address: format!("builder-{number}.invalid:4800"),
+        absent: false,
     };
     Group::new(Charter {
         origin: "example.org/test".to_owned(),

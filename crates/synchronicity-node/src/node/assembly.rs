@@ -15,8 +15,11 @@ use crate::artifact_store::ArtifactStore;
 use crate::artifact_store::retention::Keeper;
 use crate::attestations::Attester;
 use crate::builds::Builds;
+use crate::changes::Changes;
 use crate::config::{self, Config};
 use crate::duty::Attendant;
+use crate::epoch_end::EpochEnd;
+use crate::epochs::{self, Epochs};
 use crate::exchange::Exchange;
 use crate::exit::{self, Stop, StopWith};
 use crate::explaining::{Explainer, Explanations};
@@ -53,7 +56,7 @@ fn start_engine(prepared: &Prepared, fold: Fold) -> Result<Handle, Stop> {
         seed: *prepared.keys.consensus.expose(),
         members: prepared.peers.clone(),
         listen,
-        storage: prepared.folder.chain(),
+        storage: prepared.folder.chain_of(&prepared.group),
         heartbeat: HEARTBEAT,
         max_clock_skew: Duration::from_millis(prepared.config.clock_skew_ms_max),
     };
@@ -67,15 +70,31 @@ fn start_engine(prepared: &Prepared, fold: Fold) -> Result<Handle, Stop> {
     })
 }
 
-pub(super) fn start(choices: Choices, prepared: Prepared) -> Result<Running, Stop> {
+/// What a start comes to.
+pub(super) enum Started {
+    /// The node runs.
+    Running(Box<Running>),
+    /// The epoch of its group file is over, and this group follows: nothing was started.
+    Over(Box<Group>),
+}
+
+pub(super) fn start(choices: Choices, prepared: Prepared) -> Result<Started, Stop> {
     let health = Health::default();
-    let Recovered { store, state, journal, log, cosignatures } = recovery::recover(&prepared.folder, &prepared.group)?;
+    let recovered = recovery::recover(&prepared.folder, &prepared.group)?;
+    let Recovered { store, over, state, journal, log, cosignatures, inherited } = recovered;
+    if let Some(next) = over {
+        return Ok(Started::Over(Box::new(next)));
+    }
+    let epochs = Epochs::of(&prepared.folder);
+    let succession = epochs.succession().map_err(RunError::Epochs).or_usage()?;
     let kept = kept(&prepared.folder, &prepared.config)?;
     let reader = LogReader::new(&prepared.folder.log());
     let witness = witness(&prepared, &store)?;
     let sealed = Arc::downgrade(&store);
     let (fold, fold_thread) = Fold::start(state.clone(), store, log.clone(), health.clone());
     let chain = start_engine(&prepared, fold)?;
+    // Only now: an engine that is refused its folder changes nothing.
+    epochs::prune_chains(&prepared.folder, &prepared.group);
     let Prepared { folder, lock, config, group, keys, http, socket, unresolved, outsiders, .. } = prepared;
     let (stop, stopping) = watch::channel(false);
     let (rest, resting) = watch::channel(false);
@@ -94,6 +113,7 @@ pub(super) fn start(choices: Choices, prepared: Prepared) -> Result<Running, Sto
         schedule: config.schedule(),
         log_key: keys.log,
         me: place.expect("keys were checked against the group"),
+        inherited,
         proofs: folder.proofs(),
         owed: Owed::default(),
         chain: chain.clone(),
@@ -114,6 +134,14 @@ pub(super) fn start(choices: Choices, prepared: Prepared) -> Result<Running, Sto
         misbehaves: choices.misbehaviour.map(announce),
     });
     let outside = client::follow_all(outsiders, (state.group(), &reader), config.schedule(), &published, &stopping);
+    let end = EpochEnd {
+        state: state.clone(),
+        published: published.clone(),
+        reader: reader.clone(),
+        epochs,
+        health: health.clone(),
+    };
+    let over = tokio::spawn(end.wait());
     let attester = Attester::new(keys.attestation, me, state.group().clone());
     let log = log_site(reader, published, &view).with_outside(outside);
     let explanations = Explanations::new(state.clone(), folder.clone(), me, config.name.clone());
@@ -125,15 +153,18 @@ pub(super) fn start(choices: Choices, prepared: Prepared) -> Result<Running, Sto
         explanations: explanations.clone(),
     };
     let explainer = explain(&chain, keeper, choices.program, &resting);
-    let shown = Shown { store: kept.clone(), explanations: explanations.clone(), attester };
+    let succession = succession.map(|succession| succession.to_string().into());
+    let shown = Shown { store: kept.clone(), explanations: explanations.clone(), attester, succession };
     let site = site(&view, (&group, &config), log, shown)?;
     let routes = http::router(site).merge(witness::serve::router(witness, resting.clone()));
     tokio::spawn(http::serve(http, routes, told(stopping.clone())));
 
     let workbench = workbench::prepare(opener(choices.bench, &folder, &config, &group), health.clone());
     let (outbox, submitted) = mpsc::channel(QUEUE);
-    let submissions = Submissions::new(state.clone(), keys.command.clone(), workbench.clone(), outbox);
-    tokio::spawn(operator::serve(socket, Desk { view, submissions, explanations }, told(stopping.clone())));
+    let submissions = Submissions::new(state.clone(), keys.command.clone(), workbench.clone(), outbox.clone());
+    let changes = Changes::new(state.clone(), keys.command.clone(), outbox);
+    let desk = Desk { view, submissions, explanations, changes };
+    tokio::spawn(operator::serve(socket, desk, told(stopping.clone())));
     let known = Known { group, unresolved, skew_ms_max: config.clock_skew_ms_max };
     tokio::spawn(monitor::watch(chain.clone(), known, health.clone(), stopping));
 
@@ -154,7 +185,9 @@ pub(super) fn start(choices: Choices, prepared: Prepared) -> Result<Running, Sto
         compared: None,
     };
     let duties = tokio::spawn(attendant.run(finished, submitted, resting));
-    Ok(Running { chain, fold: fold_thread, folder, health, stop, rest, duties, explainer, _lock: lock })
+    let running =
+        Running { chain, fold: fold_thread, folder, health, stop, rest, duties, explainer, over, _lock: lock };
+    Ok(Started::Running(Box::new(running)))
 }
 
 /// What is kept of builds, where node.toml says.
@@ -188,15 +221,16 @@ struct Shown {
     store: ArtifactStore,
     explanations: Explanations,
     attester: Attester,
+    succession: Option<Arc<str>>,
 }
 
 fn site(view: &View, about: (&Group, &Config), log: LogSite, shown: Shown) -> Result<Site, Stop> {
     let (group, config) = about;
-    let Shown { store, explanations, attester } = shown;
+    let Shown { store, explanations, attester, succession } = shown;
     let policy = group.policy_text(Some(&config.log_url())).map_err(RunError::from).or_usage()?;
     let (policy, group) = (policy.into(), group.to_text().into());
     let name = config.name.as_str().into();
-    Ok(Site { name, store, explanations, view: view.clone(), log, policy, group, attester })
+    Ok(Site { name, store, explanations, view: view.clone(), log, policy, group, attester, succession })
 }
 
 fn log_site(reader: LogReader, published: Published, view: &View) -> LogSite {

@@ -2,35 +2,43 @@
 //! anything is written.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::{Arc, Mutex};
 
 use miette::Diagnostic;
 use synchronicity_core::group::Group;
 use synchronicity_core::log::Logged;
 use synchronicity_core::machine::Machine;
+use synchronicity_core::resume::{ResumeError, Resuming};
 use synchronicity_verify::digest::Digest;
-use synchronicity_verify::entry::{Entry, EntryError};
+use synchronicity_verify::leaf::{Leaf, LeafError};
 use synchronicity_verify::map::PrefixMap;
 use thiserror::Error;
 
 use crate::catalogue::Catalogue;
 use crate::cosign::{Cosignatures, Statement};
 use crate::durable::{self, Synced};
+use crate::epochs::Epochs;
 use crate::exit::{Stop, StopWith};
 use crate::folder::Folder;
 use crate::journal::{self, PersistedJournal};
+use crate::log_reader::{LogReader, ReadError};
 use crate::publish::{AppendError, PublishedLog, SharedLog};
-use crate::publisher::{self, AdoptError};
+use crate::publisher::{self, AdoptError, Adopted};
 use crate::state::State;
 use crate::store::{OpenError, Store};
 
 /// What the disk gave.
 pub(super) struct Recovered {
     pub(super) store: Arc<Store>,
+    /// The group that follows, where the epoch of the group file is over and its end on record.
+    pub(super) over: Option<Group>,
     pub(super) state: State,
     pub(super) journal: PersistedJournal,
     pub(super) log: SharedLog,
     pub(super) cosignatures: Cosignatures,
+    /// See [`Adopted::inherited`].
+    pub(super) inherited: bool,
 }
 
 /// Why the blocks could not be folded again.
@@ -41,10 +49,27 @@ enum FoldError {
     Open(#[from] OpenError),
     #[error("the state folds to a log that cannot be read: {0}")]
     #[diagnostic(help("this is a defect of the program: please report it"))]
-    Entry(#[from] EntryError),
+    Entry(#[from] LeafError),
     #[error("what is executed and not yet published cannot be put into the log folder: {0}")]
     #[diagnostic(help("see that the disk has room, or move the log folder away: the node then writes it again"))]
     Append(#[from] AppendError),
+    #[error("the files of earlier epochs cannot be used: {0}")]
+    #[diagnostic(help("restore the folder `epochs` from the same backup as the rest"))]
+    Epochs(#[from] io::Error),
+    #[error("the log up to the beginning of the epoch cannot be read: {0}")]
+    #[diagnostic(help("this node began with that log: restore it, or run `group join` again"))]
+    Log(#[from] ReadError),
+    #[error("the log does not lead to the state with which this node began: {0}")]
+    #[diagnostic(help("log folder and state.redb were not kept together; restore the whole folder from one backup"))]
+    Resume(#[from] ResumeError),
+    #[error("the log of {0} entries is not the one with which this node began")]
+    #[diagnostic(help("log folder and state.redb were not kept together; restore the whole folder from one backup"))]
+    Base(u64),
+    #[error("the state is in epoch {folded}, the group file is of epoch {configured}")]
+    #[diagnostic(help(
+        "the file must be the group's of the epoch that the state is in: restore the whole folder from one backup"
+    ))]
+    Epoch { folded: u64, configured: u64 },
 }
 
 pub(super) fn recover(folder: &Folder, group: &Group) -> Result<Recovered, Stop> {
@@ -52,13 +77,26 @@ pub(super) fn recover(folder: &Folder, group: &Group) -> Result<Recovered, Stop>
         // Refused here, because opening the database makes it.
         publisher::check_begun(&folder.log()).or_internal()?;
     }
-    let store = Arc::new(Store::open(&folder.state(), group).or_usage()?);
+    let epochs = Epochs::of(folder);
+    let earlier = epochs.groups().map_err(FoldError::from).or_usage()?;
+    let before = epochs.policy_before(group.epoch()).map_err(FoldError::from).or_usage()?;
+    let (store, founding) = Store::open_in(&folder.state(), &earlier, group).or_usage()?;
+    let store = Arc::new(store);
     let cosigned = store.journal().or_internal()?.cosigned();
-    let (mut log, cosignatures) = publisher::adopt(&folder.log(), group).or_internal()?;
+    let adopted = publisher::adopt(&folder.log(), group, before.as_ref()).or_internal()?;
+    let Adopted { mut log, cosignatures, inherited } = adopted;
     let published = log.statement();
 
     let mut history = History::of([cosigned, published]);
-    let machine = store.fold(group, |logged| history.take(logged, log.size())).or_internal()?;
+    let first = beginning(&store, &founding, folder, &log, &mut history).or_usage()?;
+    let mut machine = store.fold(first.clone(), |logged| history.take(logged, log.size())).or_internal()?;
+    if machine.closed().is_some_and(|next| next.id() == group.id()) {
+        machine.begin_epoch();
+    }
+    if machine.group().id() != group.id() {
+        let (folded, configured) = (machine.group().epoch(), group.epoch());
+        return Err(FoldError::Epoch { folded, configured }).or_usage();
+    }
     let executed = machine.log().size();
     if let Some((size, cosigned)) = cosigned.filter(|(size, _)| *size <= executed) {
         journal::compare(size, cosigned, history.root_at(size)).or_usage()?;
@@ -69,21 +107,44 @@ pub(super) fn recover(folder: &Folder, group: &Group) -> Result<Recovered, Stop>
     }
     // Nothing is refused any more: from here on the folder may be changed.
     durable::remove_unfinished(&folder.log());
-    extend(&mut log, &store, group, &machine).or_internal()?;
+    extend(&mut log, &store, first, &machine).or_internal()?;
 
+    let over = machine.closed().filter(|_| epochs.has_ended(group.epoch())).cloned();
     let journal = PersistedJournal::load(store.clone(), &machine).or_internal()?;
     let state = State::new(machine, history.catalogue, log.tip().clone());
     if let Some(map) = history.map {
         state.lock().keep_published_map(log.size(), map);
     }
-    Ok(Recovered { store, state, journal, log: Arc::new(Mutex::new(log)), cosignatures })
+    Ok(Recovered { store, over, state, journal, log: Arc::new(Mutex::new(log)), cosignatures, inherited })
+}
+
+/// The machine with which the blocks of the store begin: of a newcomer, that with which its first epoch began.
+fn beginning(
+    store: &Store,
+    founding: &Group,
+    folder: &Folder,
+    log: &PublishedLog<Synced>,
+    history: &mut History,
+) -> Result<Machine, FoldError> {
+    let Some((size, root)) = store.base()? else { return Ok(Machine::new(founding.clone())) };
+    let (reader, mut resuming) = (LogReader::new(&folder.log()), Resuming::new());
+    for index in 0..size {
+        let entry = reader.entry(log.size(), index)?.ok_or(FoldError::Base(size))?;
+        resuming.append(&entry)?;
+        let replay = resuming.replay();
+        history.take(Logged { index, entry, root: replay.root(), map: replay.map().clone() }, log.size())?;
+    }
+    if resuming.replay().root() != root {
+        return Err(FoldError::Base(size));
+    }
+    Ok(resuming.finish(founding.clone())?)
 }
 
 /// Gives the log the entries that are executed and not published. Seldom are there any, so the blocks are folded once
 /// more rather than all entries kept in the meantime.
-fn extend(log: &mut PublishedLog<Synced>, store: &Store, group: &Group, machine: &Machine) -> Result<(), FoldError> {
+fn extend(log: &mut PublishedLog<Synced>, store: &Store, first: Machine, machine: &Machine) -> Result<(), FoldError> {
     if machine.log().size() > log.size() {
-        store.fold(group, |logged| Ok::<_, FoldError>(log.append(logged.index, &[logged.entry])?))?;
+        store.fold(first, |logged| Ok::<_, FoldError>(log.append(logged.index, &[logged.entry])?))?;
     }
     Ok(())
 }
@@ -105,7 +166,7 @@ impl History {
     }
 
     fn take(&mut self, logged: Logged, published: u64) -> Result<(), FoldError> {
-        self.catalogue.add(&Entry::from_bytes(&logged.entry)?);
+        self.catalogue.add(&Leaf::from_bytes(&logged.entry)?);
         let size = logged.index + 1;
         if let Some(at) = self.roots.get_mut(&size) {
             *at = Some(logged.root);

@@ -7,11 +7,13 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
+use synchronicity_verify::digest::Digest;
 use synchronicity_verify::identity::RequestId;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 
 use super::{Answer, REQUEST_BYTES_MAX, Request, short_path};
+use crate::changes::{ChangeError, Changes};
 use crate::exit;
 use crate::explaining::Explanations;
 use crate::submit::Submissions;
@@ -29,6 +31,8 @@ pub struct Desk {
     pub submissions: Submissions,
     /// Why builders diverged.
     pub explanations: Explanations,
+    /// Takes changes of membership.
+    pub changes: Changes,
 }
 
 /// Makes the socket. Only the holder of the folder's lock may call this: it removes what an earlier process left.
@@ -81,6 +85,15 @@ async fn converse(stream: UnixStream, desk: Desk) -> io::Result<()> {
             let told = request.parse::<RequestId>().ok().and_then(|request| desk.explanations.of(&request).ok());
             Answer::Explained(told.map(Box::new))
         }
+        Ok(Request::Epoch) => Answer::Epoch(desk.changes.status()),
+        Ok(Request::Propose { membership }) => match unhex(&membership) {
+            Some(bytes) => said(&desk, desk.changes.propose(&bytes).await),
+            None => misunderstood("the membership is not hex"),
+        },
+        Ok(Request::Approve { membership }) => match membership.parse::<Digest>() {
+            Ok(membership) => said(&desk, desk.changes.approve(membership).await),
+            Err(error) => misunderstood(&error.to_string()),
+        },
         Ok(Request::Submit { spec }) => match desk.submissions.submit(&spec).await {
             Ok(submitted) => Answer::Submitted(submitted),
             Err(error) => {
@@ -88,14 +101,38 @@ async fn converse(stream: UnixStream, desk: Desk) -> io::Result<()> {
                 Answer::Failed { code: error.exit_code(), message: error.to_string(), help }
             }
         },
-        Err(error) => Answer::Failed {
-            code: exit::USAGE,
-            message: format!("not understood: {error}"),
-            help: Some("use the same version of this program for the node and for its commands".to_owned()),
-        },
+        Err(error) => misunderstood(&error.to_string()),
     };
     let mut bytes = serde_json::to_vec(&answer)?;
     bytes.push(b'\n');
     write.write_all(&bytes).await?;
     write.shutdown().await
+}
+
+fn said(desk: &Desk, outcome: Result<bool, ChangeError>) -> Answer {
+    match outcome {
+        Ok(ordered) => Answer::Said { ordered, epoch: desk.changes.status() },
+        Err(error) => {
+            let code = if matches!(error, ChangeError::NoSuccessor(_)) { exit::USAGE } else { exit::TRY_LATER };
+            let help = miette::Diagnostic::help(&error).map(|help| help.to_string());
+            Answer::Failed { code, message: error.to_string(), help }
+        }
+    }
+}
+
+fn misunderstood(problem: &str) -> Answer {
+    Answer::Failed {
+        code: exit::USAGE,
+        message: format!("not understood: {problem}"),
+        help: Some("use the same version of this program for the node and for its commands".to_owned()),
+    }
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).map(|digit| digit as u8);
+    let pairs = text.as_bytes().chunks(2).map(|pair| match pair {
+        [high, low] => Some(digit(*high)? << 4 | digit(*low)?),
+        _ => None,
+    });
+    pairs.collect()
 }

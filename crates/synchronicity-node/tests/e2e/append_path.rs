@@ -16,6 +16,7 @@ use nix::sys::signal::{Signal, raise};
 use synchronicity_core::block::OrderedBlock;
 use synchronicity_core::duties::{self, Duty};
 use synchronicity_core::group::Group;
+use synchronicity_core::machine::Machine;
 use synchronicity_node::catalogue::Catalogue;
 use synchronicity_node::cosign::{Cosignatures, Statement};
 use synchronicity_node::durable::{Disk, Synced};
@@ -28,7 +29,7 @@ use synchronicity_node::publisher;
 use synchronicity_node::state::State;
 use synchronicity_node::store::{OpenError, Position, Store};
 use synchronicity_verify::cosignature;
-use synchronicity_verify::entry::Entry;
+use synchronicity_verify::leaf::Leaf;
 use synchronicity_verify::note::{self, SignedNote};
 
 /// The first argument of a process that is to live such a life.
@@ -137,12 +138,12 @@ impl<'a, W: Write> Node<'a, W> {
             publisher::check_begun(&folder.log()).map_err(text)?;
         }
         let store = Arc::new(Store::open(&folder.state(), &group).map_err(text)?);
-        let (_, cosignatures) = publisher::adopt(&folder.log(), &group).map_err(text)?;
+        let cosignatures = publisher::adopt(&folder.log(), &group, None).map_err(text)?.cosignatures;
         let disk = Order { checkpoint_first: flaw == Some(Flaw::CheckpointFirst), held: Vec::new() };
         let mut log = PublishedLog::open(&folder.log(), disk).map_err(text)?;
         let (mut catalogue, mut entries, mut roots) = (Catalogue::default(), Vec::new(), BTreeMap::new());
-        let folded = store.fold::<OpenError>(&group, |logged| {
-            catalogue.add(&Entry::from_bytes(&logged.entry).unwrap());
+        let folded = store.fold::<OpenError>(Machine::new(group.clone()), |logged| {
+            catalogue.add(&Leaf::from_bytes(&logged.entry).unwrap());
             roots.insert(logged.index + 1, logged.root);
             entries.push(logged.entry);
             Ok(())

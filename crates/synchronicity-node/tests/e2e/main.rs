@@ -11,6 +11,7 @@ mod attest;
 mod clients;
 mod crash;
 mod devnet;
+mod epochs;
 mod every_call;
 mod idle;
 mod killed;
@@ -45,7 +46,7 @@ fn main() -> std::process::ExitCode {
     arguments.test_threads = Some(1);
     let machine = Machine::look();
     let of_groups = [verdict::tests(), crash::tests(), killed::tests(), stop::tests(), machine_trouble::tests()];
-    let of_parts = [node::tests(), every_call::tests(), idle::tests(), real::tests(), s3::tests()];
+    let of_parts = [epochs::tests(), node::tests(), every_call::tests(), idle::tests(), real::tests(), s3::tests()];
     let of_clients = [clients::tests(), attest::tests(), witness_path::tests()];
     let tests: Vec<Test> = of_groups.into_iter().chain(of_parts).chain(of_clients).flatten().collect();
     let names: BTreeSet<&str> = tests.iter().map(|test| test.name).collect();

@@ -44,6 +44,20 @@ impl Process {
     }
 }
 
+impl Process {
+    /// Waits until it ends by itself, at most so long: the code that it ended with.
+    pub(crate) fn ends(mut self, within: Duration) -> Option<i32> {
+        let deadline = Instant::now() + within;
+        while Instant::now() < deadline {
+            if let Some(status) = self.0.try_wait().unwrap() {
+                return status.code();
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        None
+    }
+}
+
 impl Drop for Process {
     fn drop(&mut self) {
         // Of a process that was waited for, the number may be another's by now.

@@ -293,7 +293,7 @@ async fn what_lookups_say(nodes: &Nodes, policy: &Policy) {
     let (code, _, bytes) = nodes.get(2, "/bundle").await;
     let mut reader = BundleReader::new(policy);
     let mut verdicts = Vec::new();
-    reader.feed(&dechunked(&bytes), |_, entry| verdicts.push(entry.verdict.as_str())).unwrap();
+    reader.feed(&dechunked(&bytes), |_, leaf| verdicts.push(leaf.into_build().unwrap().verdict.as_str())).unwrap();
     let whole = reader.finish().unwrap();
     assert_eq!((code, verdicts, whole.replay.map().indices(&built)), (200, vec!["reproduced"], &[0_u64][..]));
 }

@@ -5,6 +5,7 @@
 mod artifacts;
 mod damaged;
 mod diverged;
+mod epochs;
 mod export;
 mod export_cut;
 mod group;

@@ -4,6 +4,7 @@ use std::fs;
 
 use synchronicity_core::block::OrderedBlock;
 use synchronicity_core::log::Logged;
+use synchronicity_core::machine::Machine;
 use synchronicity_node::durable::Synced;
 use synchronicity_node::publish::PublishedLog;
 use synchronicity_node::store::{OpenError, Position, Store};
@@ -52,7 +53,7 @@ fn settle(nodes: &Nodes) -> Vec<Logged> {
         logged.push(entry);
         Ok::<_, OpenError>(())
     };
-    store.fold(&world.group, each).unwrap();
+    store.fold(Machine::new(world.group.clone()), each).unwrap();
     assert_eq!(logged.len(), 3);
     let mut log = PublishedLog::open(&folder.log(), Synced).unwrap();
     log.append(0, &[&logged[0].entry]).unwrap();

@@ -42,6 +42,10 @@ impl Executor for Actor {
         }
     }
 
+    fn begun(&self) -> Executed {
+        Executed::NOTHING
+    }
+
     fn screen(&self, command: &Command) -> Result<(), Rejection> {
         let judge = |machine: &Machine| machine.screen(command);
         self.stage.look(|world| {

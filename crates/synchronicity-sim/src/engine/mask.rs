@@ -70,6 +70,10 @@ impl Executor for Twin {
         self.machine().executed()
     }
 
+    fn begun(&self) -> Executed {
+        Executed::NOTHING
+    }
+
     fn screen(&self, command: &Command) -> Result<(), Rejection> {
         self.machine().screen(command)
     }

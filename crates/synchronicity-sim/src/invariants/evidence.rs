@@ -22,8 +22,8 @@ pub(super) fn invariant_every_entry_reads(world: &World, seen: &mut Seen) -> Res
     let mut index = seen.replay.size();
     while let Some(entry) = world.entry(index) {
         let shown = entry.map_err(|error| format!("entry {index}: {error}"))?;
-        let entry = seen.replay.append(&shown.to_bytes()).map_err(|error| format!("entry {index}: {error}"))?;
-        require(entry.group == world.founding.group.id(), || format!("entry {index} is of another group"))?;
+        seen.replay.append(&shown.to_bytes()).map_err(|error| format!("entry {index}: {error}"))?;
+        require(shown.group == world.founding.group.id(), || format!("entry {index} is of another group"))?;
         index += 1;
     }
     Ok(())

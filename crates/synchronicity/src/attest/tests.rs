@@ -39,6 +39,7 @@ fn evidence() -> (Group, Entry) {
         cosigner: signer(&format!("{origin}/builder-{index}"), KeyKind::Cosigner),
         attestation: CommandKey::from_seed(seed("attestation", index)).id().0,
         address: "192.0.2.1:4800".to_owned(),
+        absent: false,
     };
     let group = Group::new(Charter {
         origin: origin.to_owned(),

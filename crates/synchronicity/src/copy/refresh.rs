@@ -5,8 +5,7 @@ use std::io::{Read, Write};
 use std::path::Path;
 
 use synchronicity_verify::bundle::{BundleError, head};
-use synchronicity_verify::entry::Entry;
-use synchronicity_verify::map::MapKey;
+use synchronicity_verify::leaf::Leaf;
 use synchronicity_verify::note::SignedNote;
 use synchronicity_verify::policy::Policy;
 use synchronicity_verify::tile::{TILE_WIDTH, encode_bundle, parse_bundle};
@@ -163,9 +162,9 @@ impl<'a> Gathering<'a> {
 
     fn take(&mut self, piece: &[u8]) -> Result<(), Stop> {
         let index = &mut self.index;
-        self.reader.feed(piece, |_, entry: Entry| {
-            let bytes = entry.to_bytes();
-            index.push(synchronicity_verify::merkle::leaf_hash(&bytes), bytes.len(), MapKey::of_entry(&entry));
+        self.reader.feed(piece, |_, leaf: Leaf| {
+            let bytes = leaf.to_bytes();
+            index.push(synchronicity_verify::merkle::leaf_hash(&bytes), bytes.len(), leaf.keys());
         })?;
         self.entries.write_all(piece).map_err(|error| trouble(self.entries.path(), error))
     }

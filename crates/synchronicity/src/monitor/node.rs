@@ -3,8 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use synchronicity_verify::entry::Entry;
-use synchronicity_verify::map::MapKey;
+use synchronicity_verify::leaf::Leaf;
 use synchronicity_verify::note::NOTE_BYTES_MAX;
 use synchronicity_verify::policy::Policy;
 use synchronicity_verify::tile::{TILE_WIDTH, TileLevel, tiles_between};
@@ -158,8 +157,8 @@ fn lookups(seen: &Seen, own: &Own, reader: &Reader<'_>, rules: &Rules, findings:
     // From the newest back, for that is what a stale map lacks.
     for index in (from..to).rev().step_by(usize::try_from(step).unwrap_or(usize::MAX)) {
         let entries = own.entries(index, index + 1)?;
-        let entry = entries.first().and_then(|bytes| Entry::from_bytes(bytes).ok());
-        let keys = entry.as_ref().map(MapKey::of_entry).unwrap_or_default();
+        let leaf = entries.first().and_then(|bytes| Leaf::from_bytes(bytes).ok());
+        let keys = leaf.as_ref().map(Leaf::keys).unwrap_or_default();
         for key in keys.iter().take(KEYS_MAX) {
             match lookup::check(key, own, &rules.policy, reader)? {
                 lookup::Said::Right => {}

@@ -6,6 +6,8 @@ use std::thread;
 
 use serde_json::json;
 use synchronicity_verify::entry::Entry;
+use synchronicity_verify::leaf::Leaf;
+use synchronicity_verify::membership::MembershipEntry;
 use synchronicity_verify::tile::TILE_WIDTH;
 
 use super::error::MonitorError;
@@ -154,8 +156,11 @@ impl Monitor {
             let to = (from / width * width + width).min(self.own.size());
             // One bundle at a time: the log may be long.
             for (index, bytes) in (from..).zip(self.own.entries(from, to)?) {
-                if let Ok(entry) = Entry::from_bytes(&bytes) {
-                    self.teller.tell(&logged(index, &entry))?;
+                match Leaf::from_bytes(&bytes) {
+                    Ok(Leaf::Build(entry)) => self.teller.tell(&logged(index, &entry))?,
+                    Ok(Leaf::Membership(entry)) => self.teller.tell(&succeeded(index, &entry))?,
+                    // Nothing gets into the copy that cannot be read.
+                    Err(_) => {}
                 }
             }
             self.state.keep_told(to)?;
@@ -225,6 +230,24 @@ fn logged(index: u64, entry: &Entry) -> Event {
         "members": entry.members.len(),
     });
     Event::new("entry", format!("{index}: {verdict} {purl}"), fields)
+}
+
+/// Whoever follows the log by a policy needs another one from here on.
+fn succeeded(index: u64, entry: &MembershipEntry) -> Event {
+    let next = &entry.next;
+    let names: Vec<&str> = next.members.iter().map(|member| member.name.as_str()).collect();
+    let approvals = entry.members.iter().filter(|voter| voter.approval.is_some()).count();
+    let fields = json!({
+        "index": index,
+        "epoch": next.epoch,
+        "group": entry.next_group.to_string(),
+        "threshold": next.threshold,
+        "members": names,
+        "approvals": approvals,
+        "voters": entry.members.len(),
+    });
+    let words = format!("{index}: epoch {} begins, threshold {} of {}", next.epoch, next.threshold, names.join(" "));
+    Event::new("membership", words, fields)
 }
 
 fn told(evidence: &std::path::Path, alarm: &Alarm) -> Event {

@@ -21,6 +21,7 @@ pub(crate) fn group(party: &Party, threshold: u16, members: u8) -> Group {
         cosigner: party.cosigner(index.into()).verifier_key().clone(),
         attestation: CommandKey::from_seed(seed("attestation", index)).id().0,
         address: "192.0.2.1:4800".to_owned(),
+        absent: false,
     };
     Group::new(Charter {
         origin: party.origin.clone(),

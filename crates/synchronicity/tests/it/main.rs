@@ -32,6 +32,7 @@ mod sample;
 mod schema;
 mod server;
 mod source;
+mod succeed;
 mod survey;
 mod survey_ends;
 mod together;
@@ -59,6 +60,7 @@ fn main() {
         monitor::trials(),
         monitor_state::trials(),
         together::trials(),
+        succeed::trials(),
         trust::trials(),
         verify::trials(),
         policies::trials(),
