@@ -13,6 +13,18 @@ pub enum Event {
         /// Which crate.
         name: String,
     },
+    /// The operator of a member proposes that another member be absent in the next epoch, or present again.
+    Propose {
+        /// Whose operator.
+        member: usize,
+        /// Who is to be absent or present.
+        whom: usize,
+    },
+    /// The operator of a member approves of what is proposed first.
+    Approve {
+        /// Whose operator.
+        member: usize,
+    },
     /// A node looks at its duties, or does what hostile members do.
     Act {
         /// Whose node.
@@ -62,6 +74,8 @@ impl Event {
     pub fn member(&self) -> Option<usize> {
         match self {
             Event::Submit { member, .. }
+            | Event::Propose { member, .. }
+            | Event::Approve { member }
             | Event::Act { member }
             | Event::Deliver { member, .. }
             | Event::Redeliver { member, .. }
@@ -91,6 +105,8 @@ impl FromStr for Event {
         let words: Vec<&str> = text.split(' ').collect();
         Ok(match words[..] {
             ["submit", member, name] => Event::Submit { member: number(member)?, name: name.to_owned() },
+            ["propose", member, "whom", whom] => Event::Propose { member: number(member)?, whom: number(whom)? },
+            ["approve", member] => Event::Approve { member: number(member)? },
             ["act", member] => Event::Act { member: number(member)? },
             ["order", "take", take, "repeat", repeat, "lose", lose, "step", step, "ms"] => Event::Order {
                 take: number(take)?,
@@ -116,6 +132,8 @@ impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Event::Submit { member, name } => write!(f, "submit {member} {name}"),
+            Event::Propose { member, whom } => write!(f, "propose {member} whom {whom}"),
+            Event::Approve { member } => write!(f, "approve {member}"),
             Event::Act { member } => write!(f, "act {member}"),
             Event::Order { take, repeat, lose, step_ms } => {
                 write!(f, "order take {take} repeat {repeat} lose {lose} step {step_ms} ms")

@@ -33,6 +33,9 @@ enum Command {
         /// Random events in each run, before the faults stop.
         #[arg(long, default_value_t = Options::default().steps)]
         steps: usize,
+        /// Let operators propose and approve of who is absent, so that epochs end.
+        #[arg(long)]
+        changes: bool,
         /// Write what happened, a line for each event, to this file.
         #[arg(long, value_name = "FILE")]
         trace: Option<PathBuf>,
@@ -72,8 +75,9 @@ struct Tally {
 
 fn main() -> ExitCode {
     let (tally, trace) = match Arguments::parse().command {
-        Command::Run { seeds, builders, steps, trace, shrink } => {
-            let options = Options { members: builders.map(|builders| builders as usize), steps, ..Options::default() };
+        Command::Run { seeds, builders, steps, changes, trace, shrink } => {
+            let members = builders.map(|builders| builders as usize);
+            let options = Options { members, steps, changes, ..Options::default() };
             let outcome = |seed| {
                 let shorter = |broken| if shrink { shortened(broken, &options) } else { broken };
                 told(run(seed, &options).map(of_core).map_err(shorter))

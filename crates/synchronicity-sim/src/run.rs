@@ -28,6 +28,8 @@ pub struct Options {
     pub members: Option<usize>,
     /// Random events before the calm.
     pub steps: usize,
+    /// Whether operators propose and approve of other members.
+    pub changes: bool,
     /// A bug to plant.
     pub plant: Option<Plant>,
     /// Heed this invariant only, by its name: to see one fail although others fail before it.
@@ -41,6 +43,8 @@ pub struct Finished {
     pub trace: Vec<String>,
     /// Entries in the log at the end.
     pub entries: u64,
+    /// Epochs that ended.
+    pub epochs: u64,
     /// Checkpoints that reached a quorum.
     pub published: usize,
     /// Verdicts and rejections that occurred, by name.
@@ -64,7 +68,7 @@ pub struct Broken {
 
 impl Default for Options {
     fn default() -> Options {
-        Options { members: None, steps: 400, plant: None, heed: None }
+        Options { members: None, steps: 400, changes: false, plant: None, heed: None }
     }
 }
 
@@ -89,7 +93,7 @@ impl fmt::Display for Broken {
 pub fn run(seed: u64, options: &Options) -> Result<Finished, Broken> {
     let mut dice = Dice::new(seed);
     let mut run = Run::new(seed, options, &mut dice);
-    let outcome = run.improvise(options.steps, &mut dice);
+    let outcome = run.improvise(options, &mut dice);
     run.end(seed, outcome)
 }
 
@@ -129,9 +133,10 @@ impl Run {
         Run { heed: options.heed, world, invariants: Invariants::default(), trace: vec![first], script: Vec::new() }
     }
 
-    fn improvise(&mut self, steps: usize, dice: &mut Dice) -> Result<(), Vec<Violation>> {
-        for _ in 0..steps {
-            self.act(script::next(&self.world, dice))?;
+    fn improvise(&mut self, options: &Options, dice: &mut Dice) -> Result<(), Vec<Violation>> {
+        let next = if options.changes { script::next_with_changes } else { script::next };
+        for _ in 0..options.steps {
+            self.act(next(&self.world, dice))?;
         }
         self.finish()
     }
@@ -153,6 +158,7 @@ impl Run {
         }
         Ok(Finished {
             entries: self.world.reference.log().size(),
+            epochs: self.world.reference.group().epoch(),
             published: self.world.published.len(),
             reached: self.reached(),
             trace: self.trace,

@@ -32,6 +32,17 @@ pub fn next(world: &World, dice: &mut Dice) -> Event {
     }
 }
 
+/// The same in a group that changes its members now and then.
+pub fn next_with_changes(world: &World, dice: &mut Dice) -> Event {
+    let members = world.nodes.len();
+    let member = dice.below(members);
+    match dice.below(40) {
+        0 => Event::Propose { member, whom: dice.below(members) },
+        1..=12 => Event::Approve { member },
+        _ => next(world, dice),
+    }
+}
+
 fn crate_name(dice: &mut Dice) -> String {
     let kind = dice.pick(&["steady", "steady", "steady", "network", "clock"]).copied().unwrap_or("steady");
     format!("{kind}-{}", dice.below(CRATES_OF_A_KIND))

@@ -10,6 +10,7 @@ use synchronicity_verify::checkpoint::Checkpoint;
 use synchronicity_verify::cosignature;
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::entry::{Entry, EntryError};
+use synchronicity_verify::leaf::{Leaf, LeafError};
 use synchronicity_verify::note::{self, NoteSignature, SignedNote};
 
 use crate::crates::{self, LOCK};
@@ -39,6 +40,8 @@ pub struct World {
     pub reference: Machine,
     /// Every entry of its log.
     pub entries: Vec<Vec<u8>>,
+    /// The indices of those that are of builds.
+    builds: Vec<usize>,
     /// Commands that no block has yet.
     pub waiting: Vec<Command>,
     /// Every cosignature that was made, in order.
@@ -85,6 +88,7 @@ impl World {
             effects: Vec::new(),
             reference: Machine::new(group.clone()),
             entries: Vec::new(),
+            builds: Vec::new(),
             waiting: Vec::new(),
             cosigned: Vec::new(),
             published: Vec::new(),
@@ -104,6 +108,8 @@ impl World {
         self.last = Some(event.clone());
         match event {
             Event::Submit { member, name } => self.submit(*member, name),
+            Event::Propose { member, whom } => self.propose(*member, *whom),
+            Event::Approve { member } => self.approve(*member),
             Event::Act { member } => self.act(*member),
             Event::Order { take, repeat, lose, step_ms } => self.order(*take, *repeat, *lose, *step_ms),
             Event::Deliver { member, blocks } => self.deliver(*member, *blocks),
@@ -132,13 +138,25 @@ impl World {
         Some(self.nodes[seat].role)
     }
 
-    /// An entry of the log, as nodes show it.
+    /// The `number`th entry of a build in the log, as nodes show it.
     ///
     /// # Errors
     /// What the strict reader says of the bytes in the log.
-    pub fn entry(&self, index: u64) -> Option<Result<Entry, EntryError>> {
-        let bytes = self.entries.get(usize::try_from(index).ok()?)?;
+    pub fn entry(&self, number: u64) -> Option<Result<Entry, EntryError>> {
+        let bytes = &self.entries[*self.builds.get(usize::try_from(number).ok()?)?];
         Some(Entry::from_bytes(bytes).map(|entry| plant::entry(self.plant, entry)))
+    }
+
+    /// An entry of the log by its index, as nodes show it.
+    ///
+    /// # Errors
+    /// What the strict reader says of the bytes in the log.
+    pub fn leaf(&self, index: u64) -> Option<Result<Leaf, LeafError>> {
+        let bytes = self.entries.get(usize::try_from(index).ok()?)?;
+        Some(Leaf::from_bytes(bytes).map(|leaf| match leaf {
+            Leaf::Build(entry) => Leaf::Build(plant::entry(self.plant, entry)),
+            leaf => leaf,
+        }))
     }
 
     /// The trace's line, by its number, for `what` just happened: that, and how far the group is.
@@ -170,6 +188,25 @@ impl World {
         }
     }
 
+    fn propose(&mut self, member: usize, whom: usize) {
+        let Some(machine) = &self.nodes[member].machine else { return };
+        let mut membership = machine.group().membership();
+        let Some(toggled) = membership.members.get_mut(whom) else { return };
+        toggled.absent = !toggled.absent;
+        // What cannot follow is told to the operator, and not to the group.
+        if machine.group().followed_by(&membership).is_ok() {
+            self.say(member, Action::Propose { membership });
+        }
+    }
+
+    fn approve(&mut self, member: usize) {
+        let Some(machine) = &self.nodes[member].machine else { return };
+        let first = machine.proposals().next().map(|(_, proposal)| proposal.digest());
+        if let Some(membership) = first {
+            self.say(member, Action::Approve { membership });
+        }
+    }
+
     fn act(&mut self, member: usize) {
         let node = &mut self.nodes[member];
         let Some(machine) = &node.machine else { return };
@@ -195,9 +232,12 @@ impl World {
 
     fn say(&mut self, member: usize, action: Action) {
         let key = &self.founding.commands[member];
+        // Of the epoch that its node is in. A node that is down says nothing.
+        let Some(machine) = &self.nodes[member].machine else { return };
+        let group = machine.group();
         // What a member signs is read back from its bytes, as every other node would read it.
-        let signed = Command::sign(key, &self.founding.group, action).map(|command| command.to_bytes());
-        let read = signed.and_then(|bytes| Command::from_bytes(&bytes, &self.founding.group));
+        let signed = Command::sign(key, group, action).map(|command| command.to_bytes());
+        let read = signed.and_then(|bytes| Command::from_bytes(&bytes, group));
         self.hear(read.expect("a member's own command is one"));
     }
 
@@ -227,12 +267,18 @@ impl World {
         let block = OrderedBlock { height: height + 1, time_ms: time_ms + step_ms.max(1), commands };
         let seen = plant::block(self.plant, None, &block);
         let applied = self.reference.apply(&seen).expect("the feed orders the next height at a later time");
+        self.reference.begin_epoch();
         self.record(block, applied);
     }
 
     /// Notes the next block of the chain, and what it did to the reference.
     pub(crate) fn record(&mut self, block: OrderedBlock, applied: Applied) {
-        self.entries.extend(applied.logged.iter().map(|logged| logged.entry.clone()));
+        for logged in &applied.logged {
+            if matches!(Leaf::from_bytes(&logged.entry), Ok(Leaf::Build(_)) | Err(LeafError::Build(_))) {
+                self.builds.push(self.entries.len());
+            }
+            self.entries.push(logged.entry.clone());
+        }
         self.effects.push(applied);
         self.chain.push(block);
     }

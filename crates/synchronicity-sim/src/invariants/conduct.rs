@@ -32,6 +32,12 @@ pub(super) fn invariant_nobody_honest_is_at_fault(world: &World, seen: &mut Seen
 fn is_excusable(command: &Command, rejection: &Rejection) -> bool {
     match rejection {
         Rejection::Duplicate | Rejection::RoundOver | Rejection::TooLate => true,
+        // Signed in the epoch before, and ordered in this one.
+        Rejection::OtherGroup => true,
+        // What operators propose and approve crosses, and may come when the next members are agreed on.
+        Rejection::EpochEnds => !matches!(command.action(), Action::Commit { .. } | Action::Reveal { .. }),
+        Rejection::UnknownProposal => matches!(command.action(), Action::Approve { .. }),
+        Rejection::NoSuccessor | Rejection::TooManyProposals => matches!(command.action(), Action::Propose { .. }),
         // An operator may ask for what was asked for meanwhile, or when the group is full.
         Rejection::AlreadyOpen
         | Rejection::AlreadyConcluded { .. }

@@ -1,10 +1,12 @@
 //! What the group publishes is what a client accepts: judged by the real verifier.
 
 use synchronicity_verify::digest::Digest;
+use synchronicity_verify::leaf::Leaf;
 use synchronicity_verify::merkle;
 use synchronicity_verify::note::SignedNote;
 use synchronicity_verify::proof::Proof;
 use synchronicity_verify::replay::Replay;
+use synchronicity_verify::succession::{Succession, succeed};
 use synchronicity_verify::verify::verify;
 
 use super::require;
@@ -20,10 +22,16 @@ pub(super) struct Seen {
 /// Every entry names the group, and the log holds when it is replayed as whoever distrusts the quorum does.
 pub(super) fn invariant_every_entry_reads(world: &World, seen: &mut Seen) -> Result<(), String> {
     let mut index = seen.replay.size();
-    while let Some(entry) = world.entry(index) {
-        let shown = entry.map_err(|error| format!("entry {index}: {error}"))?;
+    while let Some(leaf) = world.leaf(index) {
+        let shown = leaf.map_err(|error| format!("entry {index}: {error}"))?;
         seen.replay.append(&shown.to_bytes()).map_err(|error| format!("entry {index}: {error}"))?;
-        require(shown.group == world.founding.group.id(), || format!("entry {index} is of another group"))?;
+        // The replay knows which group follows which; the first is the founders'.
+        let (group, epoch) = match &shown {
+            Leaf::Build(entry) => (entry.group, entry.epoch),
+            Leaf::Membership(entry) => (entry.group, entry.epoch),
+        };
+        let founders = world.founding.group.id();
+        require(epoch > 0 || group == founders, || format!("entry {index} is of another group"))?;
         index += 1;
     }
     Ok(())
@@ -50,8 +58,15 @@ fn proves(world: &World, published: &Published, index: u64) -> Result<(), String
     // Through its text, as a server sends it and a client reads it.
     let note = published.note.to_string();
     let checkpoint = SignedNote::parse(note.as_bytes()).map_err(|error| what(error.to_string()))?;
-    let proof = Proof { entry, index, path, checkpoint }.to_string();
+    let proof = Proof { entry, index, path, checkpoint };
     let policy = &world.founding.policy;
+    if let Some(Ok(Leaf::Membership(_))) = world.leaf(index) {
+        // Whoever is absent has the same keys: the next policy is the one before.
+        let succession = Succession { steps: vec![proof] }.to_string();
+        let next = succeed(policy, succession.as_bytes()).map_err(|error| what(error.to_string()))?;
+        return require(next.policy == *policy, || what("it leads to another policy".into()));
+    }
+    let proof = proof.to_string();
     let verified = verify(proof.as_bytes(), policy, None).map_err(|error| what(error.to_string()))?;
     require(verified.cosigners.len() == world.founding.group.quorum(), || what("cosigners were not counted".into()))?;
     if !verified.is_evidence() {

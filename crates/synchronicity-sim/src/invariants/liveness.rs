@@ -17,9 +17,15 @@ pub(super) fn invariant_every_request_concludes(world: &World) -> Result<(), Str
 pub(super) fn invariant_the_group_still_works(world: &World, last_request: &str) -> Result<(), String> {
     let request = crates::request(last_request);
     let honest = world.nodes.iter().filter(|node| node.role.is_honest()).count();
+    let group = world.reference.group();
+    let builds = |member: usize| {
+        let listed = group.member(&world.founding.commands[member].id());
+        listed.is_some_and(|listed| !listed.absent)
+    };
+    let building = world.nodes.iter().filter(|node| node.role.is_honest() && builds(node.member)).count();
     let mut entries = (0..world.reference.log().size()).rev().filter_map(|index| world.entry(index)?.ok());
     let entry = entries.find(|entry| entry.request == request).ok_or("the last request has no entry")?;
-    if honest >= usize::from(world.founding.threshold) {
+    if building >= usize::from(world.founding.threshold) {
         require(entry.verdict == Verdict::Reproduced, || format!("the last request ended {}", entry.verdict))?;
     }
     for node in world.nodes.iter().filter(|node| !world.estranged.contains(&node.member)) {

@@ -15,6 +15,7 @@ pub(super) fn invariant_a_restart_restores(world: &World) -> Result<(), String> 
     let mut folded = Machine::new(world.founding.group.clone());
     for block in world.chain.iter().take(node.reached().0 as usize) {
         folded.apply(block).map_err(|error| error.to_string())?;
+        folded.begin_epoch();
     }
     require(*machine == folded, || format!("member {} came back with another state", node.member))
 }

@@ -41,6 +41,16 @@ fn groups_of_two_and_of_ten_hold_as_well() {
 }
 
 #[test]
+fn every_invariant_holds_while_members_come_and_go() {
+    let mut epochs = 0;
+    for seed in 0..SAMPLE {
+        let options = Options { changes: true, ..Options::default() };
+        epochs += finished(seed, &options).epochs;
+    }
+    assert!(epochs > SAMPLE / 2, "{epochs} epochs in all: the sample tests too little");
+}
+
+#[test]
 fn a_hundred_seeds_deal_every_hostile_role() {
     let options = Options { steps: 0, ..Options::default() };
     let dealt = (0..100).map(|seed| finished(seed, &options).trace[0].clone());

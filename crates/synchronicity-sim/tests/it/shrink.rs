@@ -6,8 +6,13 @@ use synchronicity_sim::run::{Broken, Options, replay, run};
 use synchronicity_sim::shrink::shrink;
 use synchronicity_sim::trace::{Trace, TraceError};
 
-const BUG: Options =
-    Options { members: None, steps: 300, plant: Some(Plant::CosignsTwice), heed: Some("nothing_is_cosigned_twice") };
+const BUG: Options = Options {
+    members: None,
+    steps: 300,
+    changes: false,
+    plant: Some(Plant::CosignsTwice),
+    heed: Some("nothing_is_cosigned_twice"),
+};
 
 fn failing() -> Broken {
     (0..80).find_map(|seed| run(seed, &BUG).err()).expect("some seed shows the bug")
