@@ -6,6 +6,7 @@ use clap::Args;
 use miette::Diagnostic;
 use serde_json::json;
 use synchronicity_verify::membership::MembershipEntry;
+use synchronicity_verify::policy::Policy;
 use synchronicity_verify::succession::{SUCCESSION_BYTES_MAX, Succeeded, SuccessionError, succeed as follow};
 
 use crate::exit::{self, Stop};
@@ -16,14 +17,10 @@ use crate::{cli, durable};
 
 /// `succeed --policy FILE (--node URL | SUCCESSION) --out FILE`
 #[derive(Debug, Args)]
-#[command(after_help = exit::HELP, group = clap::ArgGroup::new("from").required(true))]
+#[command(after_help = exit::HELP)]
 pub(crate) struct Succeed {
-    /// The succession file
-    #[arg(group = "from")]
-    pub(crate) succession: Option<PathBuf>,
-    /// A node of the group, which hands it over
-    #[arg(long, value_name = "URL", env = "SYNCHRONICITY_NODE", value_parser = cli::node, group = "from")]
-    pub(crate) node: Option<Source>,
+    #[command(flatten)]
+    pub(crate) from: Handed,
     /// A policy that you trust, of whatever epoch
     #[command(flatten)]
     pub(crate) policy: Choice,
@@ -33,6 +30,18 @@ pub(crate) struct Succeed {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Where a succession comes from.
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("from").required(true))]
+pub(crate) struct Handed {
+    /// The succession file
+    #[arg(group = "from")]
+    succession: Option<PathBuf>,
+    /// A node of the group, which hands it over
+    #[arg(long, value_name = "URL", env = "SYNCHRONICITY_NODE", value_parser = cli::node, group = "from")]
+    node: Option<Source>,
 }
 
 #[derive(Debug, thiserror::Error, Diagnostic)]
@@ -52,20 +61,33 @@ enum SucceedError {
 /// Permissions of the policy: it is no secret.
 const MODE: u32 = 0o644;
 
+impl Handed {
+    /// The succession file, not read yet, and where it is from.
+    pub(crate) fn fetch(&self) -> Result<(Vec<u8>, String), Stop> {
+        let usage = |error: ReadError| Stop::new(exit::USAGE, error);
+        let limit = SUCCESSION_BYTES_MAX as u64;
+        match (&self.succession, &self.node) {
+            (Some(path), _) => {
+                Ok((read::bounded(path, limit, "succession").map_err(usage)?, path.display().to_string()))
+            }
+            (None, Some(node)) => match node.read("succession", limit) {
+                Ok(bytes) => Ok((bytes, node.to_string())),
+                Err(SourceError::Absent(_)) => Err(Stop::new(exit::NO_EVIDENCE, SucceedError::FirstEpoch)),
+                Err(error) => Err(Stop::new(error.code(), SucceedError::Source(error))),
+            },
+            (None, None) => Err(Stop::new(exit::USAGE, SucceedError::FirstEpoch)),
+        }
+    }
+}
+
+/// Where the succession leads from the policy.
+pub(crate) fn followed(policy: &Policy, succession: &[u8]) -> Result<Succeeded, Stop> {
+    follow(policy, succession).map_err(|error| Stop::new(exit::INVALID, SucceedError::Succession(error)))
+}
+
 pub(crate) fn succeed(args: &Succeed) -> Result<u8, Stop> {
-    let usage = |error: ReadError| Stop::new(exit::USAGE, error);
     let policy = args.policy.one()?;
-    let limit = SUCCESSION_BYTES_MAX as u64;
-    let bytes = match (&args.succession, &args.node) {
-        (Some(path), _) => read::bounded(path, limit, "succession").map_err(usage)?,
-        (None, Some(node)) => node.read("succession", limit).map_err(|error| match error {
-            SourceError::Absent(_) => Stop::new(exit::NO_EVIDENCE, SucceedError::FirstEpoch),
-            error => Stop::new(error.code(), SucceedError::Source(error)),
-        })?,
-        (None, None) => return Err(Stop::new(exit::USAGE, SucceedError::FirstEpoch)),
-    };
-    let refused = |error| Stop::new(exit::INVALID, SucceedError::Succession(error));
-    let Succeeded { policy, changes, .. } = follow(&policy, &bytes).map_err(refused)?;
+    let Succeeded { policy, changes, .. } = followed(&policy, &args.from.fetch()?.0)?;
     if let Some(path) = &args.out {
         let written = durable::replace(path, policy.to_string().as_bytes(), MODE);
         let failed = |error| Stop::new(exit::INTERNAL, SucceedError::Write { path: path.clone(), error });
@@ -92,13 +114,14 @@ fn approvals(change: &MembershipEntry) -> usize {
     change.members.iter().filter(|voter| voter.approval.is_some()).count()
 }
 
-fn in_words(change: &MembershipEntry) -> String {
+/// A change in a line: who, how many must agree, and how many wanted it.
+pub(crate) fn in_words(change: &MembershipEntry) -> String {
     let (approved, voters) = (approvals(change), change.members.len());
     let (next, names) = (&change.next, names(change).join(", "));
     format!("epoch {}: {names}; {} must agree; {approved} of {voters} before approved", next.epoch, next.threshold)
 }
 
-fn as_json(change: &MembershipEntry) -> serde_json::Value {
+pub(crate) fn as_json(change: &MembershipEntry) -> serde_json::Value {
     json!({
         "epoch": change.next.epoch,
         "group": change.next_group.to_string(),

@@ -31,6 +31,7 @@ mod described;
 mod named;
 mod offered;
 mod refusal;
+mod update;
 
 pub(crate) use command::{Action, trust};
 pub(crate) use refusal::TrustError;

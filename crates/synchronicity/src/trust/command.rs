@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::add::{self, Add, Replace};
 use super::named::{self, Combine, List, Remove, Rename};
+use super::update::{self, Update};
 use super::{Seen, StateFolder, Trust, TrustError, described, read_seen};
 use crate::exit::{self, Stop};
 use crate::policies::choice::Choice;
@@ -22,6 +23,8 @@ pub(crate) enum Action {
     Add(Add),
     /// Put another policy of a group in the place of the one that is trusted, and show what changes
     Replace(Replace),
+    /// Follow a group to its present members, by changes that those before them signed
+    Update(Update),
     /// List the policies that are trusted
     List(List),
     /// Show a policy that is trusted; without a name, the newest checkpoint of each log that was accepted
@@ -65,6 +68,7 @@ impl Action {
         match self {
             Self::Add(args) => args.json,
             Self::Replace(args) => args.json,
+            Self::Update(args) => args.json,
             Self::List(args) => args.json,
             Self::Show(args) => args.json,
             Self::Combine(args) => args.json,
@@ -78,6 +82,7 @@ pub(crate) fn trust(action: &Action) -> Result<u8, Stop> {
     match action {
         Action::Add(args) => add::add(args),
         Action::Replace(args) => add::replace(args),
+        Action::Update(args) => update::update(args),
         Action::List(args) => named::list(args),
         Action::Show(args) => match &args.name {
             Some(name) => show_policy(name, args),

@@ -7,6 +7,7 @@ use std::path::Path;
 use libtest_mimic::{Failed, Trial};
 use synchronicity_verify::policy::Policy;
 
+use crate::policies::trust;
 use crate::program::{Ran, of_the_verifier, run};
 use crate::server::{Answer, Server};
 
@@ -16,6 +17,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     vec![
         Trial::test("succeed::a_succession_leads_to_the_policy_of_the_present_members", good),
         Trial::test("succeed::what_does_not_hold_is_refused_and_writes_nothing", refused),
+        Trial::test("succeed::a_trusted_policy_follows_its_group_and_nothing_else", trusted),
         Trial::test("succeed::a_node_hands_its_succession_over_or_has_none_yet", from_a_node),
     ]
 }
@@ -83,5 +85,34 @@ fn from_a_node() -> Outcome {
     assert_eq!(new_names(dir.path()).len(), 4);
     let young = Server::start(|_: &str| Answer::Status(404));
     succeed(dir.path(), &["--node", &young.address]).expect(41);
+    Ok(())
+}
+
+fn trusted() -> Outcome {
+    let (dir, succession) = folder_of("succession_good");
+    let dir = dir.path();
+    trust(dir, &["add", "old.policy", "--name", "alder", "--yes"]).expect(0);
+    let kept = || fs::read(dir.join(".policies/alder.toml")).unwrap();
+    let old = kept();
+    for name in ["succession_two_cosigners", "succession_second_step_too_few", "succession_of_a_build"] {
+        fs::write(dir.join("bad.succession"), vector(name).1)?;
+        trust(dir, &["update", "alder", "bad.succession"]).expect(40);
+        assert_eq!(kept(), old, "{name}");
+    }
+    trust(dir, &["update", "birch", "group.succession"]).expect(2);
+    trust(dir, &["update", "alder"]).expect(2);
+    let young = Server::start(|_: &str| Answer::Status(404));
+    trust(dir, &["update", "alder", "--node", &young.address]).expect(41);
+    let server = Server::start(move |_: &str| Answer::Whole(succession.clone()));
+    let told = trust(dir, &["update", "alder", "--node", &server.address]).expect(0).out;
+    assert!(told.contains("epoch 2: builder-1, builder-2, builder-3, builder-4; 3 must agree"), "{told}");
+    assert!(told.contains("no longer a builder: builder-0"), "{told}");
+    // What is kept is what `succeed` writes, and the same succession leads no further.
+    succeed(dir, &["group.succession"]).expect(0);
+    let policy = Policy::parse(&fs::read(dir.join("new.policy"))?)?;
+    let shown = trust(dir, &["show", "alder", "--json"]).expect(0).json();
+    assert_eq!(shown["sha256"], policy.sha256().to_string());
+    let told = trust(dir, &["update", "alder", "group.succession", "--json"]).expect(0).json();
+    assert_eq!((&told["steps"], &told["weaker"]), (&serde_json::json!([]), &false.into()));
     Ok(())
 }
