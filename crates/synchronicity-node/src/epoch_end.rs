@@ -25,6 +25,9 @@ const ANSWERING: Duration = Duration::from_secs(3);
 /// How long a node waits for the signatures that are missing beyond a quorum.
 const WAITING: Duration = Duration::from_secs(20);
 
+/// After how long without a quorum of signatures the operator is told what may be wrong.
+const COMPLAINING: Duration = Duration::from_secs(60);
+
 /// How long to wait before a failed write is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -80,10 +83,26 @@ impl EpochEnd {
     /// Waits for a published checkpoint over all of the epoch's log.
     async fn signed(&mut self, size: u64) -> Arc<SignedNote> {
         let whole = |note: &Option<Arc<SignedNote>>| note.as_ref().is_some_and(|note| covers(note, size));
-        match self.published.wait_for(whole).await.map(|note| note.clone()) {
-            Ok(Some(note)) => note,
-            // The publisher is gone, so the node is ending.
-            _ => std::future::pending().await,
+        let mut told = false;
+        loop {
+            let deadline = Instant::now() + COMPLAINING;
+            match timeout_at(deadline, self.published.wait_for(whole)).await.map(|seen| seen.map(|note| note.clone())) {
+                Ok(Ok(Some(note))) => {
+                    self.health.recover(Topic::Epoch);
+                    return note;
+                }
+                Err(_) if !told => {
+                    told = true;
+                    self.health.complain(
+                        Topic::Epoch,
+                        "the epoch is over, and too few members have signed its last entry: if the others have gone over \
+                         without this node, stop it and run `group join`",
+                    );
+                }
+                Err(_) => {}
+                // The publisher is gone, so the node is ending.
+                Ok(_) => std::future::pending::<()>().await,
+            }
         }
     }
 

@@ -20,6 +20,8 @@ pub enum Topic {
     Clock,
     /// Connections to other members.
     Members,
+    /// The end of the group's epoch.
+    Epoch,
     /// The sandbox as such.
     Sandbox,
     /// One build.

@@ -88,7 +88,8 @@ fn members(status: &ChainStatus, group: &Group, unresolved: &[Unresolved]) -> Op
     let few = (seen < needed).then(|| {
         format!(
             "only {seen} of {all} members are reachable, {needed} are needed to go on: see that they run and that \
-             firewalls let their ports through"
+             firewalls let their ports through; if they have begun another epoch without this node, `group join` takes \
+             it there"
         )
     });
     let absent = unresolved.iter().filter(|member| !status.connected.contains(&member.key));

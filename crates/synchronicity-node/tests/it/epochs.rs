@@ -5,6 +5,7 @@ use std::fs;
 use synchronicity_core::group::Group;
 use synchronicity_core::journal::Sealed;
 use synchronicity_core::machine::Executed;
+use synchronicity_node::changes::differences;
 use synchronicity_node::epochs::{self, Epochs};
 use synchronicity_node::folder::Folder;
 use synchronicity_node::keys::{Keys, MemberKeys};
@@ -142,4 +143,35 @@ fn a_database_that_begins_anew_forgets_its_blocks_and_keeps_its_journal() {
     drop(Store::open(&old, &world.group).unwrap());
     let (_, owner) = Store::open_in(&old, std::slice::from_ref(&world.group), &group).unwrap();
     assert_eq!(owner.id(), world.group.id());
+}
+
+#[test]
+fn what_would_change_is_told_line_by_line() {
+    let (world, larger) = (World::of(5), World::of(6));
+    let mut next = world.group.membership();
+    let unchanged = differences(&world.group, &next);
+    assert_eq!(unchanged, ["then       5 members, 5 build, 3 must agree, 4 must cosign"]);
+    next.members.remove(0);
+    let others = larger.group.membership().members;
+    // Other keys under the name of one who stays, and somebody new.
+    let stays = next.members[0].clone();
+    next.members[0] = Member { name: stays.name.clone(), address: stays.address, ..others[1].clone() };
+    next.members[1].absent = true;
+    next.members[2].address = "192.0.2.9:4800".to_owned();
+    next.members.push(others[5].clone());
+    next.threshold = 4;
+    let lines = differences(&world.group, &next);
+    let begins: Vec<String> =
+        lines.iter().map(|line| line.split_whitespace().take(2).collect::<Vec<_>>().join(" ")).collect();
+    let expected = [
+        "threshold 4",
+        "keys builder-01",
+        "absent builder-02",
+        "address builder-03",
+        "add builder-05",
+        "remove builder-00,",
+        "then 5",
+    ];
+    assert_eq!(begins, expected, "{lines:#?}");
+    assert_eq!(lines[6], "then       5 members, 4 build, 4 must agree, 4 must cosign");
 }

@@ -9,6 +9,7 @@ mod epochs;
 mod export;
 mod export_cut;
 mod group;
+mod joining;
 mod journal;
 mod publish;
 mod recosign;

@@ -19,7 +19,7 @@ use crate::group::Nodes;
 use crate::world::{World, request};
 
 /// A checkpoint as all members sign it.
-fn signed(world: &World, logged: &Logged) -> SignedNote {
+pub(crate) fn signed(world: &World, logged: &Logged) -> SignedNote {
     let origin = world.group.origin().to_owned();
     let text = Checkpoint { origin, size: logged.index + 1, root: logged.root }.to_string();
     let cosigned = world.group.members().iter().map(|member| {
