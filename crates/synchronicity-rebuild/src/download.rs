@@ -1,10 +1,12 @@
 //! HTTP with limits: one GET that ends, whatever the other side does.
 
 use std::io::Read;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
+use ureq::http::Response;
 use ureq::tls::{RootCerts, TlsConfig};
-use ureq::{Agent, BodyReader, Timeout};
+use ureq::{Agent, Body, BodyReader, Timeout};
 
 /// How long and how often a download is tried.
 #[derive(Clone, Copy, Debug)]
@@ -124,6 +126,16 @@ pub enum DownloadError {
         /// Where to.
         to: String,
     },
+    /// The server says that the file has another length than it must have.
+    #[error("{url} has {found} bytes, and not the {expected} that it must have")]
+    OtherLength {
+        /// What was asked for.
+        url: String,
+        /// Its length, in bytes.
+        found: u64,
+        /// What it must be.
+        expected: u64,
+    },
 }
 
 impl Default for Downloader {
@@ -168,17 +180,46 @@ impl Downloader {
     pub fn open(&self, url: &str, limit: u64, within: Duration) -> Result<Download, DownloadError> {
         let request = self.agent.get(url).config().timeout_global(Some(within)).build();
         let answer = request.call().map_err(|error| broken(url, &error))?;
-        let header = |name| answer.headers().get(name).and_then(|value| value.to_str().ok());
-        match answer.status().as_u16() {
-            200 => {}
-            // What a sparse index answers for a crate that is not there, in its three spellings.
-            404 | 410 | 451 => return Err(DownloadError::Absent { url: url.into() }),
-            301..=308 if header("location").is_some() => {
-                let to = header("location").unwrap_or_default().chars().take(200).collect();
-                return Err(DownloadError::Redirected { url: url.into(), to });
+        refuse(&answer, url)?;
+        self.body(answer, url, limit)
+    }
+
+    /// The same for `part` of a file of `size` bytes, with the place in the file at which the answer begins: a server that
+    /// knows no parts sends the file from its start.
+    ///
+    /// # Errors
+    /// Also [`DownloadError::OtherLength`], as soon as the server states a length that is not `size`.
+    pub fn open_part(
+        &self,
+        url: &str,
+        part: Range<u64>,
+        size: u64,
+        within: Duration,
+    ) -> Result<(Download, u64), DownloadError> {
+        let request =
+            self.agent.get(url).header("range", format!("bytes={}-{}", part.start, part.end.saturating_sub(1)));
+        let answer = request.config().timeout_global(Some(within)).build().call();
+        let answer = answer.map_err(|error| broken(url, &error))?;
+        let stated = header(&answer, "content-range").and_then(content_range);
+        let other = |found| DownloadError::OtherLength { url: url.into(), found, expected: size };
+        match (answer.status().as_u16(), stated) {
+            (206 | 416, Some((_, Some(total)))) if total != size => Err(other(total)),
+            (206, Some((Some(begin), _))) if begin == part.start => {
+                Ok((self.body(answer, url, part.end - part.start)?, begin))
             }
-            status => return Err(DownloadError::Refused { url: url.into(), status }),
+            (206, _) => Err(DownloadError::Refused { url: url.into(), status: 206 }),
+            _ => {
+                refuse(&answer, url)?;
+                match answer.body().content_length() {
+                    Some(length) if length != size => Err(other(length)),
+                    _ => Ok((self.body(answer, url, size)?, 0)),
+                }
+            }
         }
+    }
+
+    /// The body of a good answer, at most `limit` bytes of it.
+    fn body(&self, answer: Response<Body>, url: &str, limit: u64) -> Result<Download, DownloadError> {
         let body = answer.into_body();
         if body.content_length().is_some_and(|length| length > limit) {
             return Err(DownloadError::TooLarge { url: url.into(), limit });
@@ -220,6 +261,32 @@ impl Download {
     }
 }
 
+/// The error that a status means; none for 200.
+fn refuse(answer: &Response<Body>, url: &str) -> Result<(), DownloadError> {
+    match answer.status().as_u16() {
+        200 => Ok(()),
+        // What a sparse index answers for a crate that is not there, in its three spellings.
+        404 | 410 | 451 => Err(DownloadError::Absent { url: url.into() }),
+        301..=308 if header(answer, "location").is_some() => {
+            let to = header(answer, "location").unwrap_or_default().chars().take(200).collect();
+            Err(DownloadError::Redirected { url: url.into(), to })
+        }
+        status => Err(DownloadError::Refused { url: url.into(), status }),
+    }
+}
+
+fn header<'a>(answer: &'a Response<Body>, name: &str) -> Option<&'a str> {
+    answer.headers().get(name).and_then(|value| value.to_str().ok())
+}
+
+/// Where the part begins and how long the whole is, of `bytes BEGIN-END/LENGTH` or `bytes */LENGTH` (RFC 9110 §14.4);
+/// either may be left open.
+fn content_range(text: &str) -> Option<(Option<u64>, Option<u64>)> {
+    let (part, length) = text.strip_prefix("bytes ")?.split_once('/')?;
+    let begin = part.split_once('-').and_then(|(begin, _)| begin.parse().ok());
+    Some((begin, length.parse().ok()))
+}
+
 fn broken(url: &str, error: &ureq::Error) -> DownloadError {
     match error {
         ureq::Error::Timeout(Timeout::Resolve | Timeout::Connect) => unreachable(url, "it does not answer".into()),
@@ -243,7 +310,8 @@ impl DownloadError {
             Self::Unreachable { .. } => true,
             Self::Refused { status, .. } => *status == 429 || *status >= 500,
             // A slow one had its time already.
-            Self::Absent { .. } | Self::TooLarge { .. } | Self::Slow { .. } | Self::Redirected { .. } => false,
+            Self::Absent { .. } | Self::TooLarge { .. } | Self::OtherLength { .. } => false,
+            Self::Slow { .. } | Self::Redirected { .. } => false,
         }
     }
 }

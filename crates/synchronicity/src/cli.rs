@@ -8,6 +8,7 @@ use clap_complete::Shell;
 use synchronicity_rebuild::bench::SandboxChoice;
 use synchronicity_rebuild::download::Patience;
 use synchronicity_rebuild::spec::Spec;
+use synchronicity_verify::request::Features;
 
 use crate::age::Age;
 use crate::audit::{Audit, audit};
@@ -16,9 +17,11 @@ use crate::check::check;
 use crate::diff::diff;
 use crate::fsck::{Fsck, fsck};
 use crate::gate::{Gate, gate};
+use crate::install::{Install, List, Uninstall, Upgrade, install, list, uninstall, upgrade};
 use crate::lookup::{Lookup, lookup};
 use crate::monitor::{MonitorArgs, monitor};
 use crate::policies::choice::Choice;
+use crate::settings::Asked;
 use crate::source::{NoAddress, Source};
 use crate::succeed::{Succeed, succeed};
 use crate::survey::{SurveyArgs, survey};
@@ -44,6 +47,14 @@ enum Command {
     Audit(Audit),
     /// A step of CI: `audit` and `verify` in one, with one answer
     Gate(Gate),
+    /// Install what a group rebuilt: fetched, held against the log, and recorded as cargo does
+    Install(Box<Install>),
+    /// Install the newest versions that a group rebuilt, of what is installed
+    Upgrade(Upgrade),
+    /// Remove what was installed, with its record
+    Uninstall(Uninstall),
+    /// What is installed, and whether it is still what was installed
+    List(List),
     /// Ask for all that a log says of a crate or a file, with a proof that it is all
     Lookup(Lookup),
     /// Fetch a whole log as one file, to look things up in without asking anybody
@@ -63,7 +74,7 @@ enum Command {
     /// Follow the nodes of a log, and find out when they or their group do not keep their word
     Monitor(MonitorArgs),
     /// Build a crate once on this machine, in a sandbox, and print what came of it
-    Rebuild(Rebuild),
+    Rebuild(Box<Rebuild>),
     /// Show all that a build of a crate depends on, and how to repeat it without this program
     Recipe(Recipe),
     /// Build a crate, or a folder of your own, twice under different circumstances: is it reproducible?
@@ -147,15 +158,8 @@ pub(crate) struct Wanted {
     pub(crate) spec: Spec,
     #[command(flatten)]
     pub(crate) place: Place,
-    /// Features to turn on, separated by commas
-    #[arg(long, short = 'F', value_name = "FEATURES", value_delimiter = ',')]
-    pub(crate) features: Vec<String>,
-    /// Turn all features on
-    #[arg(long)]
-    pub(crate) all_features: bool,
-    /// Turn the default features off
-    #[arg(long)]
-    pub(crate) no_default_features: bool,
+    #[command(flatten)]
+    pub(crate) chosen: ChosenFeatures,
     /// Build the library, also where there are executables
     #[arg(long, conflicts_with = "bins")]
     pub(crate) lib: bool,
@@ -165,6 +169,30 @@ pub(crate) struct Wanted {
     /// Build it as this group agreed to: the group file, whose overrides may decide on this crate
     #[arg(long, value_name = "FILE", conflicts_with_all = ["features", "all_features", "no_default_features", "lib", "bins"])]
     pub(crate) group: Option<PathBuf>,
+}
+
+/// Features of the crate.
+#[derive(Debug, Args)]
+pub(crate) struct ChosenFeatures {
+    /// Features to turn on, separated by commas
+    #[arg(long, short = 'F', value_name = "FEATURES", value_delimiter = ',')]
+    features: Vec<String>,
+    /// Turn all features on
+    #[arg(long)]
+    all_features: bool,
+    /// Turn the default features off
+    #[arg(long)]
+    no_default_features: bool,
+}
+
+impl ChosenFeatures {
+    /// As a request has them.
+    pub(crate) fn features(&self) -> Features {
+        let mut named = self.features.clone();
+        named.sort();
+        named.dedup();
+        Features { default: !self.no_default_features, all: self.all_features, named }
+    }
 }
 
 /// Where to build.
@@ -179,9 +207,15 @@ pub(crate) struct Place {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = exit::HELP, after_long_help = REBUILD_HELP)]
 pub(crate) struct Rebuild {
     #[command(flatten)]
     pub(crate) wanted: Wanted,
+    /// Compare with this file, and with what a group built: by the recipe of the newest entry of its log
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["out", "group"])]
+    pub(crate) against: Option<PathBuf>,
+    #[command(flatten, next_help_heading = "Where the group's log is, for --against")]
+    pub(crate) asked: Asked,
     /// Copy the artifacts to this folder
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
@@ -189,6 +223,25 @@ pub(crate) struct Rebuild {
     #[arg(long)]
     pub(crate) json: bool,
 }
+
+const REBUILD_HELP: &str = "\
+With --against three comparisons are told apart: what the builders of the group got among
+themselves, the group's bytes against the file, and your own rebuild against both. A
+difference between the file and your rebuild is explained as `diff` does.
+
+Examples:
+  synchronicity rebuild hexyl@0.17.0 --out built
+  synchronicity rebuild hexyl@0.17.0 --against ~/.cargo/bin/hexyl --policy policy.txt
+
+Exit codes:
+  0   it was built; with --against: file, group and rebuild have the same bytes
+  1   it does not build
+  40  the log is invalid, or has forked
+  41  the log has no evidence; your rebuild is compared with the file all the same
+  42  the file is not what the group built, or the group built another archive
+  43  fewer builders signed than the policy wants
+  44  the file is what the group built, and your rebuild is not
+  75  try later: no log answers, or this machine cannot build now";
 
 /// `recipe CRATE@VERSION`
 #[derive(Debug, Args)]
@@ -261,6 +314,10 @@ fn run_command(command: Command) -> ExitCode {
         Command::Verify(args) => (verify::verify(&args), args.json),
         Command::Audit(args) => (audit(&args), args.is_json()),
         Command::Gate(args) => (gate(&args), args.json),
+        Command::Install(args) => (install(&args), args.how.json),
+        Command::Upgrade(args) => (upgrade(&args), args.how.json),
+        Command::Uninstall(args) => (uninstall(&args), args.json),
+        Command::List(args) => (list(&args), args.json),
         Command::Lookup(args) => (lookup(&args), args.json),
         Command::Bundle(args) => (bundle(&args), args.json),
         Command::Trust { action } => (trust(&action), action.json()),

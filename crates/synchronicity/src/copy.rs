@@ -22,10 +22,12 @@ use clap::Args;
 use miette::Diagnostic;
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::entry::{ENTRY_BYTES_MAX, Entry};
+use synchronicity_verify::leaf::Leaf;
 use synchronicity_verify::map::{self, MapKey};
 use synchronicity_verify::merkle::{leaf_hash, root};
 use synchronicity_verify::note::SignedNote;
 use synchronicity_verify::policy::Policy;
+use synchronicity_verify::request::CrateName;
 use synchronicity_verify::verify::{VerifiedCheckpoint, verify_checkpoint};
 
 use crate::exit::{self, Stop};
@@ -114,7 +116,7 @@ impl LogCopy {
         let size = self.checkpoint.checkpoint.size;
         let stated = match size.checked_sub(1) {
             None => Some(map::empty_root()),
-            Some(last) => self.entry(last).map(|entry| entry.map_root),
+            Some(last) => self.leaf(last).map(|leaf| leaf.map_root()),
         };
         stated == Some(self.index.map_root(size))
     }
@@ -134,19 +136,48 @@ impl LogCopy {
         let indices = self.index.under(key).filter(|index| *index < size);
         let read = |index| {
             let entry = self.entry(index).filter(|entry| MapKey::of_entry(entry).contains(key));
-            let damaged = || Stop::new(exit::INVALID, CopyTrouble::Damaged { folder: folder.to_owned(), index });
-            Ok((index, entry.ok_or_else(damaged)?))
+            Ok((index, entry.ok_or_else(|| damaged(folder, index))?))
         };
         indices.map(read).collect()
     }
 
+    /// Every entry about a crate of this name, in any version, with its index, rising.
+    ///
+    /// All entries are read and hashed, because the index has no names without versions; few are decoded.
+    ///
+    /// # Errors
+    /// An entry that is not what was signed.
+    pub(crate) fn of_crate(&self, folder: &Path, name: &CrateName) -> Result<Vec<(u64, Entry)>, Stop> {
+        let mut found = Vec::new();
+        for index in 0..self.checkpoint.checkpoint.size {
+            let bytes = self.bytes(index).ok_or_else(|| damaged(folder, index))?;
+            // The name stands in an entry as it is.
+            if !bytes.windows(name.as_str().len()).any(|window| window == name.as_str().as_bytes()) {
+                continue;
+            }
+            let leaf = Leaf::from_bytes(&bytes).map_err(|_| damaged(folder, index))?;
+            if let Some(entry) = leaf.into_build().filter(|entry| entry.request.source.name() == name) {
+                found.push((index, entry));
+            }
+        }
+        Ok(found)
+    }
+
     /// The entry at `index`, if it is what was signed.
     fn entry(&self, index: u64) -> Option<Entry> {
+        self.leaf(index)?.into_build()
+    }
+
+    fn leaf(&self, index: u64) -> Option<Leaf> {
+        Leaf::from_bytes(&self.bytes(index)?).ok()
+    }
+
+    fn bytes(&self, index: u64) -> Option<Vec<u8>> {
         let (at, leaf) = (self.index.place(index)?, self.index.leaves.get(usize::try_from(index).ok()?)?);
         let length = usize::try_from(at.end.checked_sub(at.start)?).ok().filter(|length| *length <= ENTRY_BYTES_MAX)?;
         let mut bytes = vec![0; length];
         self.entries.read_exact_at(&mut bytes, at.start).ok()?;
-        if leaf_hash(&bytes) == *leaf { Entry::from_bytes(&bytes).ok() } else { None }
+        (leaf_hash(&bytes) == *leaf).then_some(bytes)
     }
 
     /// The hashes of the entries under the checkpoint.
@@ -188,6 +219,10 @@ impl Files {
     fn regular(&self, kind: &str) -> Option<PathBuf> {
         Some(self.path(kind)).filter(|path| path.is_file())
     }
+}
+
+fn damaged(folder: &Path, index: u64) -> Stop {
+    Stop::new(exit::INVALID, CopyTrouble::Damaged { folder: folder.to_owned(), index })
 }
 
 /// The checkpoint, if the policy accepts it.

@@ -1,14 +1,25 @@
-//! Cargo's record of what it installed: `.crates2.json` in its root.
+//! Cargo's record of what it installed: `.crates2.json` in its root. [`locked`] is where it is changed.
 //!
 //! The format is cargo's own and may gain fields: what is not needed is not looked at. What is needed is held against
 //! the rules for names, because the record may be anybody's.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use synchronicity_verify::digest::Digest;
+use synchronicity_verify::request::Features;
 
 use crate::origin::{NoCrate, Origin};
 use crate::printable::printable;
+
+pub(crate) mod locked;
+
+/// The file, in the root.
+pub(crate) const RECORD: &str = ".crates2.json";
+
+/// The field of a crate in it that is ours. Cargo keeps what it does not know.
+pub(crate) const OURS: &str = "synchronicity";
 
 /// The largest record read, in bytes: some hundred for each crate.
 pub(crate) const RECORD_BYTES_MAX: u64 = 16 << 20;
@@ -16,11 +27,39 @@ pub(crate) const RECORD_BYTES_MAX: u64 = 16 << 20;
 /// One crate that cargo installed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Installed {
+    /// In cargo's words: `NAME VERSION (SOURCE)`.
+    pub(crate) package: String,
     pub(crate) name: String,
     pub(crate) version: String,
     pub(crate) origin: Origin,
     /// File names in the folder `bin`, sorted, each once.
     pub(crate) bins: Vec<String>,
+    /// What it was built with.
+    pub(crate) features: Features,
+    /// What this program recorded of it, if it installed it.
+    pub(crate) ours: Option<Ours>,
+}
+
+/// What this program records beside what cargo does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Ours {
+    /// The log and the entry that it was installed by; none for a build of this machine.
+    pub(crate) evidence: Option<Evidence>,
+    /// The content of each executable: lower-case hex digits of its SHA-256.
+    pub(crate) sha256: BTreeMap<String, String>,
+}
+
+/// An entry of a log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Evidence {
+    pub(crate) log: String,
+    pub(crate) entry: u64,
+}
+
+impl Ours {
+    pub(crate) fn of(evidence: Option<Evidence>, executables: &[(String, Digest)]) -> Self {
+        Self { evidence, sha256: executables.iter().map(|(name, sha256)| (name.clone(), sha256.to_string())).collect() }
+    }
 }
 
 /// Why a record cannot be used.
@@ -45,29 +84,70 @@ struct Record {
 struct Install {
     #[serde(default)]
     bins: BTreeSet<String>,
+    #[serde(default)]
+    features: BTreeSet<String>,
+    #[serde(default)]
+    all_features: bool,
+    #[serde(default)]
+    no_default_features: bool,
+    /// Whatever stands there: what we did not write says nothing.
+    #[serde(default)]
+    synchronicity: serde_json::Value,
+}
+
+/// The folder that cargo installs to, as cargo finds it without its configuration files.
+pub(crate) fn root(named: Option<&Path>) -> Option<PathBuf> {
+    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let named = named.map(Path::to_owned).or_else(|| variable("CARGO_INSTALL_ROOT")).or_else(|| variable("CARGO_HOME"));
+    named.or_else(|| Some(variable("HOME")?.join(".cargo")))
 }
 
 /// Every crate of the record, sorted by name.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Vec<Installed>, RecordError> {
     let record: Record = serde_json::from_slice(bytes)?;
-    record.installs.into_iter().map(|(package, install)| installed(&package, install.bins)).collect()
+    record.installs.into_iter().map(|(package, install)| installed(&package, install)).collect()
 }
 
-fn installed(package: &str, bins: BTreeSet<String>) -> Result<Installed, RecordError> {
-    let malformed = || RecordError::Package(package.to_owned());
-    let mut words = package.splitn(3, ' ');
-    let (name, version, source) = (words.next(), words.next(), words.next());
-    let (name, version) = name.zip(version).filter(|(name, _)| !name.is_empty()).ok_or_else(malformed)?;
-    let source = source.and_then(|source| source.strip_prefix('(')?.strip_suffix(')')).ok_or_else(malformed)?;
-    let origin = Origin::of(name, version, Some(source))?;
-    if let Some(bad) = bins.iter().find(|name| !is_file_name(name)) {
-        return Err(RecordError::Executable(bad.clone()));
+fn installed(package: &str, install: Install) -> Result<Installed, RecordError> {
+    let Id { name, version, origin } = Id::parse(package)?;
+    file_names(&install.bins)?;
+    let (default, all) = (!install.no_default_features, install.all_features);
+    Ok(Installed {
+        package: package.to_owned(),
+        name,
+        version,
+        origin,
+        bins: install.bins.into_iter().collect(),
+        features: Features { default, all, named: install.features.into_iter().collect() },
+        ours: serde_json::from_value(install.synchronicity).ok(),
+    })
+}
+
+/// A package as cargo names it.
+struct Id {
+    name: String,
+    version: String,
+    origin: Origin,
+}
+
+impl Id {
+    fn parse(package: &str) -> Result<Self, RecordError> {
+        let malformed = || RecordError::Package(package.to_owned());
+        let mut words = package.splitn(3, ' ');
+        let (name, version, source) = (words.next(), words.next(), words.next());
+        let (name, version) = name.zip(version).filter(|(name, _)| !name.is_empty()).ok_or_else(malformed)?;
+        let source = source.and_then(|source| source.strip_prefix('(')?.strip_suffix(')')).ok_or_else(malformed)?;
+        let origin = Origin::of(name, version, Some(source))?;
+        Ok(Self { name: name.to_owned(), version: version.to_owned(), origin })
     }
-    Ok(Installed { name: name.to_owned(), version: version.to_owned(), origin, bins: bins.into_iter().collect() })
+}
+
+fn file_names(bins: &BTreeSet<String>) -> Result<(), RecordError> {
+    bins.iter().find(|name| !is_file_name(name)).map_or(Ok(()), |bad| Err(RecordError::Executable(bad.clone())))
 }
 
 /// It names a file of the folder that it is looked for in, and no other.
-fn is_file_name(name: &str) -> bool {
+pub(crate) fn is_file_name(name: &str) -> bool {
     let bad = |c: char| c == '/' || c == '\\' || c.is_control();
     !name.is_empty() && name.len() <= 255 && name != "." && name != ".." && !name.contains(bad)
 }

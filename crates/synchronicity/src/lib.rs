@@ -3,7 +3,7 @@
 //! Three comparisons exist, and its words keep them apart: builder against builder (the only one that makes evidence,
 //! [`prove`] fetches it), the group against a file somebody offers ([`verify`]), and this machine's own build, which
 //! proves something to its owner alone ([`rebuild`], and `check`, which builds twice and has `diff` explain, and `survey`, which does so with a list of crates; `recipe` shows how to do it by hand).
-//! [`attest_command`] fetches what builders sign for the tools of others,
+//! `install` puts what a group rebuilt where cargo puts what it builds. [`attest_command`] fetches what builders sign for the tools of others,
 //! whose formats are in [`attest`]. [`cli`] is the command line, [`exit`] its exit codes, and
 //! [`report`] the words for what a proof shows.
 //!
@@ -11,6 +11,7 @@
 //! what the latter checks. To embed the check itself, use
 //! `synchronicity-verify`.
 
+mod against;
 pub mod age;
 pub mod agreed;
 pub mod attest;
@@ -32,6 +33,7 @@ mod folders;
 mod fork;
 pub mod fsck;
 mod gate;
+mod install;
 mod install_record;
 mod library;
 mod lookup;

@@ -14,6 +14,7 @@ use synchronicity_verify::entry::Entry;
 use synchronicity_verify::leaf::Leaf;
 use synchronicity_verify::map::MapKey;
 use synchronicity_verify::policy::Policy;
+use synchronicity_verify::request::CrateName;
 use synchronicity_verify::verify::VerifiedCheckpoint;
 
 use crate::age::Age;
@@ -51,6 +52,8 @@ pub(crate) struct Library<'p> {
     policy: &'p Policy,
     /// What will be looked up: a bundle is read once, for all of it.
     wanted: BTreeSet<MapKey>,
+    /// Crates that will be looked up in all their versions.
+    names: BTreeSet<CrateName>,
     log: Option<Log>,
     /// Whether there is nothing newer to be had than `log`.
     newest: bool,
@@ -69,7 +72,7 @@ type Found<'l> = (Vec<(u64, Entry)>, &'l Log);
 
 enum Content {
     Copy(Box<LogCopy>, PathBuf),
-    Bundle(BTreeMap<MapKey, Vec<(u64, Entry)>>),
+    Bundle { found: BTreeMap<MapKey, Vec<(u64, Entry)>>, named: BTreeMap<CrateName, Vec<(u64, Entry)>> },
 }
 
 /// Why there is no log to look things up in.
@@ -92,7 +95,12 @@ enum LibraryTrouble {
 
 impl<'p> Library<'p> {
     pub(crate) fn new(places: &'p Places, policy: &'p Policy, wanted: BTreeSet<MapKey>) -> Self {
-        Self { places, policy, wanted, log: None, newest: false }
+        Self { places, policy, wanted, names: BTreeSet::new(), log: None, newest: false }
+    }
+
+    /// The same for all versions of some crates.
+    pub(crate) fn of_crates(places: &'p Places, policy: &'p Policy, names: BTreeSet<CrateName>) -> Self {
+        Self { names, ..Self::new(places, policy, BTreeSet::new()) }
     }
 
     /// The entries under `key`, which is one of those that were wanted, and the log that they are from: what is here
@@ -119,6 +127,12 @@ impl<'p> Library<'p> {
             (self.log, self.newest) = (Some(log), true);
         }
         self.newest()
+    }
+
+    /// The same, to be kept.
+    pub(crate) fn take_newest(mut self) -> Result<Log, Stop> {
+        self.open_newest()?;
+        self.log.ok_or_else(|| Stop::new(exit::USAGE, LibraryTrouble::Nowhere))
     }
 
     fn newest(&self) -> Result<&Log, Stop> {
@@ -173,7 +187,8 @@ impl<'p> Library<'p> {
         self.read_copy()?.ok_or_else(none)
     }
 
-    fn sources(&self) -> Result<Vec<Source>, Stop> {
+    /// The places that are named, else the policy's address.
+    pub(crate) fn sources(&self) -> Result<Vec<Source>, Stop> {
         if !self.places.nodes.is_empty() {
             return Ok(self.places.nodes.clone());
         }
@@ -200,17 +215,22 @@ impl<'p> Library<'p> {
 
     fn read_bundle(&self, path: &std::path::Path) -> Result<Log, Stop> {
         let mut found: BTreeMap<MapKey, Vec<(u64, Entry)>> = BTreeMap::new();
+        let mut named: BTreeMap<CrateName, Vec<(u64, Entry)>> = BTreeMap::new();
         let whole = bundle::read(path, self.policy, |index, leaf| {
             let Leaf::Build(entry) = leaf else { return };
             for key in MapKey::of_entry(&entry).into_iter().filter(|key| self.wanted.contains(key)) {
                 found.entry(key).or_default().push((index, entry.clone()));
+            }
+            let name = entry.request.source.name();
+            if self.names.contains(name) {
+                named.entry(name.clone()).or_default().push((index, entry));
             }
         })?;
         if let Some(trust) = Trust::open_offline(&self.places.state, self.policy)? {
             trust.accept_whole(&whole.verified.note, self.policy, &whole.leaves)?;
         }
         let place = path.display().to_string();
-        Ok(Log { checkpoint: whole.verified.checkpoint, place, content: Content::Bundle(found) })
+        Ok(Log { checkpoint: whole.verified.checkpoint, place, content: Content::Bundle { found, named } })
     }
 
     fn fresh(&self, log: &Log) -> Result<(), Stop> {
@@ -227,7 +247,16 @@ impl Log {
     pub(crate) fn entries(&self, key: &MapKey) -> Result<Vec<(u64, Entry)>, Stop> {
         match &self.content {
             Content::Copy(copy, folder) => copy.entries(folder, key),
-            Content::Bundle(found) => Ok(found.get(key).cloned().unwrap_or_default()),
+            Content::Bundle { found, .. } => Ok(found.get(key).cloned().unwrap_or_default()),
+        }
+    }
+
+    /// Every entry about a crate of this name, in any version, with its index, rising. From a bundle only of crates that
+    /// were wanted.
+    pub(crate) fn of_crate(&self, name: &CrateName) -> Result<Vec<(u64, Entry)>, Stop> {
+        match &self.content {
+            Content::Copy(copy, folder) => copy.of_crate(folder, name),
+            Content::Bundle { named, .. } => Ok(named.get(name).cloned().unwrap_or_default()),
         }
     }
 }

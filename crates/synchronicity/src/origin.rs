@@ -6,7 +6,7 @@ use synchronicity_verify::request::{CrateName, CrateVersion};
 use crate::printable::printable;
 
 /// How cargo names crates.io, whatever protocol it speaks.
-const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
+pub(crate) const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
 
 /// A package, by what decides whether a group can have built it.
 #[derive(Clone, Debug, PartialEq, Eq)]

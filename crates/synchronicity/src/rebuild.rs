@@ -8,6 +8,7 @@ use synchronicity_rebuild::recipe::Pinned;
 use synchronicity_rebuild::running::Outcome;
 use synchronicity_verify::result::{Artifacts, BuildResult};
 
+use crate::against::against;
 use crate::cli::Rebuild;
 use crate::exit::{self, Stop};
 use crate::report;
@@ -15,6 +16,9 @@ use crate::workshop::{Workshop, WorkshopError, copy};
 
 /// Pins, builds, prints.
 pub(crate) fn rebuild(args: &Rebuild) -> Result<u8, Stop> {
+    if let Some(file) = &args.against {
+        return against(args, file);
+    }
     let workshop = Workshop::open_for(&args.wanted)?;
     let pinned = workshop.pin(&args.wanted)?;
     let what = pinned.request.source.purl();

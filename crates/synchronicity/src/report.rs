@@ -13,11 +13,6 @@ use synchronicity_verify::request::{Environment, Features, LockGrade, Products, 
 use synchronicity_verify::result::{Artifact, BuildResult, Failure};
 use synchronicity_verify::verify::{Cosigner, Verified};
 
-/// The artifacts that the builders agreed on; none without agreement.
-pub(crate) fn artifacts(verified: &Verified) -> impl Iterator<Item = &Artifact> {
-    built(&verified.entry)
-}
-
 /// Several lines, the verdict first. `file` is what the artifacts were compared with, if anything was.
 pub(crate) fn in_words(verified: &Verified, policy: &Policy, file: Option<&Path>) -> String {
     let entry = &verified.entry;
@@ -90,13 +85,15 @@ pub(crate) fn entry_json(entry: &Entry) -> Value {
         "agreeing": entry.agreeing().map(member).collect::<Vec<_>>(),
         "dissenting": entry.dissenting().map(member).collect::<Vec<_>>(),
         "silent": entry.silent().map(member).collect::<Vec<_>>(),
-        "artifacts": built(entry).map(artifact_json).collect::<Vec<_>>(),
+        "artifacts": built(entry).iter().map(artifact_json).collect::<Vec<_>>(),
         "failure": failure(entry).map(|failure| failure.as_str()),
     })
 }
 
-fn built(entry: &Entry) -> impl Iterator<Item = &Artifact> {
-    entry.agreed.iter().filter_map(BuildResult::artifacts).flatten()
+/// The artifacts that the builders agreed on; none without agreement.
+pub(crate) fn built(entry: &Entry) -> &[Artifact] {
+    let artifacts = entry.agreed.as_ref().and_then(BuildResult::artifacts);
+    artifacts.map(|artifacts| artifacts.as_slice()).unwrap_or_default()
 }
 
 /// One artifact: name, size in bytes, SHA-256.

@@ -163,7 +163,16 @@ struct RawFile {
 impl Asked {
     /// Reads the files. `beside` is the folder in which the settings are looked for.
     pub(crate) fn read(&self, beside: &Path) -> Result<Context, Stop> {
-        let path = self.config.clone().or_else(|| Some(beside.join(NAME)).filter(|path| read::is_there(path)));
+        self.read_from(self.config.clone().or_else(|| Some(beside.join(NAME)).filter(|path| read::is_there(path))))
+    }
+
+    /// The same without looking for settings anywhere: only the file that is named counts. For what changes this user's
+    /// machine, about which the folder of a stranger's project has nothing to say.
+    pub(crate) fn read_named(&self) -> Result<Context, Stop> {
+        self.read_from(self.config.clone())
+    }
+
+    fn read_from(&self, path: Option<PathBuf>) -> Result<Context, Stop> {
         let settings = path.map(|path| Settings::read(&path)).transpose()?.unwrap_or_default();
         let wish = settings.policy.as_ref().map(|wish| (wish, settings.folder.as_path()));
         let policy = self.policy.or(wish, settings.policy_sha256)?;

@@ -5,7 +5,8 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -52,6 +53,16 @@ pub enum SourceError {
         what: String,
         /// The limit, in bytes.
         limit: u64,
+    },
+    /// Another length than it must have.
+    #[error("{what} has {found} bytes, and not the {expected} that it must have")]
+    OtherLength {
+        /// The file or address.
+        what: String,
+        /// Its length, in bytes.
+        found: u64,
+        /// What it must be.
+        expected: u64,
     },
     /// The server is not reached, refuses, is too slow, or sends the client elsewhere.
     #[error(transparent)]
@@ -128,6 +139,45 @@ impl Source {
                 Ok(Stream::File { file: open_file(&path)?, path, left: limit, limit })
             }
             Self::Url(site) => Ok(Stream::Url(Box::new(site.downloader.open(&site.url(name), limit, within)?))),
+        }
+    }
+
+    /// `part` of the file `name`, which has `size` bytes, with the place in it at which the stream begins: a server that
+    /// knows no parts sends it from its start.
+    pub fn open_part(
+        &self,
+        name: &str,
+        part: Range<u64>,
+        size: u64,
+        within: Duration,
+    ) -> Result<(Stream, u64), SourceError> {
+        check_name(name)?;
+        match self {
+            Self::Folder(folder) => {
+                let path = folder.join(name);
+                let failed = |error| SourceError::File { path: path.clone(), error };
+                let mut file = open_file(&path)?;
+                let found = file.metadata().map_err(failed)?.len();
+                if found != size {
+                    return Err(SourceError::OtherLength { what: path.display().to_string(), found, expected: size });
+                }
+                file.seek(SeekFrom::Start(part.start)).map_err(failed)?;
+                let limit = size - part.start;
+                Ok((Stream::File { file, path, left: limit, limit }, part.start))
+            }
+            Self::Url(site) => {
+                let (download, begin) = site.downloader.open_part(&site.url(name), part, size, within)?;
+                Ok((Stream::Url(Box::new(download)), begin))
+            }
+        }
+    }
+
+    /// The same place, asked with other patience.
+    #[must_use]
+    pub fn with(&self, patience: Patience) -> Self {
+        match self {
+            Self::Folder(folder) => Self::Folder(folder.clone()),
+            Self::Url(site) => Self::Url(Site { base: site.base.clone(), downloader: Downloader::new(patience) }),
         }
     }
 
@@ -215,7 +265,7 @@ impl SourceError {
     /// The exit code where the read must succeed.
     pub fn code(&self) -> u8 {
         match self {
-            Self::Absent(_) | Self::TooLarge { .. } => exit::INVALID,
+            Self::Absent(_) | Self::TooLarge { .. } | Self::OtherLength { .. } => exit::INVALID,
             Self::Server(_) => exit::TRY_LATER,
             Self::File { .. } => exit::INTERNAL,
             Self::Name(_) => exit::USAGE,
@@ -228,6 +278,7 @@ impl From<DownloadError> for SourceError {
         match error {
             DownloadError::Absent { url } => Self::Absent(url),
             DownloadError::TooLarge { url, limit } => Self::TooLarge { what: url, limit },
+            DownloadError::OtherLength { url, found, expected } => Self::OtherLength { what: url, found, expected },
             error => Self::Server(error),
         }
     }

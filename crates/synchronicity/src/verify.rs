@@ -128,7 +128,8 @@ pub(crate) fn checked(
         }
         VerifyError::Mismatch { file: found, verified } => {
             let file = file.map(|(path, _)| path.to_owned()).unwrap_or_default();
-            let artifacts = report::artifacts(&verified).map(|a| format!("{} ({})", a.name, a.sha256)).collect();
+            let artifacts =
+                report::built(&verified.entry).iter().map(|a| format!("{} ({})", a.name, a.sha256)).collect();
             Stop::new(exit::MISMATCH, Refused::Mismatch { file, found, artifacts })
         }
     })?;

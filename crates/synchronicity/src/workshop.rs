@@ -16,7 +16,7 @@ use synchronicity_rebuild::release::ResolveError;
 use synchronicity_rebuild::running::{BuildEvent, Outcome, Running};
 use synchronicity_rebuild::source::Depot;
 use synchronicity_rebuild::spec::Spec;
-use synchronicity_verify::request::{Features, Products, Source};
+use synchronicity_verify::request::{Products, Source};
 use synchronicity_verify::result::{Artifacts, Failure};
 
 use crate::agreed;
@@ -185,17 +185,13 @@ impl Workshop {
     }
 }
 
-fn options(wanted: &Wanted) -> Options {
+pub(crate) fn options(wanted: &Wanted) -> Options {
     let products = match (wanted.lib, wanted.bins) {
         (true, _) => Some(Products::Library),
         (_, true) => Some(Products::Binaries),
         _ => None,
     };
-    let mut named = wanted.features.clone();
-    named.sort();
-    named.dedup();
-    let features = Features { default: !wanted.no_default_features, all: wanted.all_features, named };
-    Options { features, products, ..Options::default() }
+    Options { features: wanted.chosen.features(), products, ..Options::default() }
 }
 
 fn broken(reason: String) -> Stop {

@@ -9,7 +9,7 @@ use serde_json::Value;
 use synchronicity_node::folder::Folder;
 
 use crate::Test;
-use crate::devnet::{PROGRAM, fixture};
+use crate::devnet::{PROGRAM, data, fixture};
 use crate::machine::Need::{Embedded, Registry};
 use crate::quartet::Quartet;
 use crate::verifier;
@@ -18,6 +18,7 @@ pub(crate) fn tests() -> Vec<Test> {
     vec![
         Test::new("a_client_looks_up_and_checks_a_live_log_and_finds_a_flipped_byte", &[Embedded], live_log),
         Test::new("a_crate_is_proven_and_looked_up_at_a_live_node", &[Embedded, Registry], registry_crate),
+        Test::new("a_crate_is_installed_from_a_live_group_and_cargo_knows_it", &[Embedded, Registry], installed),
     ]
 }
 
@@ -204,4 +205,67 @@ fn registry_crate() {
         let absent = group.client(NO_EVIDENCE, &[&["lookup", "fnv@1.0.6"][..], &place].concat());
         assert_eq!((&absent["found"], &absent["log"]["size"]), (&0.into(), &1.into()), "{absent}");
     }
+}
+
+/// The smallest executable of crates.io that has a published lock: it says whether it runs in CI.
+fn installed() {
+    let group = Group::found();
+    group.quartet.submit_crate("is_ci@1.2.0");
+    group.publishes(1);
+    let urls = [0, 1, 2, 3].map(|index| group.quartet.url(index));
+    let nodes: Vec<&str> = urls.iter().flat_map(|url| ["--node", url]).collect();
+    let install = |code, more: &[&str]| {
+        group.client(code, &[&["install", "is_ci", "--cache", "cache"], &nodes[..], more].concat())
+    };
+    let told = install(0, &["--root", "root"]);
+    assert_eq!(
+        (&told["crates"][0]["action"], &told["crates"][0]["evidence"]["index"]),
+        (&"installed".into(), &0.into())
+    );
+    let program = group.folder().join("root/bin/is_ci");
+    let runs = |ci: bool| {
+        let mut command = Command::new(&program);
+        command.env_clear();
+        if ci {
+            command.env("CI", "true");
+        }
+        command.status().unwrap().success()
+    };
+    assert!(runs(true) && !runs(false), "{told}");
+    assert_eq!(cargo(&group, &["install", "--list"]), "is_ci v1.2.0:\n    is_ci\n");
+    let verified = group.client(0, &["verify", "--installed", "--root", "root", "--cache", "cache", "--offline"]);
+    assert_eq!(verified["files"][0]["verdict"], "reproduced", "{verified}");
+
+    let bench = data().join("client").display().to_string();
+    let words = ["rebuild", "is_ci@1.2.0", "--against", "root/bin/is_ci", "--sandbox", "embedded", "--dir", &bench];
+    let rebuilt = group.client(0, &[&words[..], &["--cache", "cache", "--offline"]].concat());
+    assert_eq!((&rebuilt["rebuild_and_group"], &rebuilt["other_recipe"]), (&"same".into(), &serde_json::json!([])));
+
+    // A node that lost its artifact, and one that has another one under its hash.
+    let kept =
+        |index| fs::read_dir(group.quartet.home(index).join("artifacts")).unwrap().next().unwrap().unwrap().path();
+    fs::remove_file(kept(0)).unwrap();
+    let mut wrong = fs::read(kept(1)).unwrap();
+    wrong[1000] ^= 1;
+    fs::write(kept(1), wrong).unwrap();
+    install(0, &["--root", "second"]);
+    assert_eq!(fs::read(group.folder().join("second/bin/is_ci")).unwrap(), fs::read(&program).unwrap());
+    for index in 2..4 {
+        fs::remove_file(kept(index)).unwrap();
+    }
+    let refused = install(INVALID, &["--root", "third"]);
+    assert!(refused["crates"][0]["error"].as_str().unwrap().contains("other bytes than the group built"), "{refused}");
+    assert!(!group.folder().join("third/bin/is_ci").exists());
+    assert_eq!(install(0, &["--root", "root", "--offline"])["crates"][0]["action"], "already");
+
+    cargo(&group, &["uninstall", "is_ci"]);
+    assert!(!program.exists());
+}
+
+/// What cargo of this machine says of the first root.
+fn cargo(group: &Group, words: &[&str]) -> String {
+    let mut command = Command::new(env!("CARGO"));
+    let output = command.args(words).args(["--root", "root"]).current_dir(group.folder()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
 }

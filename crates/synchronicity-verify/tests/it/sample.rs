@@ -49,12 +49,14 @@ pub(crate) fn request() -> BuildRequest {
     request_of("hexyl")
 }
 
-fn request_of(name: &str) -> BuildRequest {
+/// `NAME`, in version 0.17.0, or `NAME@VERSION`.
+pub(crate) fn request_of(spec: &str) -> BuildRequest {
+    let (name, version) = spec.split_once('@').unwrap_or((spec, "0.17.0"));
     BuildRequest {
         schema: 1,
         source: Source::Registry {
             name: name.parse().unwrap(),
-            version: "0.17.0".parse().unwrap(),
+            version: version.parse().unwrap(),
             checksum: Digest::of(b"the archive"),
         },
         lock: Lock { grade: LockGrade::Published, sha256: Digest::of(b"the lock") },
@@ -83,9 +85,17 @@ fn request_of(name: &str) -> BuildRequest {
 
 /// A good build whose one artifact has `content`.
 pub(crate) fn built(content: &str) -> BuildResult {
-    let artifact =
-        Artifact { name: "hexyl".parse().unwrap(), size: content.len() as u64, sha256: Digest::of(content.as_bytes()) };
-    BuildResult::Built(Artifacts::new(vec![artifact]).unwrap())
+    built_as(&[("hexyl", content.as_bytes())])
+}
+
+/// A good build with these artifacts: names and contents.
+pub(crate) fn built_as(artifacts: &[(&str, &[u8])]) -> BuildResult {
+    let artifact = |(name, content): &(&str, &[u8])| Artifact {
+        name: name.parse().unwrap(),
+        size: content.len() as u64,
+        sha256: Digest::of(content),
+    };
+    BuildResult::Built(Artifacts::new(artifacts.iter().map(artifact).collect()).unwrap())
 }
 
 /// The entry that follows when the members of a group reveal `results`; `None` is a silent member.
@@ -143,10 +153,15 @@ pub(crate) fn reproduced() -> Entry {
 /// A log of these entries as an honest group logs them: one block each, every attempt after the one before, and the
 /// root of the map stated. `crates` names the crate of each.
 pub(crate) fn history(crates: &[(&str, [Option<BuildResult>; 4])]) -> Vec<Entry> {
+    history_of(crates.iter().map(|(name, results)| (request_of(name), results.clone())))
+}
+
+/// The same of these requests.
+pub(crate) fn history_of(rounds: impl IntoIterator<Item = (BuildRequest, [Option<BuildResult>; 4])>) -> Vec<Entry> {
     let (mut map, mut attempts) = (PrefixMap::new(), BTreeMap::new());
-    let log = crates.iter().enumerate().map(|(index, (name, results))| {
-        let mut entry = entry_of(&request_of(name), 3, results);
-        let attempt = attempts.entry(*name).or_insert(0);
+    let log = rounds.into_iter().enumerate().map(|(index, (request, results))| {
+        let mut entry = entry_of(&request, 3, &results);
+        let attempt = attempts.entry(request.id()).or_insert(0);
         (entry.round, entry.height) = (*attempt, 10 + index as u64);
         entry.time_ms += 1000 * index as u64;
         *attempt += 1;

@@ -9,14 +9,11 @@ use synchronicity_rebuild::spec::Spec;
 use super::files::{Looked, Wanted, look_up};
 use super::{Verify, told, votes};
 use crate::exit::{self, Stop, gravest};
-use crate::install_record::{Installed, RECORD_BYTES_MAX, RecordError, parse};
+use crate::install_record::{Installed, RECORD, RECORD_BYTES_MAX, RecordError, parse, root};
 use crate::origin::Origin;
 use crate::policies::choice::Trusted;
 use crate::printable::{column, printable};
 use crate::{age, read};
-
-/// The file, in the root.
-const RECORD: &str = ".crates2.json";
 
 /// Why there is nothing to look up.
 #[derive(Debug, thiserror::Error, Diagnostic)]
@@ -57,7 +54,7 @@ struct Row {
 
 /// Looks everything up, shows a table, and gives the exit code.
 pub(super) fn verify(args: &Verify, trusted: &Trusted) -> Result<u8, Stop> {
-    let root = root(args).ok_or_else(|| Stop::new(exit::USAGE, NoRecord::NoRoot))?;
+    let root = root(args.root.as_deref()).ok_or_else(|| Stop::new(exit::USAGE, NoRecord::NoRoot))?;
     let rows = look_up_all(&root, &recorded(&root)?, args, trusted)?;
     let code = gravest(rows.iter().map(|row| row.looked.code()));
     if args.json {
@@ -66,13 +63,6 @@ pub(super) fn verify(args: &Verify, trusted: &Trusted) -> Result<u8, Stop> {
         print!("{}", table(&rows));
     }
     Ok(code)
-}
-
-/// The folder that cargo installs to, as cargo finds it without its configuration files.
-fn root(args: &Verify) -> Option<PathBuf> {
-    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let named = args.root.clone().or_else(|| variable("CARGO_INSTALL_ROOT")).or_else(|| variable("CARGO_HOME"));
-    named.or_else(|| Some(variable("HOME")?.join(".cargo")))
 }
 
 fn recorded(root: &Path) -> Result<Vec<Installed>, Stop> {

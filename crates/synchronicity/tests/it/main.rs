@@ -12,6 +12,8 @@ mod diff_builds;
 mod fsck;
 mod gate;
 mod groups;
+mod install;
+mod install_hostile;
 mod installed;
 mod logs;
 mod look_up;
@@ -32,6 +34,7 @@ mod sample;
 mod schema;
 mod server;
 mod source;
+mod store;
 mod succeed;
 mod survey;
 mod survey_ends;
@@ -53,6 +56,8 @@ fn main() {
         diff_builds::trials(),
         fsck::trials(),
         gate::trials(),
+        install::trials(),
+        install_hostile::trials(),
         installed::trials(),
         look_up::trials(),
         look_up_hostile::trials(),

@@ -32,6 +32,11 @@ pub(crate) struct Server {
 impl Server {
     /// Answers each GET as `answer` says of its path, which begins with a slash.
     pub(crate) fn start(answer: impl Fn(&str) -> Answer + Send + Sync + 'static) -> Self {
+        Self::start_in_parts(move |path, _| answer(path))
+    }
+
+    /// The same of its path and of the part of the file that it asks for.
+    pub(crate) fn start_in_parts(answer: impl Fn(&str, Option<Part>) -> Answer + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let asked = Arc::new(Mutex::new(Vec::new()));
@@ -52,16 +57,34 @@ impl Server {
     }
 }
 
-fn serve(mut stream: TcpStream, paths: &Mutex<Vec<String>>, answer: &dyn Fn(&str) -> Answer) -> std::io::Result<()> {
+/// The part of a file that a request asks for: its first byte and its last.
+pub(crate) type Part = (usize, usize);
+
+/// That part of `bytes`; all of them if none is asked for.
+pub(crate) fn part_of(bytes: &[u8], part: Option<Part>) -> Answer {
+    let Some((first, last)) = part else { return Answer::Whole(bytes.to_vec()) };
+    let last = last.min(bytes.len() - 1);
+    let range = format!("Content-Range: bytes {first}-{last}/{}\r\nContent-Length: {}", bytes.len(), last + 1 - first);
+    Answer::Raw([head(206, &range), bytes[first..=last].to_vec()].concat())
+}
+
+fn serve(
+    mut stream: TcpStream,
+    paths: &Mutex<Vec<String>>,
+    answer: &dyn Fn(&str, Option<Part>) -> Answer,
+) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream.try_clone()?);
-    let (mut request, mut line) = (String::new(), String::new());
+    let (mut request, mut line, mut part) = (String::new(), String::new(), None);
     reader.read_line(&mut request)?;
     while reader.read_line(&mut line)? > 2 {
+        let range = line.to_ascii_lowercase();
+        let range = range.trim_end().strip_prefix("range: bytes=").and_then(|range| range.split_once('-'));
+        part = range.map(|(first, last)| (first.parse().unwrap(), last.parse().unwrap())).or(part);
         line.clear();
     }
     let path = request.split(' ').nth(1).unwrap_or_default();
     paths.lock().unwrap().push(path.to_owned());
-    match answer(path) {
+    match answer(path, part) {
         Answer::Whole(body) => {
             stream.write_all(&head(200, &format!("Content-Length: {}", body.len())))?;
             stream.write_all(&body)
