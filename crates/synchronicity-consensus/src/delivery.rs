@@ -30,7 +30,8 @@ pub(crate) enum DeliveryError {
     Execute(#[from] ExecuteError),
     #[error(
         "the node's state ends at block {executed} and block {missing} is not in the chain's folder: restore both from \
-         the same moment, or remove both and let the node catch up from the group"
+         the same moment. If that cannot be done, this member's keys must be retired: with both removed it would forget how \
+         it voted"
     )]
     Missing { executed: u64, missing: u64 },
     #[error(

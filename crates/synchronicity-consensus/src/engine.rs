@@ -26,6 +26,7 @@ use commonware_runtime::{Clock, Metrics, Spawner, Storage};
 use commonware_utils::ordered::Set;
 use rand_core::CryptoRng;
 use synchronicity_verify::digest::Digest;
+use synchronicity_verify::equivocation::namespace;
 use synchronicity_verify::identity::BuilderId;
 use tokio::sync::{mpsc, watch};
 
@@ -75,11 +76,6 @@ impl fmt::Display for Stopped {
     }
 }
 
-/// The domain of everything that a consensus key signs in this group.
-pub(crate) fn namespace(group: &Digest) -> Vec<u8> {
-    [b"synchronicity/consensus/v1\0".as_slice(), &group.0].concat()
-}
-
 /// Runs a member until it is shut down or cannot go on. Dropping the future ends every part of it.
 pub(crate) async fn run<E, X, S, R, P, B>(context: E, member: Member<X>, network: Network<S, R, P, B>) -> Stopped
 where
@@ -121,7 +117,7 @@ where
         folder: member.folder.clone(),
         blocker: network.blocker,
         local: member.local.clone(),
-        watcher: Watcher::new(member.local.sightings.clone(), keys),
+        watcher: Watcher::new(member.local.sightings.clone(), keys, member.group),
     };
     let (votes, heard_votes) = network.votes;
     let links = vote::Links {

@@ -21,6 +21,7 @@ use tokio::sync::mpsc;
 
 use crate::executor::Executor;
 use crate::local::{Local, NotTaken};
+use crate::offence::Conduct;
 use crate::sightings::{Key, hex, key_of};
 
 /// Largest opaque statement, in bytes.
@@ -67,6 +68,7 @@ pub(crate) async fn hear_commands<E: Clock, X: Executor>(
                 tracing::debug!(sender = %hex(&sender), reason, strikes = patience.strikes, "not a command");
                 if patience.strikes >= STRIKES_MAX {
                     tracing::warn!(sender = %hex(&sender), "sends garbage: not listening to its commands for a minute");
+                    local.sightings.offended(sender, Conduct::Garbage);
                     *patience = Patience { strikes: 0, deaf_until: now.checked_add(DEAF) };
                 }
             }

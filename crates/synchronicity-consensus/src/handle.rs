@@ -16,11 +16,15 @@ use crate::epoch::InEpoch;
 use crate::executor::Executor;
 use crate::gossip::{PARCEL_BYTES_MAX, STATEMENT_BYTES_MAX};
 use crate::local::{Local, NotTaken, Pace};
+use crate::offence::Offences;
 use crate::sightings::{Sightings, key_of};
 use crate::vote::Patience;
 
 /// Statements that wait to be told, or to be taken up by the node.
 const STATEMENTS_WAITING_MAX: usize = 256;
+
+/// Offences that wait to be taken up by the node.
+const OFFENCES_WAITING_MAX: usize = 64;
 
 /// Parcels that wait to be sent, or to be taken up by the node: together at most 3 MiB in each direction.
 const PARCELS_WAITING_MAX: usize = 64;
@@ -33,6 +37,7 @@ pub struct Handle {
     heard: Arc<Mutex<Option<Statements>>>,
     send: mpsc::Sender<(usize, Vec<u8>)>,
     received: Arc<Mutex<Option<Parcels>>>,
+    offences: Arc<Mutex<Option<Offences>>>,
     shutdown: watch::Sender<bool>,
     stopped: watch::Receiver<Option<Stopped>>,
 }
@@ -63,8 +68,6 @@ pub struct ChainStatus {
     pub clock_skew_ms: Option<i64>,
     /// Whether everything is executed that was seen to be final since the start. False until anything was.
     pub caught_up: bool,
-    /// Consensus keys of members that signed contradictory votes since the start.
-    pub contradictory: Vec<[u8; 32]>,
 }
 
 /// Why a command is not on its way to be ordered.
@@ -115,7 +118,8 @@ pub(crate) fn assemble<X: Executor>(
     now: impl Fn() -> SystemTime + Send + Sync + 'static,
 ) -> Assembled<InEpoch<X>> {
     let (key, author) = (key_of(&members[place].0), members[place].1);
-    let sightings = Arc::new(Sightings::new(fresh_for(pace.heartbeat)));
+    let (offend, offences) = mpsc::channel(OFFENCES_WAITING_MAX);
+    let sightings = Arc::new(Sightings::new(fresh_for(pace.heartbeat), offend));
     let group: Digest = executor.group().id();
     let executor = InEpoch::new(executor);
     let local = Arc::new(Local::new(executor, (key, author), (pace, Box::new(now)), sightings));
@@ -144,6 +148,7 @@ pub(crate) fn assemble<X: Executor>(
             heard: Arc::new(Mutex::new(Some(to_hear))),
             send,
             received: Arc::new(Mutex::new(Some(to_receive))),
+            offences: Arc::new(Mutex::new(Some(offences))),
             shutdown,
             stopped: outcome,
         },
@@ -219,6 +224,12 @@ impl Handle {
         self.received.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
+    /// The receiver of what other members did wrong: there is one, and whoever asks first has it. The engine remembers none
+    /// of it, and what is not taken up in time is dropped.
+    pub fn offences(&self) -> Option<Offences> {
+        self.offences.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
     /// How far the chain is.
     pub fn status(&self) -> ChainStatus {
         self.desk.status()
@@ -284,7 +295,6 @@ impl<X: Executor> Desk for Counter<X> {
             mempool: local.waiting(),
             clock_skew_ms: sightings.clock_skew_ms(),
             caught_up: sightings.final_height().is_some_and(|height| executed.height >= height),
-            contradictory: sightings.contradictory(),
         }
     }
 }

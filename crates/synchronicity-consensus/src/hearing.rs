@@ -11,7 +11,9 @@ use commonware_consensus::{Reporter, Viewable};
 use commonware_cryptography::{ed25519, sha256};
 use commonware_p2p::{Message, Receiver};
 use commonware_runtime::Clock;
+use synchronicity_verify::digest::Digest;
 
+use crate::offence;
 use crate::sightings::{Key, Sightings, key_of};
 
 /// Listens to what the voter reports.
@@ -19,17 +21,19 @@ use crate::sightings::{Key, Sightings, key_of};
 pub(crate) struct Watcher {
     sightings: Arc<Sightings>,
     participants: Arc<Vec<Key>>,
+    group: Digest,
 }
 
 impl Watcher {
     /// `participants` are the keys in the order of the engine's participant indices.
-    pub(crate) fn new(sightings: Arc<Sightings>, participants: Vec<Key>) -> Self {
-        Self { sightings, participants: Arc::new(participants) }
+    pub(crate) fn new(sightings: Arc<Sightings>, participants: Vec<Key>, group: Digest) -> Self {
+        Self { sightings, participants: Arc::new(participants), group }
     }
 
-    fn contradicted(&self, evidence: &impl Attributable) {
-        if let Some(key) = self.participants.get(usize::from(evidence.signer())) {
-            self.sightings.contradicted(*key);
+    fn contradicted(&self, activity: &Activity<Scheme, sha256::Digest>, evidence: &impl Attributable) {
+        let Some(key) = self.participants.get(usize::from(evidence.signer())) else { return };
+        if let Some(conduct) = offence::of(activity, *key, self.group) {
+            self.sightings.offended(*key, conduct);
         }
     }
 }
@@ -43,9 +47,9 @@ impl Reporter for Watcher {
             Activity::Notarization(certificate) => self.sightings.certified(certificate.view().get()),
             Activity::Nullification(certificate) => self.sightings.certified(certificate.view().get()),
             Activity::Finalization(certificate) => self.sightings.certified(certificate.view().get()),
-            Activity::ConflictingNotarize(evidence) => self.contradicted(evidence),
-            Activity::ConflictingFinalize(evidence) => self.contradicted(evidence),
-            Activity::NullifyFinalize(evidence) => self.contradicted(evidence),
+            Activity::ConflictingNotarize(evidence) => self.contradicted(&activity, evidence),
+            Activity::ConflictingFinalize(evidence) => self.contradicted(&activity, evidence),
+            Activity::NullifyFinalize(evidence) => self.contradicted(&activity, evidence),
             Activity::Certification(_) | Activity::Notarize(_) | Activity::Nullify(_) | Activity::Finalize(_) => {}
         }
         Feedback::Ok

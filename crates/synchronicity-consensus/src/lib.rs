@@ -20,6 +20,7 @@
 //! | `chain.rs`, `storage.rs` | fetching and keeping blocks |
 //! | `vote.rs` | the voter's settings |
 //! | `sightings.rs`, `hearing.rs` | what is seen of the other members and of their clocks |
+//! | `offence.rs` | what no member does that keeps to the protocol, and the proof of it |
 //! | `network.rs` | channels, quotas, encrypted links |
 //! | `epoch.rs` | where an epoch's chain begins |
 //! | `engine.rs`, `local.rs`, `application.rs` | the wiring |
@@ -44,6 +45,7 @@ mod local;
 mod mempool;
 mod missing;
 mod network;
+mod offence;
 mod past;
 mod propose;
 mod sightings;
@@ -62,4 +64,5 @@ pub use folder::FolderError;
 pub use gossip::{PARCEL_BYTES_MAX, PARCEL_PAUSE, STATEMENT_BYTES_MAX};
 pub use handle::{BroadcastError, ChainStatus, Handle, Parcels, Statements, SubmitError};
 pub use mempool::{AUTHOR_BYTES_MAX, AUTHOR_COMMANDS_MAX};
+pub use offence::{Conduct, Offence, Offences};
 pub use start::{EngineConfig, Peer, StartError, start};

@@ -1,11 +1,14 @@
 //! What this member sees of the others: who speaks, how far the chain is, and how its clock compares with theirs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use commonware_cryptography::ed25519;
 use synchronicity_verify::digest::Digest;
+use tokio::sync::mpsc;
+
+use crate::offence::{Conduct, Offence};
 
 /// A member's consensus public key.
 pub(crate) type Key = [u8; 32];
@@ -15,6 +18,8 @@ pub(crate) struct Sightings {
     seen: Mutex<Seen>,
     /// A member counts as connected while its last message is younger than this.
     fresh: Duration,
+    /// To the node, which keeps them.
+    offences: mpsc::Sender<Offence>,
 }
 
 #[derive(Default)]
@@ -23,12 +28,11 @@ struct Seen {
     final_height: Option<u64>,
     heard: BTreeMap<Key, SystemTime>,
     ahead_ms: BTreeMap<Key, i64>,
-    contradictory: BTreeSet<Key>,
 }
 
 impl Sightings {
-    pub(crate) fn new(fresh: Duration) -> Self {
-        Self { seen: Mutex::default(), fresh }
+    pub(crate) fn new(fresh: Duration, offences: mpsc::Sender<Offence>) -> Self {
+        Self { seen: Mutex::default(), fresh, offences }
     }
 
     /// A message of `member` arrived.
@@ -42,9 +46,11 @@ impl Sightings {
         seen.view = seen.view.max(view);
     }
 
-    pub(crate) fn contradicted(&self, member: Key) {
-        if self.lock().contradictory.insert(member) {
-            tracing::warn!(member = %hex(&member), "this member signed two contradictory votes for one view");
+    /// A member did what none does that keeps to the protocol.
+    pub(crate) fn offended(&self, member: Key, conduct: Conduct) {
+        tracing::warn!(member = %hex(&member), conduct = conduct.as_str(), "an offence");
+        if self.offences.try_send(Offence { member, conduct }).is_err() {
+            tracing::warn!("nobody takes offences up as fast as they come: dropping one");
         }
     }
 
@@ -86,11 +92,6 @@ impl Sightings {
         let mut ahead: Vec<i64> = self.lock().ahead_ms.values().copied().collect();
         ahead.sort_unstable();
         ahead.get(ahead.len() / 2).copied()
-    }
-
-    /// Members of which contradictory votes were seen since the engine started.
-    pub(crate) fn contradictory(&self) -> Vec<Key> {
-        self.lock().contradictory.iter().copied().collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Seen> {

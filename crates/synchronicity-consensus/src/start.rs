@@ -16,6 +16,7 @@ use commonware_runtime::{Runner, Supervisor, tokio};
 use commonware_utils::ordered::Map;
 use synchronicity_core::group::Group;
 use synchronicity_verify::digest::Digest;
+use synchronicity_verify::equivocation::namespace;
 use synchronicity_verify::identity::BuilderId;
 use thiserror::Error;
 
@@ -128,7 +129,7 @@ pub fn start<X: Executor>(config: EngineConfig, executor: X) -> Result<Handle, S
 fn run<X: Executor>(config: &EngineConfig, folder: PathBuf, member: Member<X>) -> Stopped {
     let runtime = tokio::Config::new().with_worker_threads(WORKERS).with_storage_directory(folder);
     tokio::Runner::new(runtime).start(|context| async move {
-        let namespace = engine::namespace(&member.group);
+        let namespace = namespace(&member.group);
         let bytes_max = message_bytes_max(&member.local.group);
         let settings = links(member.identity.clone(), &namespace, config.listen, config.members.len(), bytes_max);
         let (mut network, mut directory) = lookup::Network::new(context.child("network"), settings);

@@ -67,7 +67,7 @@ pub(crate) fn local(context: &deterministic::Context, company: &Company, height:
         refuses: Arc::default(),
     };
     let pace = Pace { heartbeat: HEARTBEAT, max_clock_skew: SKEW };
-    let sightings = Arc::new(Sightings::new(HEARTBEAT));
+    let sightings = Arc::new(Sightings::new(HEARTBEAT, tokio::sync::mpsc::channel(1).0));
     let member = &company.group.members()[0];
     let clock = context.child("clock");
     Local::new(still, (member.consensus, member.command), (pace, Box::new(move || clock.current())), sightings)

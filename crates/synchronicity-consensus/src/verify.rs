@@ -16,6 +16,7 @@ use futures::StreamExt;
 use crate::block::{Block, Claim};
 use crate::executor::Executor;
 use crate::local::{Local, unix_ms};
+use crate::offence::Conduct;
 use crate::past::Recollection;
 use crate::propose::{UNEXECUTED_BLOCKS_MAX, unexecuted};
 use crate::sightings::{Key, hex};
@@ -40,19 +41,25 @@ pub(crate) async fn verify<E: Clock, X: Executor>(
         return pending().await;
     };
     if let Err(flaw) = against_parent(block.inner(), parent.inner()) {
-        tracing::warn!(height = block.inner().height, leader = %hex(&leader), flaw, "refusing a proposal");
-        return false;
+        return refuse(local, leader, block.inner(), flaw);
     }
     near_own_clock(clock, local, leader, block.inner(), parent.inner()).await;
     if let Err(flaw) = against_own_state(local, block.inner(), parent.inner()).await {
-        tracing::warn!(height = block.inner().height, leader = %hex(&leader), flaw, "refusing a proposal");
-        return false;
+        return refuse(local, leader, block.inner(), flaw);
     }
     if let Err(flaw) = commands(clock, local, block.inner(), &parent, ancestry).await {
-        tracing::warn!(height = block.inner().height, leader = %hex(&leader), flaw, "refusing a proposal");
-        return false;
+        return refuse(local, leader, block.inner(), flaw);
     }
     true
+}
+
+/// No vote for what can never be right; whoever proposed it, it was no accident.
+fn refuse<X: Executor>(local: &Local<X>, leader: Key, block: &Block, flaw: &'static str) -> bool {
+    tracing::warn!(height = block.height, leader = %hex(&leader), flaw, "refusing a proposal");
+    if leader != local.key {
+        local.sightings.offended(leader, Conduct::FalseProposal(flaw));
+    }
+    false
 }
 
 /// What two adjacent blocks show without any knowledge of the state.

@@ -174,6 +174,11 @@ impl Folder {
         self.root.join("explaining")
     }
 
+    /// What other members did wrong.
+    pub fn offences(&self) -> PathBuf {
+        self.root.join("offences")
+    }
+
     /// Proof files of reproduced crates.
     pub fn proofs(&self) -> PathBuf {
         self.root.join("proofs")

@@ -30,6 +30,8 @@ pub enum Topic {
     Publish,
     /// Writing proof files.
     Proofs,
+    /// Writing down what other members did wrong.
+    Offences,
 }
 
 /// The complaints of a node. Clones share them.

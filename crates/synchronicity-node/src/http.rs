@@ -14,11 +14,13 @@
 //! | `/status`, `/health` | JSON, and `ok` or a reason with status 503 |
 //! | `/request/ID` | what a request pins, as JSON |
 //! | `/artifacts/SHA256`, `/transcripts/ID/NAME` | of this node's own builds, once their round is concluded |
+//! | `/equivocations`, `/equivocations/ID` | proofs that members signed contradictory votes |
 //! | `/explanations/ID` | why builders diverged, as this node sees it: advice, never evidence |
 
 mod answer;
 mod artifact;
 mod attestation;
+mod equivocation;
 mod explanation;
 mod files;
 pub mod log;
@@ -43,6 +45,7 @@ use self::log::LogSite;
 use crate::artifact_store::ArtifactStore;
 use crate::attestations::Attester;
 use crate::explaining::Explanations;
+use crate::offences::Offences;
 use crate::view::View;
 
 pub use server::{Served, serve};
@@ -56,6 +59,8 @@ pub struct Site {
     pub store: ArtifactStore,
     /// Why builders diverged.
     pub explanations: Explanations,
+    /// What other members did wrong.
+    pub offences: Offences,
     /// Status.
     pub view: View,
     /// The log, and proofs from it.
@@ -83,6 +88,8 @@ pub fn router(site: Site) -> Router {
         .route("/request/{id}", get(request))
         .route("/transcripts/{id}/{builder}", get(artifact::transcript))
         .route("/artifacts/{sha256}", get(artifact::artifact))
+        .route("/equivocations", get(equivocation::list))
+        .route("/equivocations/{id}", get(equivocation::proof))
         .route("/explanations/{id}", get(explanation::explanation))
         .with_state(site);
     public(node.merge(log))

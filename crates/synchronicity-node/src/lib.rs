@@ -26,6 +26,8 @@
 //! The group's members change from one epoch to the next: [`changes`] hands over what an operator proposes and approves,
 //! [`epoch_end`] sees when the epoch is over, [`epochs`] keeps what ended, [`rotation`] a member's next keys.
 //!
+//! [`offences`] keeps what other members did wrong.
+//!
 //! [`node`] puts the parts together; [`commands`] is what a person types; [`devnet`] runs a whole group.
 
 pub mod artifact_store;
@@ -60,6 +62,7 @@ pub mod lookups;
 pub mod misbehave;
 pub mod monitor;
 pub mod node;
+pub mod offences;
 pub mod operator;
 pub mod outbox;
 pub mod progress;

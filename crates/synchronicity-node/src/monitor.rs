@@ -1,6 +1,5 @@
 //! Watches what only the whole node can see: the clock, the other members, and the engine's pulse.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,7 +36,7 @@ pub struct Known {
 /// Looks until `stop` changes.
 pub async fn watch(chain: Handle, known: Known, health: Health, mut stop: watch::Receiver<bool>) {
     let Known { group, unresolved, skew_ms_max } = known;
-    let (mut waited, mut told) = (Duration::ZERO, BTreeSet::new());
+    let mut waited = Duration::ZERO;
     loop {
         tokio::select! {
             () = tokio::time::sleep(EVERY) => {}
@@ -46,9 +45,6 @@ pub async fn watch(chain: Handle, known: Known, health: Health, mut stop: watch:
         waited += EVERY;
         let status = chain.status();
         tell(&health, Topic::Clock, clock(&status, skew_ms_max));
-        for key in status.contradictory.iter().filter(|key| told.insert(**key)) {
-            contradiction(&group, key);
-        }
         if waited >= GRACE {
             tell(&health, Topic::Members, members(&status, &group, &unresolved));
         }
@@ -59,16 +55,6 @@ fn tell(health: &Health, topic: Topic, complaint: Option<String>) {
     match complaint {
         Some(complaint) => health.complain(topic, complaint),
         None => health.recover(topic),
-    }
-}
-
-/// No reason for this node to complain of itself, but its operator should tell the other's.
-fn contradiction(group: &Group, key: &[u8; 32]) {
-    if let Some(member) = group.members().iter().find(|member| member.consensus == *key) {
-        tracing::warn!(
-            member = member.name,
-            "signed contradictory votes: does it run twice with the same keys, or from an old backup?"
-        );
     }
 }
 

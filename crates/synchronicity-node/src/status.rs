@@ -32,9 +32,30 @@ pub struct Status {
     pub building: Vec<Building>,
     /// `ok`, or what keeps this node from doing its part and what to do about it.
     pub health: String,
+    /// What other members did wrong, as this node saw it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub offences: Vec<OffenceStatus>,
     /// How this node misbehaves on purpose, in a demonstration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub misbehaves: Option<String>,
+}
+
+/// What a member did wrong, so and so often.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OffenceStatus {
+    /// The member's name.
+    pub member: String,
+    /// `equivocation`, of which `/equivocations` has proofs; or `forged-vote`, `false-proposal`, `garbage`.
+    pub offence: String,
+    /// How often it was seen.
+    pub count: u64,
+    /// When for the first time, in seconds since 1970 by this node's clock.
+    pub first_s: u64,
+    /// When for the last time.
+    pub last_s: u64,
+    /// What it was the last time, where there is more to say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<String>,
 }
 
 /// The log as this node has it.

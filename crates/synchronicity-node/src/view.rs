@@ -15,6 +15,7 @@ use synchronicity_verify::request::BuildRequest;
 use synchronicity_verify::result::BuildResult;
 
 use crate::health::Health;
+use crate::offences::Offences;
 use crate::progress::Progress;
 use crate::publisher::Published;
 use crate::state::{Folded, State};
@@ -44,6 +45,8 @@ pub struct Parts {
     pub published: Published,
     /// Complaints.
     pub health: Health,
+    /// What other members did wrong.
+    pub offences: Offences,
     /// How this node misbehaves on purpose.
     pub misbehaves: Option<String>,
 }
@@ -123,6 +126,7 @@ impl View {
             rounds: rounds.to_vec(),
             building: parts.progress.list(),
             health: self.health(),
+            offences: parts.offences.list(),
             misbehaves: parts.misbehaves.clone(),
         }
     }

@@ -8,6 +8,7 @@ use synchronicity_verify::bundle::{self as bundles, BundleError, BundleReader, V
 use synchronicity_verify::checkpoint::Checkpoint;
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::entry::Entry;
+use synchronicity_verify::equivocation::{self, Equivocation};
 use synchronicity_verify::fork::{self, Fork};
 use synchronicity_verify::leaf::Leaf;
 use synchronicity_verify::lookup::{self as lookups, Lookup};
@@ -27,7 +28,7 @@ use synchronicity_verify::{cosignature, note as notes};
 pub(crate) type Target = fn(&[u8]);
 
 /// Every target by its name.
-pub(crate) const ALL: [(&str, Target); 17] = [
+pub(crate) const ALL: [(&str, Target); 18] = [
     ("note", note),
     ("checkpoint", checkpoint),
     ("cosignature", cosignature),
@@ -35,6 +36,7 @@ pub(crate) const ALL: [(&str, Target); 17] = [
     ("proof", proof),
     ("policy", policy),
     ("fork", fork),
+    ("equivocation", equivocation),
     ("entry", entry),
     ("request", request),
     ("result", result),
@@ -111,6 +113,16 @@ pub(crate) fn fork(data: &[u8]) {
         let [smaller, larger] = &verified.sides;
         assert!(smaller.size < larger.size || (smaller.size == larger.size && smaller.root < larger.root));
         assert!(!smaller.signers.is_empty() && !larger.signers.is_empty());
+    }
+}
+
+pub(crate) fn equivocation(data: &[u8]) {
+    if let Ok(proof) = Equivocation::parse(data) {
+        assert_eq!(proof.to_string().as_bytes(), data);
+    }
+    if let Ok(proof) = equivocation::verify(data) {
+        let [one, other] = proof.votes();
+        assert!(one.ballot < other.ballot && one.ballot.contradicts(&other.ballot));
     }
 }
 

@@ -66,6 +66,7 @@
 //! | [`replay`] | a log from its first entry on, against the rules of the protocol |
 //! | [`mod@verify`] | the decision |
 //! | [`mod@fork`] | one log's two views that contradict each other, as a file |
+//! | [`mod@equivocation`] | two votes of one member that contradict each other, as a file |
 //!
 //! The byte formats stand in `docs/formats.md` of the repository, and `vectors/` of this crate has an input for each
 //! flaw that must be noticed.
@@ -87,6 +88,7 @@ pub mod cosignature;
 pub mod digest;
 pub mod edge;
 pub mod entry;
+pub mod equivocation;
 pub mod fork;
 pub mod identity;
 mod key;
@@ -110,5 +112,6 @@ mod tally;
 pub mod tile;
 pub mod tiled;
 pub mod verify;
+mod vote;
 
 pub use canonical::CborError;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use miette::Diagnostic;
 use synchronicity_rebuild::spec::Spec;
 use synchronicity_verify::digest::Digest;
+use synchronicity_verify::equivocation::FIRST_LINE;
 use synchronicity_verify::fork::{ForkError, verify as decide_fork};
 use synchronicity_verify::note::SignedNote;
 use synchronicity_verify::policy::Policy;
@@ -20,6 +21,7 @@ use crate::trust::Trust;
 use crate::{fork, read, report};
 
 mod args;
+mod equivocation;
 pub(crate) mod files;
 mod installed;
 pub(crate) mod told;
@@ -64,6 +66,9 @@ pub(crate) enum Refused {
 /// # Errors
 /// The reason and its exit code: unreadable input, or a proof that does not hold or is of something else.
 pub fn verify(args: &Verify) -> Result<u8, Stop> {
+    if let Some((proof, group)) = args.accusation()? {
+        return Err(equivocation::accusation(proof, group));
+    }
     let trusted = args.policy.trusted()?;
     match args.form()? {
         args::Form::Proof(proof, file) => of_proof(args, proof, file, &trusted.one()?),
@@ -78,6 +83,9 @@ fn of_proof(args: &Verify, path: &Path, file: Option<&Path>, policy: &Policy) ->
     let proof = read::proof(path).map_err(usage)?;
     if proof.starts_with(fork::FIRST_LINE) {
         return Err(forked(&proof, path, policy));
+    }
+    if proof.starts_with(FIRST_LINE.as_bytes()) {
+        return Err(Stop::new(exit::USAGE, equivocation::Refused::NoGroup(path.to_owned())));
     }
     let digest = file.map(read::digest).transpose().map_err(usage)?;
     let compared = file.zip(digest.as_ref());

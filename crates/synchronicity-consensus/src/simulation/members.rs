@@ -8,6 +8,7 @@ use commonware_cryptography::ed25519::PublicKey;
 use commonware_p2p::{Receiver, Sender};
 use commonware_runtime::{Clock, Spawner, Supervisor};
 use commonware_utils::ordered::Set;
+use synchronicity_verify::equivocation::namespace;
 
 use super::{Channel, World, ballots, double_voter, muddle, partial};
 use crate::engine::{self, Member};
@@ -59,7 +60,7 @@ impl World {
     pub async fn start_double_voter(&mut self, place: usize) {
         let network = self.channel(place, VOTES_CHANNEL).await;
         let keys = Set::from_iter_dedup(self.keys(|_| true));
-        let namespace = engine::namespace(&self.cast.group.id());
+        let namespace = namespace(&self.cast.group.id());
         let scheme = Scheme::signer(&namespace, keys, self.identity(place)).expect("it is a member");
         let task = self.context.child("double_voter").spawn(|context| double_voter::run(context, scheme, network));
         self.running.insert(place, vec![task]);

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use synchronicity_consensus::simulation::run;
-use synchronicity_consensus::{AUTHOR_COMMANDS_MAX, Handle, SubmitError};
+use synchronicity_consensus::{AUTHOR_COMMANDS_MAX, Conduct, Handle, Offence, SubmitError};
+use synchronicity_verify::equivocation;
 
 use crate::cast::{HEARTBEAT, ROAD, cast, with_seed};
 use crate::company::Company;
@@ -11,6 +12,17 @@ use crate::ledger::{Ledger, assert_same_order};
 use crate::order::{all_have, assert_ordered_once, submit};
 
 const MINUTE: Duration = Duration::from_secs(60);
+
+/// What a node was told of `hostile`, and of nobody else.
+fn offences(handle: &Handle, hostile: [u8; 32]) -> Vec<Conduct> {
+    let mut told = handle.offences().unwrap();
+    let mut offences = Vec::new();
+    while let Ok(Offence { member, conduct }) = told.try_recv() {
+        assert_eq!(member, hostile, "an honest member is accused");
+        offences.push(conduct);
+    }
+    offences
+}
 
 #[test]
 fn a_member_that_votes_for_everything_and_its_opposite_splits_nobody_and_is_noticed() {
@@ -34,7 +46,13 @@ fn a_member_that_votes_for_everything_and_its_opposite_splits_nobody_and_is_noti
             assert!(!contradictions.is_empty());
             assert!(contradictions.windows(2).all(|pair| pair[0].signer == pair[1].signer));
             let hostile = company.group.members()[3].consensus;
-            let noticed = handles.iter().filter(|handle| handle.status().contradictory == [hostile]).count();
+            let mut noticed = 0;
+            for conduct in handles.iter().flat_map(|handle| offences(handle, hostile)) {
+                let Conduct::Equivocation(proof) = conduct else { panic!("no proof: {conduct:?}") };
+                let read = equivocation::verify(proof.to_string().as_bytes()).unwrap();
+                assert_eq!((read.member(), read.occasion().group), (&hostile, company.group.id()));
+                noticed += 1;
+            }
             assert!(noticed > 0, "nobody noticed");
         });
     });
@@ -62,6 +80,10 @@ fn a_block_that_claims_a_root_which_its_blocks_do_not_give_is_not_voted_for() {
             let own = submit(&company, &handles, &[3], 10);
             assert!(world.until(MINUTE, || all_have(&ledgers[..3], &own)).await);
             assert_same_order(&ledgers[..3].iter().collect::<Vec<_>>());
+            for handle in &handles[..3] {
+                let offences = offences(handle, company.group.members()[3].consensus);
+                assert!(offences.iter().any(|conduct| matches!(conduct, Conduct::FalseProposal(_))), "{offences:?}");
+            }
         });
     });
 }
@@ -122,6 +144,9 @@ fn garbage_on_the_channel_of_commands_fills_nothing_and_delays_nobody() {
                 assert!(world.now_ms() - begin < 15_000, "the flood delays honest members");
             }
             assert_same_order(&ledgers.iter().collect::<Vec<_>>());
+            for handle in &handles {
+                assert!(offences(handle, company.group.members()[3].consensus).contains(&Conduct::Garbage));
+            }
         });
     });
 }

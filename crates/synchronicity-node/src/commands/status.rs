@@ -5,7 +5,7 @@ use crate::cli::Ask;
 use crate::exit::{self, Stop, StopWith};
 use crate::folder::Folder;
 use crate::operator::{Answer, Request};
-use crate::status::{Stage, Status};
+use crate::status::{OffenceStatus, Stage, Status};
 
 pub(super) fn status(args: &Ask) -> Result<u8, Stop> {
     let folder = Folder::of_node(&args.dir.path).or_usage()?;
@@ -49,6 +49,11 @@ fn describe(status: &Status) -> String {
         if let Some(why) = &build.retried {
             text.push_str(&format!("          tried again after: {why}\n"));
         }
+    }
+    for offence in &status.offences {
+        let OffenceStatus { member, offence, count, last, .. } = offence;
+        let last = last.as_ref().map(|last| format!(", at last {last}")).unwrap_or_default();
+        text.push_str(&format!("offence   {member}: {offence}, {count} times{last}\n"));
     }
     if let Some(how) = &status.misbehaves {
         text.push_str(&format!("MISBEHAVES {how}\n"));

@@ -38,7 +38,6 @@ fn status(connected: &[[u8; 32]]) -> ChainStatus {
         mempool: 0,
         clock_skew_ms: None,
         caught_up: false,
-        contradictory: Vec::new(),
     }
 }
 

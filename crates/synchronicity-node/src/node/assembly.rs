@@ -17,6 +17,7 @@ use crate::attestations::Attester;
 use crate::builds::Builds;
 use crate::changes::Changes;
 use crate::config::{self, Config};
+use crate::durable::Synced;
 use crate::duty::Attendant;
 use crate::epoch_end::EpochEnd;
 use crate::epochs::{self, Epochs};
@@ -32,6 +33,7 @@ use crate::http::{self, Site};
 use crate::log_reader::LogReader;
 use crate::misbehave::{self, Misbehaviour};
 use crate::monitor::{self, Known};
+use crate::offences::Offences;
 use crate::operator::{self, Desk};
 use crate::outbox::Outbox;
 use crate::progress::Progress;
@@ -123,6 +125,10 @@ pub(super) fn start(choices: Choices, prepared: Prepared) -> Result<Started, Sto
     let gossip = chain.statements().expect("nobody has taken the statements of an engine that was just started");
     tokio::spawn(publisher.run(own, gossip));
 
+    let offences = Offences::open(folder.offences(), group.clone(), Synced);
+    let told_of = chain.offences().expect("nobody has taken the offences of an engine that was just started");
+    tokio::spawn(offences.clone().keep(told_of, health.clone(), stopping.clone()));
+
     let progress = Progress::default();
     let view = View::new(Parts {
         name: config.name.clone(),
@@ -131,6 +137,7 @@ pub(super) fn start(choices: Choices, prepared: Prepared) -> Result<Started, Sto
         progress: progress.clone(),
         published: published.clone(),
         health: health.clone(),
+        offences: offences.clone(),
         misbehaves: choices.misbehaviour.map(announce),
     });
     let outside = client::follow_all(outsiders, (state.group(), &reader), config.schedule(), &published, &stopping);
@@ -154,7 +161,7 @@ pub(super) fn start(choices: Choices, prepared: Prepared) -> Result<Started, Sto
     };
     let explainer = explain(&chain, keeper, choices.program, &resting);
     let succession = succession.map(|succession| succession.to_string().into());
-    let shown = Shown { store: kept.clone(), explanations: explanations.clone(), attester, succession };
+    let shown = Shown { store: kept.clone(), explanations: explanations.clone(), offences, attester, succession };
     let site = site(&view, (&group, &config), log, shown)?;
     let routes = http::router(site).merge(witness::serve::router(witness, resting.clone()));
     tokio::spawn(http::serve(http, routes, told(stopping.clone())));
@@ -220,17 +227,18 @@ fn explain(chain: &Handle, keeper: Keeper, program: PathBuf, resting: &watch::Re
 struct Shown {
     store: ArtifactStore,
     explanations: Explanations,
+    offences: Offences,
     attester: Attester,
     succession: Option<Arc<str>>,
 }
 
 fn site(view: &View, about: (&Group, &Config), log: LogSite, shown: Shown) -> Result<Site, Stop> {
     let (group, config) = about;
-    let Shown { store, explanations, attester, succession } = shown;
+    let Shown { store, explanations, offences, attester, succession } = shown;
     let policy = group.policy_text(Some(&config.log_url())).map_err(RunError::from).or_usage()?;
     let (policy, group) = (policy.into(), group.to_text().into());
     let name = config.name.as_str().into();
-    Ok(Site { name, store, explanations, view: view.clone(), log, policy, group, attester, succession })
+    Ok(Site { name, store, explanations, offences, view: view.clone(), log, policy, group, attester, succession })
 }
 
 fn log_site(reader: LogReader, published: Published, view: &View) -> LogSite {

@@ -11,6 +11,7 @@ mod export_cut;
 mod group;
 mod joining;
 mod journal;
+mod offences;
 mod publish;
 mod recosign;
 mod restarted;

@@ -58,6 +58,10 @@ pub(crate) fn seeds() -> Vec<(PathBuf, Vec<u8>)> {
         ("proof", ["proof_good", "proof_good_only_entry", "proof_unknown_signature_line"]),
         ("policy", ["policy_good", "policy_good_nested", "policy_good_comments_and_tabs"]),
         ("fork", ["fork_good", "fork_good_of_one_size", "fork_path_as_in_a_consistency_proof"]),
+        (
+            "equivocation",
+            ["equivocation_good", "equivocation_good_nullify_finalize", "equivocation_greater_vote_first"],
+        ),
         ("entry", ["entry_good", "entry_attestation_null", "entry_good"]),
         ("request", ["request_good", "request_indefinite_map", "request_key_twice"]),
         ("result", ["result_good_artifacts", "result_good_failure", "result_failure_in_two_bytes"]),

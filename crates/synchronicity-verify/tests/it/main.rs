@@ -7,6 +7,7 @@ mod canonical;
 mod catalogue;
 mod edge;
 mod entry;
+mod equivocation;
 mod floor;
 mod fork;
 mod freshness;

@@ -8,7 +8,6 @@ use std::{fmt, fs, str};
 use base64ct::{Base64, Encoding};
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::entry::Entry;
-use synchronicity_verify::fork;
 use synchronicity_verify::membership::MembershipEntry;
 use synchronicity_verify::merkle::{ProofMismatch, verify_consistency, verify_inclusion};
 use synchronicity_verify::note::{SignedNote, VerifierKey};
@@ -18,6 +17,7 @@ use synchronicity_verify::result::BuildResult;
 use synchronicity_verify::succession::succeed;
 use synchronicity_verify::tile::{TilePath, parse_bundle};
 use synchronicity_verify::verify::{VerifyError, verify, verify_checkpoint};
+use synchronicity_verify::{equivocation, fork};
 
 use crate::{catalogue, fuzz, sample};
 
@@ -116,6 +116,10 @@ fn judge(kind: &str, policy: &[u8], subject: &[u8], file: Option<&Digest>) -> (S
             Err(error) => return ("invalid".to_owned(), error.to_string()),
         },
         "fork" => match fork::verify(subject, &policy()) {
+            Ok(_) => return ("verified".to_owned(), String::new()),
+            Err(error) => return ("invalid".to_owned(), error.to_string()),
+        },
+        "equivocation" => match equivocation::verify(subject) {
             Ok(_) => return ("verified".to_owned(), String::new()),
             Err(error) => return ("invalid".to_owned(), error.to_string()),
         },

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use miette::Diagnostic;
 use synchronicity_rebuild::spec::Spec;
+use synchronicity_verify::equivocation;
 
 use crate::exit::{self, Stop};
 use crate::fork;
@@ -17,12 +18,15 @@ use crate::policies::choice::Choice;
 #[derive(Debug, Args)]
 #[command(after_help = exit::HELP, after_long_help = LONG_HELP)]
 pub struct Verify {
-    /// Files to look up by their content; or one proof, NAME-VERSION.tlog-proof or NAME.fork, and the file to compare
-    /// with it
+    /// Files to look up by their content; or one proof, NAME-VERSION.tlog-proof, NAME.fork or NAME.equivocation, and the
+    /// file to compare with it
     #[arg(value_name = "FILE", required_unless_present = "installed")]
     pub(crate) files: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) policy: Choice,
+    /// The group file: whose key a proof of equivocation accuses. Such a proof needs it, and no policy
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["installed", "spec", "proof"])]
+    pub(crate) group: Option<PathBuf>,
     /// Accept only a file of this crate, or a proof for it
     #[arg(long = "crate", value_name = "CRATE[@VERSION]")]
     pub(crate) spec: Option<Spec>,
@@ -54,10 +58,12 @@ Examples:
   synchronicity verify target/release/app --crate app@1.2.0 --policy policy.txt --bundle log.bundle
   synchronicity verify --installed --policy policy.txt
   synchronicity verify hexyl-0.17.0.tlog-proof hexyl --policy policy.txt
+  synchronicity verify builder-3.equivocation --group group.toml
 
 Exit codes:
   0   every file is what a group built; or the proof holds
-  40  the evidence is invalid, or of another crate than the one that was named
+  40  the evidence is invalid, or of another crate than the one that was named; or it shows that the log
+      has forked, or that a member has equivocated
   41  there is no evidence for a file
   42  there is evidence for the crate that was named, or recorded, and it is of other bytes
   43  fewer builders signed, or fewer groups agree, than the policy wants
@@ -76,11 +82,25 @@ pub(super) enum Form<'a> {
 }
 
 #[derive(Debug, thiserror::Error, Diagnostic)]
+#[error("--group is for a proof of equivocation alone")]
+#[diagnostic(help("name that one file, or leave --group out"))]
+struct OneAlone;
+
+#[derive(Debug, thiserror::Error, Diagnostic)]
 #[error("{} is a proof, and a proof is compared with one file at most", .0.display())]
 #[diagnostic(help("name the proof with --proof to compare it with several files"))]
 struct TooMany(PathBuf);
 
 impl Verify {
+    /// The proof of equivocation and the group file, if one is named: no policy judges then.
+    pub(super) fn accusation(&self) -> Result<Option<(&Path, &Path)>, Stop> {
+        match (&self.group, self.files.as_slice()) {
+            (None, _) => Ok(None),
+            (Some(group), [proof]) => Ok(Some((proof, group))),
+            (Some(_), _) => Err(Stop::new(exit::USAGE, OneAlone)),
+        }
+    }
+
     /// Which form is meant: see [`is_proof`].
     pub(super) fn form(&self) -> Result<Form<'_>, Stop> {
         let files = self.files.as_slice();
@@ -104,7 +124,10 @@ const LOOKED_AT: u64 = 4096;
 /// its start is no proof, unless its name or its first line says so. What is neither is read as a proof, and refused as
 /// one, so that a damaged proof never passes for a file without evidence.
 fn is_proof(path: &Path) -> bool {
-    if path.extension().is_some_and(|extension| extension == "tlog-proof" || extension == "fork") {
+    if path
+        .extension()
+        .is_some_and(|extension| ["tlog-proof", "fork", "equivocation"].iter().any(|proof| extension == *proof))
+    {
         return true;
     }
     // Not opened if it is no file: a pipe can be read only once.
@@ -113,7 +136,8 @@ fn is_proof(path: &Path) -> bool {
     }
     let mut start = Vec::new();
     let read = File::open(path).and_then(|file| file.take(LOOKED_AT).read_to_end(&mut start));
-    let says_so = start.starts_with(b"c2sp.org/tlog-proof") || start.starts_with(fork::FIRST_LINE);
+    let known: [&[u8]; 3] = [b"c2sp.org/tlog-proof", fork::FIRST_LINE, equivocation::FIRST_LINE.as_bytes()];
+    let says_so = known.iter().any(|first| start.starts_with(first));
     read.is_err() || says_so || !start.contains(&0)
 }
 

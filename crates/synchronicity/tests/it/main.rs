@@ -9,6 +9,7 @@ mod cargo;
 mod check;
 mod diff;
 mod diff_builds;
+mod equivocation;
 mod fsck;
 mod gate;
 mod groups;
@@ -54,6 +55,7 @@ fn main() {
         survey_ends::trials(),
         diff::trials(),
         diff_builds::trials(),
+        equivocation::trials(),
         fsck::trials(),
         gate::trials(),
         install::trials(),

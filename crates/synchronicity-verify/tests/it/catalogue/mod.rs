@@ -1,6 +1,7 @@
 //! What the vectors are made of: a good subject, and one flaw.
 
 mod epochs;
+mod equivocations;
 mod forks;
 mod formats;
 mod notes;
@@ -15,7 +16,7 @@ use crate::vectors::Vector;
 
 pub(crate) fn all() -> Vec<Vector> {
     let of_evidence = [proofs::all(), notes::all(), strict::all(), forks::all(), policies::all(), formats::all()];
-    of_evidence.into_iter().chain([tiles::all(), trees::all(), epochs::all()]).flatten().collect()
+    of_evidence.into_iter().chain([tiles::all(), trees::all(), epochs::all(), equivocations::all()]).flatten().collect()
 }
 
 /// A vector without file, of `kind`, under the policy "any three of four" where the kind needs one.
