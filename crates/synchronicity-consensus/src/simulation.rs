@@ -6,6 +6,7 @@ mod double_voter;
 mod members;
 mod muddle;
 mod partial;
+mod slow;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -96,6 +97,7 @@ pub struct World {
     /// How far each member's clock is ahead of simulated time, in milliseconds.
     clocks: Vec<Arc<AtomicI64>>,
     muddle: muddle::Percent,
+    slowness: Vec<slow::Slowness>,
 }
 
 /// Runs `drive` over a fresh group from a seed.
@@ -157,8 +159,9 @@ impl World {
         let (network, oracle) = simulated::Network::new_with_peers(context.child("network"), config, keys).await;
         network.start();
         let clocks = members.iter().map(|_| Arc::default()).collect();
+        let slowness = members.iter().map(|_| Arc::default()).collect();
         let (ballots, running, muddle) = (Arc::default(), BTreeMap::new(), Arc::default());
-        Self { context, oracle, cast, members, ballots, running, clocks, muddle }
+        Self { context, oracle, cast, members, ballots, running, clocks, muddle, slowness }
     }
 
     /// Number of members.
@@ -251,6 +254,11 @@ impl World {
         let write =
             FaultConfig::default().write(WriteConfig { failure_rate, retention_rate, mode: PartialWriteMode::Subset });
         *self.context.storage_fault_config().write() = write.sync(failure_rate);
+    }
+
+    /// From here on every sync of a member's disk takes so long.
+    pub fn slow_disk(&self, place: usize, sync: Duration) {
+        self.slowness[place].store(sync.as_millis().try_into().unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
     /// The number that the engine knows a member by, as in [`Contradiction::signer`].

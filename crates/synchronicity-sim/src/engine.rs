@@ -1,7 +1,7 @@
 //! The same members, machines and invariants, with the order of blocks from the real engine.
 //!
 //! Members run the engine that a node runs, on its deterministic runtime. Links lose, delay, double and reorder messages
-//! and are cut, one way or both; clocks are wrong and jump; writes fail and are torn; members are killed and start again
+//! and are cut, one way or both; clocks are wrong and jump; writes fail and are torn, or take long; members are killed and start again
 //! upon their disk. Hostile members say what they like and let anything pass that others say, and fewer than a third
 //! have an engine that is hostile too. One seed is one history, down to each message.
 //!

@@ -10,7 +10,7 @@ use commonware_runtime::{Clock, Spawner, Supervisor};
 use commonware_utils::ordered::Set;
 use synchronicity_verify::equivocation::namespace;
 
-use super::{Channel, World, ballots, double_voter, muddle, partial};
+use super::{Channel, World, ballots, double_voter, muddle, partial, slow};
 use crate::engine::{self, Member};
 use crate::executor::Executor;
 use crate::handle::{Assembled, Handle, assemble};
@@ -92,7 +92,8 @@ impl World {
         let channels: [_; CHANNELS] =
             channels.collect::<Vec<_>>().try_into().unwrap_or_else(|_| unreachable!("as many were made"));
         let network = Network::new(channels, self.oracle.manager(), self.oracle.control(self.key(place)));
-        let task = self.context.child("member").with_attribute("place", place).spawn(|context| async move {
+        let context = self.context.child("member").with_attribute("place", place);
+        let task = slow::Slow::new(context, self.slowness[place].clone()).spawn(|context| async move {
             let outcome = engine::run(context, member, network).await;
             stopped.send_replace(Some(outcome));
         });

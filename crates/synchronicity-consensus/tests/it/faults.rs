@@ -92,3 +92,35 @@ fn a_dead_leader_costs_its_turn_at_first_and_nothing_once_it_is_known_to_be_dead
         });
     });
 }
+
+#[test]
+fn a_member_whose_disk_takes_seconds_delays_the_group_only_while_it_leads_and_never_votes_twice() {
+    with_seed(15, |seed| {
+        let company = Company::of(4);
+        run(seed, cast(&company), async |mut world| {
+            world.connect_all(ROAD).await;
+            let (mut handles, ledgers) = start_all(&mut world, &company).await;
+            let before = submit(&company, &handles, &[0, 1, 2, 3], 0);
+            assert!(world.until(MINUTE, || all_have(&ledgers, &before)).await);
+
+            world.slow_disk(3, Duration::from_secs(3));
+            let begin = world.now_ms();
+            for number in 1..9 {
+                let commands = submit(&company, &handles, &[0, 1, 2], number);
+                assert!(world.until(MINUTE, || all_have(&ledgers[..3], &commands)).await, "{number}");
+            }
+            assert!(world.now_ms() - begin < 60_000, "three good disks wait for the slow one all the time");
+            assert!(world.now_ms() - begin > 3_000, "the slow disk is as fast as the others");
+
+            // Whatever it had not synced is not there when it is killed.
+            world.kill(3);
+            handles[3] = world.start(3, ledgers[3].clone()).await;
+            world.slow_disk(3, Duration::ZERO);
+            let after = submit(&company, &handles, &[0, 1, 2, 3], 9);
+            assert!(world.until(MINUTE, || all_have(&ledgers, &after)).await, "it did not catch up");
+            assert_ordered_once(&ledgers);
+            assert_same_order(&ledgers.iter().collect::<Vec<_>>());
+            assert_eq!(world.contradictions(), []);
+        });
+    });
+}

@@ -105,6 +105,7 @@ impl Theatre {
             Weather::Muddle(percent) => self.links.muddle(percent),
             Weather::Clock(member, ahead_ms) => self.links.set_clock(member, ahead_ms),
             Weather::Disks(faults) => self.links.trouble_disks(faults),
+            Weather::SlowDisk(member, sync_ms) => self.links.slow_disk(member, Duration::from_millis(sync_ms)),
             Weather::Cut(member) => {
                 let others: Vec<usize> = (0..self.links.size()).filter(|other| *other != member).collect();
                 self.links.cut(&[member], &others).await;
@@ -130,6 +131,7 @@ impl Theatre {
         }
         for member in 0..self.links.size() {
             self.change(Weather::Clock(member, 0)).await;
+            self.change(Weather::SlowDisk(member, 0)).await;
         }
     }
 

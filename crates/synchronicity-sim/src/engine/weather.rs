@@ -25,6 +25,9 @@ const DISKS: [DiskFaults; 3] = [
     DiskFaults { failures_per_mille: 2, kept_per_mille: 500 },
 ];
 
+/// Milliseconds for a sync: a good disk, a slow one, one that other programs saturate, and one that is about to die.
+const SYNC_MS: [u64; 4] = [0, 50, 500, 3_000];
+
 /// How many different crates of each kind operators ask for.
 const CRATES_OF_A_KIND: usize = 6;
 
@@ -42,6 +45,8 @@ pub(super) enum Weather {
     Clock(usize, i64),
     /// Disks fail so often.
     Disks(DiskFaults),
+    /// Every sync of a member's disk takes so many milliseconds.
+    SlowDisk(usize, u64),
     /// An engine and its node die.
     Kill(usize),
     /// They start again.
@@ -59,6 +64,7 @@ impl fmt::Display for Weather {
             Weather::Muddle(percent) => write!(f, "muddle {percent} %"),
             Weather::Clock(member, ahead_ms) => write!(f, "clock of {member} {ahead_ms} ms ahead"),
             Weather::Disks(faults) => write!(f, "disks fail {} of 1000", faults.failures_per_mille),
+            Weather::SlowDisk(member, sync_ms) => write!(f, "disk of {member} takes {sync_ms} ms to sync"),
             Weather::Kill(member) => write!(f, "kill {member}"),
             Weather::Restart(member) => write!(f, "start {member}"),
             Weather::Submit(member, name) => write!(f, "ask {member} for {name}"),
@@ -75,7 +81,7 @@ pub(super) fn next(theatre: &Theatre, dice: &mut Dice) -> Weather {
         Weather::Submit(member, format!("{kind}-{}", dice.below(CRATES_OF_A_KIND)))
     };
     let size = running.len() + down.len();
-    match dice.below(30) {
+    match dice.below(32) {
         0..=10 => ask(dice),
         11..=13 => Weather::Road(if dice.once_in(2) { ROUGH } else { CLEAR }),
         14..=15 => Weather::Cut(dice.below(size)),
@@ -84,7 +90,8 @@ pub(super) fn next(theatre: &Theatre, dice: &mut Dice) -> Weather {
         // Always the same few, so that most clocks are right.
         19..=20 => Weather::Clock(dice.below((size - 1) / 3), AHEAD_MS[dice.below(AHEAD_MS.len())]),
         21 => Weather::Disks(DISKS[dice.below(DISKS.len())]),
-        22..=24 if running.len() > 1 => Weather::Kill(running[dice.below(running.len())]),
+        22..=23 => Weather::SlowDisk(dice.below(size), SYNC_MS[dice.below(SYNC_MS.len())]),
+        24..=26 if running.len() > 1 => Weather::Kill(running[dice.below(running.len())]),
         _ => match dice.pick(&down) {
             Some(member) => Weather::Restart(*member),
             None => ask(dice),

@@ -1,0 +1,201 @@
+//! A runtime whose disk takes its time: the deterministic one, but every sync, and every write that syncs, waits first.
+//! Nothing fails by it; what waits for the disk comes later, and a member can be killed in between.
+
+use std::convert::Infallible;
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
+
+use commonware_runtime::telemetry::metrics::{Metric, Registered};
+use commonware_runtime::{
+    Blob, BlobVersion, Clock, Error, Handle, IoBufs, IoBufsMut, Metrics, Name, ReadOptions, Spawner, Storage,
+    Supervisor, WriteOptions, deterministic, signal,
+};
+use rand_core::{TryCryptoRng, TryRng};
+
+/// Milliseconds that a member's disk takes for each sync.
+pub(super) type Slowness = Arc<AtomicU64>;
+
+/// The context of a member with its own disk.
+pub(super) struct Slow {
+    inner: deterministic::Context,
+    slowness: Slowness,
+}
+
+/// A file on that disk.
+pub(super) struct SlowBlob {
+    inner: <deterministic::Context as Storage>::Blob,
+    clock: deterministic::Context,
+    slowness: Slowness,
+}
+
+impl Slow {
+    pub(super) fn new(inner: deterministic::Context, slowness: Slowness) -> Self {
+        Self { inner, slowness }
+    }
+}
+
+impl SlowBlob {
+    async fn wait(&self) {
+        let pause = self.slowness.load(Ordering::Relaxed);
+        if pause > 0 {
+            self.clock.sleep(Duration::from_millis(pause)).await;
+        }
+    }
+}
+
+impl Blob for SlowBlob {
+    async fn read_at_buf(
+        &self,
+        offset: u64,
+        len: usize,
+        bufs: impl Into<IoBufsMut> + Send,
+        options: ReadOptions,
+    ) -> Result<IoBufsMut, Error> {
+        self.inner.read_at_buf(offset, len, bufs, options).await
+    }
+
+    async fn read_at(&self, offset: u64, len: usize, options: ReadOptions) -> Result<IoBufsMut, Error> {
+        self.inner.read_at(offset, len, options).await
+    }
+
+    async fn write_at(&self, offset: u64, bufs: impl Into<IoBufs> + Send, options: WriteOptions) -> Result<(), Error> {
+        if options.contains(WriteOptions::SYNC) {
+            self.wait().await;
+        }
+        self.inner.write_at(offset, bufs, options).await
+    }
+
+    async fn resize(&self, len: u64) -> Result<(), Error> {
+        self.inner.resize(len).await
+    }
+
+    async fn sync(&self) -> Result<(), Error> {
+        self.wait().await;
+        self.inner.sync().await
+    }
+
+    async fn start_sync(&self) -> Handle<()> {
+        self.wait().await;
+        self.inner.start_sync().await
+    }
+}
+
+impl Storage for Slow {
+    type Blob = SlowBlob;
+
+    async fn open_versioned(
+        &self,
+        partition: &str,
+        name: &[u8],
+        versions: RangeInclusive<BlobVersion>,
+    ) -> Result<(Self::Blob, u64, BlobVersion), Error> {
+        let (inner, size, version) = self.inner.open_versioned(partition, name, versions).await?;
+        let blob = SlowBlob { inner, clock: self.inner.child("disk"), slowness: self.slowness.clone() };
+        Ok((blob, size, version))
+    }
+
+    async fn remove(&self, partition: &str, name: Option<&[u8]>) -> Result<(), Error> {
+        self.inner.remove(partition, name).await
+    }
+
+    async fn scan(&self, partition: &str) -> Result<Vec<Vec<u8>>, Error> {
+        self.inner.scan(partition).await
+    }
+}
+
+impl Supervisor for Slow {
+    fn name(&self) -> Name {
+        self.inner.name()
+    }
+
+    fn child(&self, label: &'static str) -> Self {
+        Self::new(self.inner.child(label), self.slowness.clone())
+    }
+
+    fn with_attribute(self, key: &'static str, value: impl Display) -> Self {
+        Self::new(self.inner.with_attribute(key, value), self.slowness)
+    }
+}
+
+impl Spawner for Slow {
+    fn shared(self, blocking: bool) -> Self {
+        Self::new(self.inner.shared(blocking), self.slowness)
+    }
+
+    fn dedicated(self) -> Self {
+        Self::new(self.inner.dedicated(), self.slowness)
+    }
+
+    fn spawn<F, Fut, T>(self, f: F) -> Handle<T>
+    where
+        F: FnOnce(Self) -> Fut + Send + 'static,
+        Fut: Future<Output = T> + Send + 'static,
+        T: Send + 'static,
+    {
+        let slowness = self.slowness;
+        self.inner.spawn(move |inner| f(Self::new(inner, slowness)))
+    }
+
+    async fn stop(self, value: i32, timeout: Option<Duration>) -> Result<(), Error> {
+        self.inner.stop(value, timeout).await
+    }
+
+    fn stopped(&self) -> signal::Signal {
+        self.inner.stopped()
+    }
+}
+
+impl Metrics for Slow {
+    fn register<N: Into<String>, H: Into<String>, M: Metric>(&self, name: N, help: H, metric: M) -> Registered<M> {
+        self.inner.register(name, help, metric)
+    }
+
+    fn encode(&self) -> String {
+        self.inner.encode()
+    }
+}
+
+impl governor::clock::Clock for Slow {
+    type Instant = SystemTime;
+
+    fn now(&self) -> SystemTime {
+        self.inner.current()
+    }
+}
+
+impl governor::clock::ReasonablyRealtime for Slow {}
+
+impl Clock for Slow {
+    fn current(&self) -> SystemTime {
+        self.inner.current()
+    }
+
+    fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send + 'static + use<> {
+        self.inner.sleep(duration)
+    }
+
+    fn sleep_until(&self, deadline: SystemTime) -> impl Future<Output = ()> + Send + 'static + use<> {
+        self.inner.sleep_until(deadline)
+    }
+}
+
+impl TryRng for Slow {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        self.inner.try_next_u32()
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        self.inner.try_next_u64()
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        self.inner.try_fill_bytes(bytes)
+    }
+}
+
+impl TryCryptoRng for Slow {}
