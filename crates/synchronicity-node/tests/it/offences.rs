@@ -13,6 +13,7 @@ use synchronicity_node::offences::{Offences, PROOFS_MAX};
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::equivocation::{Ballot, Equivocation, Occasion, Proposal, Vote, verify};
 
+use crate::group::Nodes;
 use crate::world::World;
 
 /// A disk that fails as long as it is told to: every file, or the list alone.
@@ -121,4 +122,24 @@ fn what_is_damaged_or_of_another_group_is_not_shown_and_stays() {
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 5);
     offences.record(&equivocation(&world, 0, 6), 2).unwrap();
     assert_eq!(open(&world, dir.path()).list()[0].count, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_proof_is_served_as_the_file_that_it_is_and_nothing_else_is() {
+    let mut nodes = Nodes::found(1);
+    let Conduct::Equivocation(proof) = equivocation(&nodes.world, 0, 5).conduct else { unreachable!("it is made so") };
+    let (id, folder) = (proof.id(), nodes.folder(0).offences());
+    Synced.write(&folder.join(format!("{id}.equivocation")), proof.to_string().as_bytes()).unwrap();
+    nodes.start(0, None);
+    nodes.status(0).await;
+    let (code, head, served) = nodes.get(0, &format!("/equivocations/{id}")).await;
+    assert!(code == 200 && head.contains("immutable"), "{head}");
+    assert_eq!(served, proof.to_string().as_bytes());
+    let (code, _, list) = nodes.get(0, "/equivocations").await;
+    let list: serde_json::Value = serde_json::from_slice(&list).unwrap();
+    assert_eq!((code, list), (200, serde_json::json!([{ "id": id.to_string(), "member": "builder-00" }])));
+    for absent in [Digest::of(b"no such proof").to_string(), "x".to_owned(), "..%2foffences.json".to_owned()] {
+        assert_eq!(nodes.get(0, &format!("/equivocations/{absent}")).await.0, 404, "{absent}");
+    }
+    nodes.stop_all().await;
 }
