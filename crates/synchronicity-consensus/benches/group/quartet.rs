@@ -1,0 +1,170 @@
+//! Four engines in this process, and those who keep them busy.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use synchronicity_consensus::{EngineConfig, Handle, Peer, SubmitError, start};
+use synchronicity_core::command::{Action, Command};
+use synchronicity_verify::digest::Digest;
+use synchronicity_verify::identity::RequestId;
+
+use crate::company::{Company, secret};
+use crate::machine::disk_bytes;
+use crate::sink::Sink;
+
+/// All members.
+pub(crate) const ALL: [usize; 4] = [0, 1, 2, 3];
+
+const HEARTBEAT: Duration = Duration::from_secs(2);
+
+pub(crate) struct Quartet {
+    company: Company,
+    folder: PathBuf,
+    sinks: Vec<Sink>,
+    handles: Vec<Handle>,
+    number: AtomicUsize,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Quartet {
+    /// Starts all and waits until they see each other and order.
+    pub(crate) fn start(folder: &Path) -> Self {
+        let listeners: Vec<_> = ALL.iter().map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap()).collect();
+        let ports: Vec<u16> = listeners.iter().map(|listener| listener.local_addr().unwrap().port()).collect();
+        drop(listeners);
+        let company = Company::listening_on(&ports);
+        let sinks = ALL.iter().map(|place| Sink::new(&company.group, &folder.join(format!("sink-{place}")))).collect();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (number, handles) = (AtomicUsize::new(0), Vec::new());
+        let mut quartet = Self { company, folder: folder.to_owned(), sinks, handles, number, runtime };
+        quartet.handles = ALL.iter().map(|place| quartet.engine(*place)).collect();
+        while !quartet.handles.iter().all(|handle| handle.status().connected.len() == 3 && handle.status().height > 1) {
+            thread::sleep(Duration::from_millis(20));
+        }
+        quartet
+    }
+
+    fn engine(&self, place: usize) -> Handle {
+        let members = self.company.group.members();
+        let peer = |member: &synchronicity_core::group::Member| Peer {
+            key: member.consensus,
+            address: member.address.parse().unwrap(),
+        };
+        let members: Vec<Peer> = members.iter().map(peer).collect();
+        // Ten members or fewer are sorted as they are numbered.
+        let config = EngineConfig {
+            namespace: self.company.group.id(),
+            seed: secret("consensus", place),
+            listen: members[place].address,
+            members,
+            storage: self.folder.join(format!("chain-{place}")),
+            heartbeat: HEARTBEAT,
+            max_clock_skew: Duration::from_secs(10),
+        };
+        start(config, self.sinks[place].clone()).unwrap()
+    }
+
+    /// Ends an engine without any orderly leave-taking from the others.
+    pub(crate) fn kill(&mut self, place: usize) {
+        self.handles[place].shutdown();
+        self.runtime.block_on(self.handles[place].stopped());
+    }
+
+    pub(crate) fn revive(&mut self, place: usize) {
+        self.handles[place] = self.engine(place);
+    }
+
+    pub(crate) fn stop(mut self) {
+        ALL.iter().for_each(|place| self.kill(*place));
+    }
+
+    /// A commitment, the commonest command, that no other call gives.
+    fn command(&self, place: usize) -> Command {
+        let number = self.number.fetch_add(1, Ordering::Relaxed);
+        let hash = Digest::of(&number.to_be_bytes());
+        let action = Action::Commit { request: RequestId(hash), round: 0, commitment: hash };
+        Command::sign(&self.company.keys[place], &self.company.group, action).unwrap()
+    }
+
+    pub(crate) fn command_bytes(&self) -> usize {
+        self.command(0).to_bytes().len()
+    }
+
+    /// Whether the member's engine takes one more command.
+    fn submit(&self, place: usize) -> bool {
+        let command = self.command(place);
+        self.sinks[place].submitting(&command);
+        let taken = self.handles[place].submit(command.clone());
+        if let Err(refused) = &taken {
+            assert!(matches!(refused, SubmitError::Full), "{refused}");
+            self.sinks[place].withdraw(&command);
+        }
+        taken.is_ok()
+    }
+
+    /// So many commands a second, from the members at `places` in turn; how many were taken.
+    pub(crate) fn submit_steadily(&self, places: &[usize], rate: u64, window: Duration) -> usize {
+        let (begin, mut sent, mut taken) = (Instant::now(), 0_u64, 0);
+        while begin.elapsed() < window {
+            let due = (begin.elapsed().as_secs_f64() * rate as f64) as u64;
+            while sent < due {
+                taken += usize::from(self.submit(places[sent as usize % places.len()]));
+                sent += 1;
+            }
+            thread::sleep(Duration::from_micros(500));
+        }
+        taken
+    }
+
+    /// As many as they take, from a thread for each of the members at `places`.
+    pub(crate) fn submit_flat_out(&self, places: &[usize], window: Duration) {
+        let begin = Instant::now();
+        thread::scope(|scope| {
+            for place in places {
+                scope.spawn(move || {
+                    while begin.elapsed() < window {
+                        if !self.submit(*place) {
+                            thread::sleep(Duration::from_millis(1));
+                        }
+                    }
+                });
+            }
+        });
+    }
+
+    /// Waits until nothing that was taken is still on its way, a minute at most.
+    pub(crate) fn drain(&self) {
+        let begin = Instant::now();
+        while self.sinks.iter().any(|sink| sink.under_way() > 0) && begin.elapsed() < Duration::from_secs(60) {
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    pub(crate) fn height_of(&self, place: usize) -> u64 {
+        self.sinks[place].height()
+    }
+
+    /// Of the member that is never killed.
+    pub(crate) fn height(&self) -> u64 {
+        self.height_of(0)
+    }
+
+    pub(crate) fn ordered(&self) -> usize {
+        self.sinks[0].ordered()
+    }
+
+    pub(crate) fn longest_pause(&self, begin: Instant) -> Duration {
+        self.sinks[0].longest_pause(begin)
+    }
+
+    pub(crate) fn latencies(&self, begin: Instant) -> Vec<Duration> {
+        self.sinks.iter().flat_map(|sink| sink.took_since(begin)).collect()
+    }
+
+    pub(crate) fn disk_bytes(&self) -> u64 {
+        ALL.iter().map(|place| disk_bytes(&self.folder.join(format!("chain-{place}")))).sum()
+    }
+}

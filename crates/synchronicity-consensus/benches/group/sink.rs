@@ -1,0 +1,124 @@
+//! A node reduced to what costs time: it takes every command once, and syncs a file for each block that has any.
+
+use std::collections::{HashMap, HashSet};
+use std::fs::{File, OpenOptions};
+use std::future::{Future, ready};
+use std::io::Write;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use synchronicity_consensus::{ExecuteError, Executor};
+use synchronicity_core::block::OrderedBlock;
+use synchronicity_core::command::Command;
+use synchronicity_core::group::Group;
+use synchronicity_core::machine::Executed;
+use synchronicity_core::rejection::Rejection;
+use synchronicity_verify::digest::Digest;
+use synchronicity_verify::merkle::EMPTY_ROOT;
+
+/// State that outlives the engine.
+#[derive(Clone)]
+pub(crate) struct Sink {
+    group: Group,
+    state: Arc<Mutex<State>>,
+}
+
+struct State {
+    executed: Executed,
+    seen: HashSet<Digest>,
+    file: File,
+    /// When this node's own commands were submitted.
+    submitted: HashMap<Digest, Instant>,
+    /// When each of them was submitted, and how long it took.
+    took: Vec<(Instant, Duration)>,
+    /// When each block was executed.
+    blocks: Vec<Instant>,
+}
+
+impl Sink {
+    pub(crate) fn new(group: &Group, file: &Path) -> Self {
+        let file = OpenOptions::new().create(true).append(true).open(file).unwrap();
+        let executed = Executed { height: 0, time_ms: 0, log_size: 0, log_root: EMPTY_ROOT };
+        let (submitted, took, blocks) = Default::default();
+        let state = State { executed, seen: HashSet::new(), file, submitted, took, blocks };
+        Self { group: group.clone(), state: Arc::new(Mutex::new(state)) }
+    }
+
+    pub(crate) fn submitting(&self, command: &Command) {
+        self.lock().submitted.insert(command.id(), Instant::now());
+    }
+
+    /// It was not taken.
+    pub(crate) fn withdraw(&self, command: &Command) {
+        self.lock().submitted.remove(&command.id());
+    }
+
+    pub(crate) fn height(&self) -> u64 {
+        self.lock().executed.height
+    }
+
+    pub(crate) fn ordered(&self) -> usize {
+        self.lock().seen.len()
+    }
+
+    pub(crate) fn under_way(&self) -> usize {
+        self.lock().submitted.len()
+    }
+
+    pub(crate) fn took_since(&self, begin: Instant) -> Vec<Duration> {
+        self.lock().took.iter().filter(|(at, _)| *at >= begin).map(|(_, took)| *took).collect()
+    }
+
+    /// The longest time without a block, from `begin` to the last block.
+    pub(crate) fn longest_pause(&self, begin: Instant) -> Duration {
+        let state = self.lock();
+        let since: Vec<Instant> = state.blocks.iter().copied().filter(|at| *at >= begin).collect();
+        let pauses = since.windows(2).map(|pair| pair[1] - pair[0]);
+        pauses.chain(since.first().map(|first| *first - begin)).max().unwrap_or_default()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    fn apply(&self, block: &OrderedBlock) {
+        let state = &mut *self.lock();
+        if block.height <= state.executed.height {
+            return;
+        }
+        if !block.commands.is_empty() {
+            let bytes: Vec<u8> = block.commands.iter().flat_map(Command::to_bytes).collect();
+            state.file.write_all(&bytes).unwrap();
+            state.file.sync_data().unwrap();
+        }
+        let now = Instant::now();
+        for command in &block.commands {
+            state.seen.insert(command.id());
+            if let Some(at) = state.submitted.remove(&command.id()) {
+                state.took.push((at, now - at));
+            }
+        }
+        state.executed = Executed { height: block.height, time_ms: block.time_ms, ..state.executed };
+        state.blocks.push(now);
+    }
+}
+
+impl Executor for Sink {
+    fn executed(&self) -> Executed {
+        self.lock().executed
+    }
+
+    fn screen(&self, command: &Command) -> Result<(), Rejection> {
+        if self.lock().seen.contains(&command.id()) { Err(Rejection::AlreadyOpen) } else { Ok(()) }
+    }
+
+    fn group(&self) -> &Group {
+        &self.group
+    }
+
+    fn execute(&self, block: OrderedBlock) -> impl Future<Output = Result<(), ExecuteError>> + Send {
+        self.apply(&block);
+        ready(Ok(()))
+    }
+}
