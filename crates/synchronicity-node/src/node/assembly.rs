@@ -125,9 +125,7 @@ pub(super) fn start(choices: Choices, prepared: Prepared) -> Result<Started, Sto
     let gossip = chain.statements().expect("nobody has taken the statements of an engine that was just started");
     tokio::spawn(publisher.run(own, gossip));
 
-    let offences = Offences::open(folder.offences(), group.clone(), Synced);
-    let told_of = chain.offences().expect("nobody has taken the offences of an engine that was just started");
-    tokio::spawn(offences.clone().keep(told_of, health.clone(), stopping.clone()));
+    let offences = keep_offences(&chain, (&folder, &group), &health, &stopping);
 
     let progress = Progress::default();
     let view = View::new(Parts {
@@ -221,6 +219,19 @@ fn explain(chain: &Handle, keeper: Keeper, program: PathBuf, resting: &watch::Re
     let exchange = Exchange::start(chain.clone(), keeper.state.clone(), store.clone(), parcels);
     tokio::spawn(keeper.run(resting.clone()));
     tokio::spawn(Explainer { explanations, store, exchange, program }.run(resting.clone()))
+}
+
+/// Starts what writes down the offences of other members.
+fn keep_offences(
+    chain: &Handle,
+    (folder, group): (&Folder, &Arc<Group>),
+    health: &Health,
+    stopping: &watch::Receiver<bool>,
+) -> Offences {
+    let offences = Offences::open(folder.offences(), group.clone(), Synced);
+    let told = chain.offences().expect("nobody has taken the offences of an engine that was just started");
+    tokio::spawn(offences.clone().keep(told, health.clone(), stopping.clone()));
+    offences
 }
 
 /// What a site shows beside the log.
