@@ -17,6 +17,9 @@ use synchronicity_core::rejection::Rejection;
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::merkle::EMPTY_ROOT;
 
+/// Before the first block.
+const BEGIN: Executed = Executed { height: 0, time_ms: 0, log_size: 0, log_root: EMPTY_ROOT };
+
 /// State that outlives the engine.
 #[derive(Clone)]
 pub(crate) struct Sink {
@@ -39,9 +42,8 @@ struct State {
 impl Sink {
     pub(crate) fn new(group: &Group, file: &Path) -> Self {
         let file = OpenOptions::new().create(true).append(true).open(file).unwrap();
-        let executed = Executed { height: 0, time_ms: 0, log_size: 0, log_root: EMPTY_ROOT };
         let (submitted, took, blocks) = Default::default();
-        let state = State { executed, seen: HashSet::new(), file, submitted, took, blocks };
+        let state = State { executed: BEGIN, seen: HashSet::new(), file, submitted, took, blocks };
         Self { group: group.clone(), state: Arc::new(Mutex::new(state)) }
     }
 
@@ -107,6 +109,10 @@ impl Sink {
 impl Executor for Sink {
     fn executed(&self) -> Executed {
         self.lock().executed
+    }
+
+    fn begun(&self) -> Executed {
+        BEGIN
     }
 
     fn screen(&self, command: &Command) -> Result<(), Rejection> {
