@@ -20,8 +20,8 @@ pub enum Conduct {
     /// It signed two votes that contradict each other. Whoever knows whose the key is can check the proof. Its sender is
     /// cut off for an hour.
     Equivocation(Box<Equivocation>),
-    /// It sent two votes that contradict each other, at least one of which it did not sign as it should have. There is
-    /// no proof, but only this member can send them: links are authenticated. Its sender is cut off for an hour.
+    /// It sent two votes that contradict each other, at least one of which it did not sign as it should have, by the
+    /// verifier's strict rule. There is no proof, but only this member can send them: links are authenticated. Its sender is cut off for an hour.
     ForgedVote,
     /// It proposed a block that can never be right, for this reason. No vote was given, and there is no proof; where the
     /// reason is about executed state, this member's own may be the wrong one.

@@ -1,6 +1,6 @@
-//! Votes of consensus: which bytes a member signs, and by which rule the group takes the signature for good.
+//! Votes of consensus: which bytes a member signs.
 //!
-//! The engine is no dependency of this crate, so both are repeated here; a test of `synchronicity-consensus` holds them
+//! The engine is no dependency of this crate, so they are repeated here; a test of `synchronicity-consensus` holds them
 //! against the engine's own votes.
 //!
 //! ```text
@@ -13,10 +13,7 @@
 
 use alloc::vec::Vec;
 
-use curve25519_dalek::edwards::{CompressedEdwardsY, EdwardsPoint};
-use curve25519_dalek::scalar::Scalar;
-use curve25519_dalek::traits::IsIdentity as _;
-use sha2::{Digest as _, Sha512};
+use ed25519_dalek::{Signature, VerifyingKey};
 
 use crate::digest::Digest;
 
@@ -106,21 +103,11 @@ fn varint(mut number: u64, bytes: &mut Vec<u8>) {
     bytes.push(number as u8);
 }
 
-/// Whether the holder of `key` made `signature` over `message`, by the engine's rule (ZIP 215): `8 s B = 8 R + 8 k A`, with
-/// any spelling of the points, and of `s` only the smallest.
+/// Whether the holder of `key` made `signature` over `message`, by the strict rule of every other signature here.
 ///
-/// Not by the strict rule of every other signature here: a member could sign votes that the engine counts and the strict
-/// rule refuses, and contradict itself without a proof. Nobody without the key can make what this rule accepts, unless the
-/// key is of small order, and such keys are in no group.
+/// The engine's rule (ZIP 215) accepts more: a member could sign votes that the engine counts and that prove nothing. They
+/// are seen and punished all the same, but cannot be shown to others.
 pub(crate) fn made(key: &[u8; 32], signature: &[u8; 64], message: &[u8]) -> bool {
-    let (r, s) = signature.split_at(32);
-    let point = |bytes: &[u8]| CompressedEdwardsY::from_slice(bytes).ok()?.decompress();
-    let scalar = |bytes: &[u8]| Scalar::from_canonical_bytes(bytes.try_into().ok()?).into_option();
-    let (Some(key_point), Some(r_point), Some(s)) = (point(key), point(r), scalar(s)) else {
-        return false;
-    };
-    let k = Sha512::new().chain_update(r).chain_update(key).chain_update(message).finalize();
-    let k = Scalar::from_bytes_mod_order_wide(&k.into());
-    let expected = EdwardsPoint::vartime_double_scalar_mul_basepoint(&k, &-key_point, &s);
-    (r_point - expected).mul_by_cofactor().is_identity() && !key_point.is_small_order()
+    let key = VerifyingKey::from_bytes(key);
+    key.is_ok_and(|key| key.verify_strict(message, &Signature::from_bytes(signature)).is_ok())
 }
