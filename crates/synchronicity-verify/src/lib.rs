@@ -65,6 +65,7 @@
 //! | [`lookup`], [`bundle`] | everything that a log says of something, and everything that it says |
 //! | [`replay`] | a log from its first entry on, against the rules of the protocol |
 //! | [`mod@verify`] | the decision |
+//! | [`printable`] | which characters of others' texts may be shown |
 //! | [`mod@fork`] | one log's two views that contradict each other, as a file |
 //! | [`mod@equivocation`] | two votes of one member that contradict each other, as a file |
 //!
@@ -100,6 +101,7 @@ pub mod merkle;
 pub mod note;
 pub mod policy;
 mod policy_text;
+pub mod printable;
 pub mod proof;
 pub mod recipe;
 pub mod replay;

@@ -1,5 +1,7 @@
 //! Text of files that others wrote, for a terminal: printable ASCII as it is, everything else spelled out.
 
+use synchronicity_verify::printable::is_printable;
+
 /// As in `\u{1b}`: no escape sequence and no character that turns the line around gets through.
 pub(crate) fn printable(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
@@ -11,9 +13,7 @@ pub(crate) fn printable(text: &str) -> String {
 
 /// Whether a terminal shows the text as it stands: it has no character that controls one, or turns the line around.
 pub(crate) fn is_plain(text: &str) -> bool {
-    let turns =
-        |c: char| matches!(c, '\u{61c}' | '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    !text.contains(|c: char| c.is_control() || turns(c))
+    text.chars().all(is_printable)
 }
 
 /// [`printable`] in exactly `width` columns: cut off with `~`, or filled with spaces.

@@ -82,6 +82,21 @@ fn the_explanations_lean_on_nothing_of_ours_and_only_programs_lean_on_them() {
 }
 
 #[test]
+fn the_pages_lean_on_the_verifier_alone_and_only_the_node_leans_on_them() {
+    let metadata = metadata();
+    let web = "synchronicity-web";
+    let of_ours = direct_dependencies(&metadata, web).into_iter().filter(|name| name.starts_with("synchronicity"));
+    assert_eq!(of_ours.collect::<Vec<_>>(), ["synchronicity-verify"]);
+    let in_tree = tree(&metadata, web);
+    for banned in ["axum", "hyper", "tokio", "redb"] {
+        assert!(!in_tree.contains(banned), "{banned} is in the tree of the pages");
+    }
+    for package in ["synchronicity", "synchronicity-core", "synchronicity-rebuild", "synchronicity-consensus"] {
+        assert!(!tree(&metadata, package).contains(web), "{package} leans on {web}");
+    }
+}
+
+#[test]
 fn the_client_has_neither_engine_nor_database_in_its_tree() {
     let tree = tree(&metadata(), "synchronicity");
     assert!(tree.contains("synchronicity-verify"), "the tree was not read: {tree:?}");

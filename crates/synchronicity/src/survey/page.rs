@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use synchronicity_verify::printable::is_printable;
+
 use super::details;
 use super::plot;
 use super::run::{Run, Session};
@@ -42,12 +44,9 @@ pub(super) fn escaped(text: &str) -> String {
             '>' => safe.push_str("&gt;"),
             '"' => safe.push_str("&quot;"),
             '\'' => safe.push_str("&#39;"),
-            // Marks of writing direction would show a text as another.
-            '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' => {
-                safe.push('\u{fffd}');
-            }
-            letter if letter.is_control() && letter != '\n' => safe.push('\u{fffd}'),
-            letter => safe.push(letter),
+            letter if is_printable(letter) || letter == '\n' => safe.push(letter),
+            // It would show the text as another, or not show.
+            _ => safe.push('\u{fffd}'),
         }
     }
     safe

@@ -1,0 +1,195 @@
+//! Entries of the log and open rounds, as rows.
+
+use serde::{Deserialize, Serialize};
+use synchronicity_verify::entry;
+use utoipa::ToSchema;
+
+use super::{Millis, Moment};
+
+/// What the group found out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// At least a threshold of builders got the same bytes: the only verdict that is evidence.
+    Reproduced,
+    /// Enough builders revealed, and no threshold of them agreed.
+    Diverged,
+    /// At least a threshold of builders failed in the same named way.
+    Unbuildable,
+    /// Too few builders revealed.
+    Inconclusive,
+}
+
+impl Verdict {
+    /// In the order in which they are listed.
+    pub const ALL: [Self; 4] = [Self::Reproduced, Self::Diverged, Self::Unbuildable, Self::Inconclusive];
+
+    /// Its word, in pages, paths and JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Reproduced => "reproduced",
+            Self::Diverged => "diverged",
+            Self::Unbuildable => "unbuildable",
+            Self::Inconclusive => "inconclusive",
+        }
+    }
+
+    /// The verdict with this word.
+    pub fn of_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|verdict| verdict.as_str() == word)
+    }
+
+    /// A sign beside the word, so that no meaning hangs on a colour.
+    pub fn sign(self) -> &'static str {
+        match self {
+            Self::Reproduced => "✓",
+            Self::Diverged => "≠",
+            Self::Unbuildable => "✕",
+            Self::Inconclusive => "?",
+        }
+    }
+}
+
+impl From<entry::Verdict> for Verdict {
+    fn from(verdict: entry::Verdict) -> Self {
+        match verdict {
+            entry::Verdict::Reproduced => Self::Reproduced,
+            entry::Verdict::Diverged => Self::Diverged,
+            entry::Verdict::Unbuildable => Self::Unbuildable,
+            entry::Verdict::Inconclusive => Self::Inconclusive,
+        }
+    }
+}
+
+/// How many entries have which verdict.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Counts {
+    /// `reproduced`.
+    pub reproduced: u64,
+    /// `diverged`.
+    pub diverged: u64,
+    /// `unbuildable`.
+    pub unbuildable: u64,
+    /// `inconclusive`.
+    pub inconclusive: u64,
+}
+
+impl Counts {
+    /// Counts one more.
+    pub fn add(&mut self, verdict: Verdict) {
+        match verdict {
+            Verdict::Reproduced => self.reproduced += 1,
+            Verdict::Diverged => self.diverged += 1,
+            Verdict::Unbuildable => self.unbuildable += 1,
+            Verdict::Inconclusive => self.inconclusive += 1,
+        }
+    }
+
+    /// How many have this verdict.
+    pub fn of(&self, verdict: &Verdict) -> u64 {
+        match verdict {
+            Verdict::Reproduced => self.reproduced,
+            Verdict::Diverged => self.diverged,
+            Verdict::Unbuildable => self.unbuildable,
+            Verdict::Inconclusive => self.inconclusive,
+        }
+    }
+
+    /// All of them.
+    pub fn total(&self) -> u64 {
+        Verdict::ALL.iter().map(|verdict| self.of(verdict)).sum()
+    }
+}
+
+/// One entry of the log, in short.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct EntryRow {
+    /// Its place in the log, counted from 0.
+    pub index: u64,
+    /// Identity of the request, 64 hex digits.
+    pub request: String,
+    /// Which attempt at the request, counted from 0.
+    pub round: u32,
+    /// Name of the crate.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Whether it is a crate of this project's own, which nobody published.
+    pub fixture: bool,
+    /// Toolchain, target, products and features in short.
+    pub recipe: String,
+    /// What the group found out.
+    pub verdict: Verdict,
+    /// Builders behind the agreed result, or behind the largest one.
+    pub agree: u16,
+    /// Builders of the group.
+    pub builders: u16,
+    /// Name of the failure, for `unbuildable`.
+    pub failure: Option<String>,
+    /// Time of the block that concluded it.
+    pub time: Moment,
+}
+
+/// A round without a verdict.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct OpenRow {
+    /// Its place in the queue, counted from 1.
+    pub position: usize,
+    /// Identity of the request, 64 hex digits.
+    pub request: String,
+    /// Which attempt.
+    pub round: u32,
+    /// Name of the crate.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Toolchain, target, products and features in short.
+    pub recipe: String,
+    /// `committing` or `revealing`.
+    pub phase: super::Phase,
+    /// Time of the block in which it was submitted.
+    pub since: Moment,
+    /// When the phase ends at the latest.
+    pub deadline: Moment,
+    /// Builders that the phase waits for.
+    pub waits_for: Vec<String>,
+    /// What this node does for it: `waiting`, `fetching`, `building` or `done`, and nothing if it does nothing.
+    pub here: Option<String>,
+    /// How long it has been doing so.
+    pub elapsed: Millis,
+    /// The crate of its tree that was compiled last here.
+    pub compiled: Option<String>,
+}
+
+/// One crate that a search found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct CrateHit {
+    /// Its name.
+    pub name: String,
+    /// Versions that the log speaks of.
+    pub versions: usize,
+    /// The newest entry that speaks of it.
+    pub latest: EntryRow,
+}
+
+/// All that the log says of one crate.
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
+pub struct CratePage {
+    /// Its name.
+    pub name: String,
+    /// The versions, the newest first.
+    pub releases: Vec<Release>,
+    /// Where the log is served, for badges and commands.
+    pub url: String,
+    /// Whether older entries are left out.
+    pub more: bool,
+}
+
+/// All that the log says of one version.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Release {
+    /// The version.
+    pub version: String,
+    /// Its entries, the newest first.
+    pub entries: Vec<EntryRow>,
+}
