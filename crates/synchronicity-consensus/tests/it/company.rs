@@ -2,14 +2,9 @@
 
 use synchronicity_core::command::{Action, Command, CommandKey};
 use synchronicity_core::group::{Charter, Group, Member};
+use synchronicity_samples::{LOCK, request};
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::note::{KeyKind, Signer};
-use synchronicity_verify::recipe;
-use synchronicity_verify::request::{
-    BuildRequest, Environment, Features, Limits, Lock, LockGrade, Products, Source, Toolchain,
-};
-
-const LOCK: &[u8] = b"version = 4\n";
 
 /// The group of a test, with its command keys in the group's order of members.
 pub(crate) struct Company {
@@ -68,36 +63,4 @@ impl Company {
 
 pub(crate) fn secret(purpose: &str, index: usize) -> [u8; 32] {
     Digest::tagged("engine test", &[purpose.as_bytes(), &index.to_be_bytes()]).0
-}
-
-fn request(name: &str) -> BuildRequest {
-    BuildRequest {
-        schema: 1,
-        source: Source::Registry {
-            name: name.parse().unwrap(),
-            version: "1.0.0".parse().unwrap(),
-            checksum: Digest::of(name.as_bytes()),
-        },
-        lock: Lock { grade: LockGrade::Published, sha256: Digest::of(LOCK) },
-        toolchain: Toolchain {
-            release: "1.95.0".into(),
-            commit: "0123456789abcdef0123456789abcdef01234567".into(),
-            host: "x86_64-unknown-linux-gnu".into(),
-        },
-        environment: Environment::Image { layer: Digest::of(b"layer") },
-        target: "x86_64-unknown-linux-gnu".into(),
-        profile: "release".into(),
-        features: Features { default: true, all: false, named: Vec::new() },
-        products: Products::Binaries,
-        env: recipe::env(),
-        rustflags: recipe::rustflags(),
-        limits: Limits {
-            memory_bytes: 1 << 30,
-            time_seconds: 600,
-            disk_bytes: 1 << 30,
-            processes: 512,
-            transcript_bytes: 1 << 20,
-            jobs: 2,
-        },
-    }
 }

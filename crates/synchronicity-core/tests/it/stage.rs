@@ -5,21 +5,18 @@ use synchronicity_core::command::{Action, Command, CommandKey};
 use synchronicity_core::group::{Charter, Group, Member};
 use synchronicity_core::machine::{Applied, Machine};
 use synchronicity_core::rejection::Rejection;
+pub(crate) use synchronicity_samples::{LOCK, request};
 use synchronicity_verify::commitment::commitment;
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::entry::Entry;
 use synchronicity_verify::identity::{BuilderId, RequestId};
 use synchronicity_verify::merkle;
 use synchronicity_verify::note::{KeyKind, Signer};
-use synchronicity_verify::recipe;
-use synchronicity_verify::request::{
-    BuildRequest, Environment, Features, Limits, Lock, LockGrade, Products, Source, Toolchain,
-};
+use synchronicity_verify::request::BuildRequest;
 use synchronicity_verify::result::{Artifact, Artifacts, BuildResult};
 
 pub(crate) const COMMIT_WINDOW_MS: u64 = 5_000;
 pub(crate) const REVEAL_WINDOW_MS: u64 = 1_000;
-pub(crate) const LOCK: &[u8] = b"version = 4\n";
 
 /// Time between blocks where a test says nothing else: far below both windows.
 const STEP_MS: u64 = 1;
@@ -171,38 +168,6 @@ pub(crate) fn charter(members: u8, threshold: u16) -> Charter {
         containment: Vec::new(),
         overrides: Vec::new(),
         members: (0..members).map(member).collect(),
-    }
-}
-
-pub(crate) fn request(name: &str) -> BuildRequest {
-    BuildRequest {
-        schema: 1,
-        source: Source::Registry {
-            name: name.parse().unwrap(),
-            version: "1.0.0".parse().unwrap(),
-            checksum: Digest::of(name.as_bytes()),
-        },
-        lock: Lock { grade: LockGrade::Published, sha256: Digest::of(LOCK) },
-        toolchain: Toolchain {
-            release: "1.95.0".into(),
-            commit: "0123456789abcdef0123456789abcdef01234567".into(),
-            host: "x86_64-unknown-linux-gnu".into(),
-        },
-        environment: Environment::Image { layer: Digest::of(b"layer") },
-        target: "x86_64-unknown-linux-gnu".into(),
-        profile: "release".into(),
-        features: Features { default: true, all: false, named: Vec::new() },
-        products: Products::Binaries,
-        env: recipe::env(),
-        rustflags: recipe::rustflags(),
-        limits: Limits {
-            memory_bytes: 1 << 30,
-            time_seconds: 600,
-            disk_bytes: 1 << 30,
-            processes: 512,
-            transcript_bytes: 1 << 20,
-            jobs: 2,
-        },
     }
 }
 

@@ -11,12 +11,9 @@ use synchronicity_node::config::{Config, Sandbox};
 use synchronicity_node::devnet::ports;
 use synchronicity_node::folder::Folder;
 use synchronicity_node::keys::{Keys, Seed};
-use synchronicity_verify::digest::Digest;
+pub(crate) use synchronicity_samples::LOCK;
 use synchronicity_verify::note::{KeyKind, Signer};
-use synchronicity_verify::recipe;
-use synchronicity_verify::request::{
-    BuildRequest, Environment, Features, Limits, Lock, LockGrade, Products, REQUEST_SCHEMA, Source, Toolchain,
-};
+use synchronicity_verify::request::BuildRequest;
 
 /// A group and all of its secrets.
 pub(crate) struct World {
@@ -107,39 +104,9 @@ impl World {
 /// The program itself: a comparison of artifacts is a process of it.
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_synchronicity-node");
 
-pub(crate) const LOCK: &[u8] = b"version = 4\n";
-
 /// Requests of different numbers differ.
 pub(crate) fn request(number: u64) -> BuildRequest {
-    BuildRequest {
-        schema: REQUEST_SCHEMA,
-        source: Source::Registry {
-            name: "hexyl".parse().unwrap(),
-            version: format!("0.{number}.0").parse().unwrap(),
-            checksum: Digest::of(&number.to_be_bytes()),
-        },
-        lock: Lock { grade: LockGrade::Published, sha256: Digest::of(LOCK) },
-        toolchain: Toolchain {
-            release: "1.95.0".into(),
-            commit: "0".repeat(40),
-            host: "x86_64-unknown-linux-gnu".into(),
-        },
-        environment: Environment::Host { fingerprint: Digest::of(b"a host") },
-        target: "x86_64-unknown-linux-gnu".into(),
-        profile: "release".into(),
-        features: Features { default: true, all: false, named: Vec::new() },
-        products: Products::Binaries,
-        env: recipe::env(),
-        rustflags: recipe::rustflags(),
-        limits: Limits {
-            memory_bytes: 1 << 30,
-            time_seconds: 60,
-            disk_bytes: 1 << 30,
-            processes: 64,
-            transcript_bytes: 1 << 20,
-            jobs: 1,
-        },
-    }
+    synchronicity_samples::request(&format!("tool-{number}"))
 }
 
 /// Nobody else listens there at this moment.
