@@ -5,7 +5,10 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use synchronicity_consensus::{EngineConfig, Handle, StartError};
+use synchronicity_core::command::{Command, CommandKey};
 use synchronicity_core::group::Group;
+use synchronicity_verify::identity::BuilderId;
+use synchronicity_verify::note::{NoteSignature, Signer};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
@@ -17,6 +20,7 @@ use crate::attestations::Attester;
 use crate::builds::Builds;
 use crate::changes::Changes;
 use crate::config::{self, Config};
+use crate::cosign::{Cosignatures, Statement};
 use crate::durable::Synced;
 use crate::duty::Attendant;
 use crate::epoch_end::EpochEnd;
@@ -30,6 +34,7 @@ use crate::folder::Folder;
 use crate::health::Health;
 use crate::http::log::LogSite;
 use crate::http::{self, Site};
+use crate::journal::PersistedJournal;
 use crate::log_reader::LogReader;
 use crate::misbehave::{self, Misbehaviour};
 use crate::monitor::{self, Known};
@@ -37,13 +42,15 @@ use crate::offences::Offences;
 use crate::operator::{self, Desk};
 use crate::outbox::Outbox;
 use crate::progress::Progress;
-use crate::publish;
+use crate::publish::{self, SharedLog};
 use crate::publisher::{Owed, Published, Publisher};
+use crate::recosign::Schedule;
+use crate::state::State;
 use crate::store::Store;
 use crate::submit::Submissions;
 use crate::view::{Parts, View};
 use crate::witness::{self, Witness, choices, client};
-use crate::workbench::{self, Opener};
+use crate::workbench::{self, Opener, Workbench};
 
 /// How long a leader waits for commands before it orders an empty block. The same in every node of every group.
 const HEARTBEAT: Duration = Duration::from_secs(2);
@@ -80,6 +87,17 @@ pub(super) enum Started {
     Over(Box<Group>),
 }
 
+/// What every part of a running node leans on.
+struct Base {
+    state: State,
+    chain: Handle,
+    health: Health,
+    /// Ends what answers others.
+    stopping: watch::Receiver<bool>,
+    /// Ends what works.
+    resting: watch::Receiver<bool>,
+}
+
 pub(super) fn start(choices: Choices, prepared: Prepared) -> Result<Started, Stop> {
     let health = Health::default();
     let recovered = recovery::recover(&prepared.folder, &prepared.group)?;
@@ -100,99 +118,143 @@ pub(super) fn start(choices: Choices, prepared: Prepared) -> Result<Started, Sto
     let Prepared { folder, lock, config, group, keys, http, socket, unresolved, outsiders, .. } = prepared;
     let (stop, stopping) = watch::channel(false);
     let (rest, resting) = watch::channel(false);
+    let base = Base { state, chain, health, stopping, resting };
     let me = keys.command.id();
-    let place = group.members().iter().position(|member| member.command == me);
 
+    let own_log = OwnLog { log, reader: reader.clone(), cosignatures, inherited };
+    let (published, cosigned) = publish(&base, own_log, (me, keys.log), (&folder, &config));
+    let offences = keep_offences(&base, &folder, &group);
+    let progress = Progress::default();
+    let view = View::new(Parts {
+        name: config.name.clone(),
+        state: base.state.clone(),
+        chain: base.chain.clone(),
+        progress: progress.clone(),
+        published: published.clone(),
+        health: base.health.clone(),
+        offences: offences.clone(),
+        misbehaves: choices.misbehaviour.map(announce),
+    });
+    let others = (base.state.group(), &reader);
+    let outside = client::follow_all(outsiders, others, config.schedule(), &published, &base.stopping);
+    let over = tokio::spawn(base.epoch_end(published.clone(), reader.clone(), epochs).wait());
+    let attester = Attester::new(keys.attestation, me, base.state.group().clone());
+    let log = log_site(reader, published, &view).with_outside(outside);
+    let explanations = Explanations::new(base.state.clone(), folder.clone(), me, config.name.clone());
+    let keeper = Keeper {
+        store: kept.clone(),
+        keeping: config.artifacts.clone(),
+        state: base.state.clone(),
+        journal: sealed,
+        explanations: explanations.clone(),
+    };
+    let explainer = explain(&base, keeper, choices.program);
+    let succession = succession.map(|succession| succession.to_string().into());
+    let shown = Shown { store: kept.clone(), explanations: explanations.clone(), offences, attester, succession };
+    let site = site(&view, (&group, &config), log, shown)?;
+    let routes = http::router(site).merge(witness::serve::router(witness, base.resting.clone()));
+    tokio::spawn(http::serve(http, routes, told(base.stopping.clone())));
+
+    let workbench = workbench::prepare(opener(choices.bench, &folder, &config, &group), base.health.clone());
+    let (outbox, submitted) = mpsc::channel(QUEUE);
+    let submissions = Submissions::new(base.state.clone(), keys.command.clone(), workbench.clone(), outbox.clone());
+    let changes = Changes::new(base.state.clone(), keys.command.clone(), outbox);
+    let desk = Desk { view, submissions, explanations, changes };
+    tokio::spawn(operator::serve(socket, desk, told(base.stopping.clone())));
+    let known = Known { group, unresolved, skew_ms_max: config.clock_skew_ms_max };
+    tokio::spawn(monitor::watch(base.chain.clone(), known, base.health.clone(), base.stopping.clone()));
+
+    let works = Works { workbench, kept, progress, misbehaviour: choices.misbehaviour, schedule: config.schedule() };
+    let signing = (keys.command, keys.cosigner);
+    let duties = attend(&base, journal, signing, works, (cosigned, submitted));
+    let Base { chain, health, .. } = base;
+    let running =
+        Running { chain, fold: fold_thread, folder, health, stop, rest, duties, explainer, over, _lock: lock };
+    Ok(Started::Running(Box::new(running)))
+}
+
+/// The log as this node's disk has it.
+struct OwnLog {
+    log: SharedLog,
+    reader: LogReader,
+    cosignatures: Cosignatures,
+    inherited: bool,
+}
+
+/// Starts what gathers cosignatures and publishes the log; takes those of this node by the channel that it gives.
+fn publish(
+    base: &Base,
+    own: OwnLog,
+    (me, log_key): (BuilderId, Signer),
+    (folder, config): (&Folder, &Config),
+) -> (Published, mpsc::Sender<(Statement, NoteSignature)>) {
+    let OwnLog { log, reader, cosignatures, inherited } = own;
+    let place = base.state.group().members().iter().position(|member| member.command == me);
     // What is on disk can be served at once: it was shown before, and every proof is made from it.
     let on_disk = publish::locked(&log).note().cloned().map(Arc::new);
     let (show, published) = watch::channel(on_disk);
-    let (cosigned, own) = mpsc::channel(QUEUE);
+    let (cosigned, by_us) = mpsc::channel(QUEUE);
     let publisher = Publisher {
-        state: state.clone(),
+        state: base.state.clone(),
         log,
-        reader: reader.clone(),
+        reader,
         cosignatures,
         schedule: config.schedule(),
-        log_key: keys.log,
+        log_key,
         me: place.expect("keys were checked against the group"),
         inherited,
         proofs: folder.proofs(),
         owed: Owed::default(),
-        chain: chain.clone(),
-        health: health.clone(),
+        chain: base.chain.clone(),
+        health: base.health.clone(),
         published: show,
     };
-    let gossip = chain.statements().expect("nobody has taken the statements of an engine that was just started");
-    tokio::spawn(publisher.run(own, gossip));
+    let gossip = base.chain.statements().expect("nobody has taken the statements of an engine that was just started");
+    tokio::spawn(publisher.run(by_us, gossip));
+    (published, cosigned)
+}
 
-    let offences = keep_offences(&chain, (&folder, &group), &health, &stopping);
+impl Base {
+    fn epoch_end(&self, published: Published, reader: LogReader, epochs: Epochs) -> EpochEnd {
+        EpochEnd { state: self.state.clone(), published, reader, epochs, health: self.health.clone() }
+    }
+}
 
-    let progress = Progress::default();
-    let view = View::new(Parts {
-        name: config.name.clone(),
-        state: state.clone(),
-        chain: chain.clone(),
-        progress: progress.clone(),
-        published: published.clone(),
-        health: health.clone(),
-        offences: offences.clone(),
-        misbehaves: choices.misbehaviour.map(announce),
-    });
-    let outside = client::follow_all(outsiders, (state.group(), &reader), config.schedule(), &published, &stopping);
-    let end = EpochEnd {
-        state: state.clone(),
-        published: published.clone(),
-        reader: reader.clone(),
-        epochs,
-        health: health.clone(),
-    };
-    let over = tokio::spawn(end.wait());
-    let attester = Attester::new(keys.attestation, me, state.group().clone());
-    let log = log_site(reader, published, &view).with_outside(outside);
-    let explanations = Explanations::new(state.clone(), folder.clone(), me, config.name.clone());
-    let keeper = Keeper {
-        store: kept.clone(),
-        keeping: config.artifacts.clone(),
-        state: state.clone(),
-        journal: sealed,
-        explanations: explanations.clone(),
-    };
-    let explainer = explain(&chain, keeper, choices.program, &resting);
-    let succession = succession.map(|succession| succession.to_string().into());
-    let shown = Shown { store: kept.clone(), explanations: explanations.clone(), offences, attester, succession };
-    let site = site(&view, (&group, &config), log, shown)?;
-    let routes = http::router(site).merge(witness::serve::router(witness, resting.clone()));
-    tokio::spawn(http::serve(http, routes, told(stopping.clone())));
+/// What builds are made with and told to.
+struct Works {
+    workbench: Workbench,
+    kept: ArtifactStore,
+    progress: Progress,
+    misbehaviour: Option<Misbehaviour>,
+    schedule: Schedule,
+}
 
-    let workbench = workbench::prepare(opener(choices.bench, &folder, &config, &group), health.clone());
-    let (outbox, submitted) = mpsc::channel(QUEUE);
-    let submissions = Submissions::new(state.clone(), keys.command.clone(), workbench.clone(), outbox.clone());
-    let changes = Changes::new(state.clone(), keys.command.clone(), outbox);
-    let desk = Desk { view, submissions, explanations, changes };
-    tokio::spawn(operator::serve(socket, desk, told(stopping.clone())));
-    let known = Known { group, unresolved, skew_ms_max: config.clock_skew_ms_max };
-    tokio::spawn(monitor::watch(chain.clone(), known, health.clone(), stopping));
-
+/// Starts what does this builder's duties.
+fn attend(
+    base: &Base,
+    journal: PersistedJournal,
+    (command, cosigner): (CommandKey, Signer),
+    works: Works,
+    (cosigned, submitted): (mpsc::Sender<(Statement, NoteSignature)>, mpsc::Receiver<Command>),
+) -> JoinHandle<()> {
+    let Works { workbench, kept, progress, misbehaviour, schedule } = works;
     let (done, finished) = mpsc::channel(QUEUE);
     let attendant = Attendant {
-        state,
+        state: base.state.clone(),
         journal,
-        chain: chain.clone(),
-        command: keys.command,
-        cosigner: keys.cosigner,
-        builds: Builds::new(workbench, kept, progress, health.clone(), done),
+        chain: base.chain.clone(),
+        command,
+        cosigner,
+        builds: Builds::new(workbench, kept, progress, base.health.clone(), done),
         outbox: Outbox::default(),
         cosigned,
-        health: health.clone(),
-        misbehaviour: choices.misbehaviour,
-        schedule: config.schedule(),
+        health: base.health.clone(),
+        misbehaviour,
+        schedule,
         told: None,
         compared: None,
     };
-    let duties = tokio::spawn(attendant.run(finished, submitted, resting));
-    let running =
-        Running { chain, fold: fold_thread, folder, health, stop, rest, duties, explainer, over, _lock: lock };
-    Ok(Started::Running(Box::new(running)))
+    tokio::spawn(attendant.run(finished, submitted, base.resting.clone()))
 }
 
 /// What is kept of builds, where node.toml says.
@@ -213,24 +275,19 @@ fn witness(prepared: &Prepared, store: &Arc<Store>) -> Result<Option<Witness<Wea
 }
 
 /// Starts what looks after the artifacts: hands them to other builders, explains what diverged, and removes what is old.
-fn explain(chain: &Handle, keeper: Keeper, program: PathBuf, resting: &watch::Receiver<bool>) -> JoinHandle<()> {
+fn explain(base: &Base, keeper: Keeper, program: PathBuf) -> JoinHandle<()> {
     let (store, explanations) = (keeper.store.clone(), keeper.explanations.clone());
-    let parcels = chain.parcels().expect("nobody has taken the parcels of an engine that was just started");
-    let exchange = Exchange::start(chain.clone(), keeper.state.clone(), store.clone(), parcels);
-    tokio::spawn(keeper.run(resting.clone()));
-    tokio::spawn(Explainer { explanations, store, exchange, program }.run(resting.clone()))
+    let parcels = base.chain.parcels().expect("nobody has taken the parcels of an engine that was just started");
+    let exchange = Exchange::start(base.chain.clone(), keeper.state.clone(), store.clone(), parcels);
+    tokio::spawn(keeper.run(base.resting.clone()));
+    tokio::spawn(Explainer { explanations, store, exchange, program }.run(base.resting.clone()))
 }
 
 /// Starts what writes down the offences of other members.
-fn keep_offences(
-    chain: &Handle,
-    (folder, group): (&Folder, &Arc<Group>),
-    health: &Health,
-    stopping: &watch::Receiver<bool>,
-) -> Offences {
+fn keep_offences(base: &Base, folder: &Folder, group: &Arc<Group>) -> Offences {
     let offences = Offences::open(folder.offences(), group.clone(), Synced);
-    let told = chain.offences().expect("nobody has taken the offences of an engine that was just started");
-    tokio::spawn(offences.clone().keep(told, health.clone(), stopping.clone()));
+    let told = base.chain.offences().expect("nobody has taken the offences of an engine that was just started");
+    tokio::spawn(offences.clone().keep(told, base.health.clone(), base.stopping.clone()));
     offences
 }
 
