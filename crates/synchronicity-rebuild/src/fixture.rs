@@ -45,6 +45,7 @@ pub const FIXTURES: &[Fixture] = &[
     fixture!("embeds-random-number": "Cargo.lock" "Cargo.toml" "build.rs" "src/main.rs"),
     fixture!("escapes-by-symlink": "Cargo.lock" "Cargo.toml" "build.rs" "src/main.rs"),
     fixture!("fills-the-disk": "Cargo.lock" "Cargo.toml" "build.rs" "src/main.rs"),
+    fixture!("forbids-warnings": "Cargo.lock" "Cargo.toml" "src/lib.rs"),
     fixture!("forks-without-end": "Cargo.lock" "Cargo.toml" "build.rs" "src/main.rs"),
     fixture!("has-a-broken-lock": "Cargo.lock" "Cargo.toml" "src/main.rs"),
     fixture!("kills-its-parent": "Cargo.lock" "Cargo.toml" "build.rs" "src/main.rs"),

@@ -194,7 +194,7 @@ fn of_unpacked(
         features: options.features.clone(),
         products,
         env: recipe::env(),
-        rustflags: recipe::rustflags(),
+        rustflags: recipe::rustflags(products),
         limits: options.limits,
     };
     request.check()?;

@@ -9,7 +9,7 @@ use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::request::BuildRequest;
+use crate::request::{BuildRequest, Products};
 
 /// The only profile that is built.
 pub const PROFILE: &str = "release";
@@ -38,7 +38,7 @@ pub const ENV: [(&str, &str); 6] = [
 /// Flags for rustc: remaps that change nothing for builders, whose paths are these already. Cargo hashes the presence of
 /// remaps, though not their values: with them in the recipe, a person can remap folders of their own to these and get
 /// the same bytes.
-pub const RUSTFLAGS: [&str; 2] = [
+const REMAPS: [&str; 2] = [
     "--remap-path-prefix=/opt/rustwide/cargo-home=/opt/rustwide/cargo-home",
     "--remap-path-prefix=/opt/rustwide/target=/opt/rustwide/target",
 ];
@@ -48,15 +48,27 @@ pub fn env() -> BTreeMap<String, String> {
     ENV.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
-/// [`RUSTFLAGS`], as a request carries them.
-pub fn rustflags() -> Vec<String> {
-    RUSTFLAGS.map(str::to_owned).to_vec()
+/// A crate that forbids warnings would not outlive the compiler that it was written for. Its users never see that, since
+/// Cargo caps the lints of what it takes from a registry, and so do we where Cargo takes it from a folder. As in Crater.
+const CAP_LINTS: &str = "--cap-lints=warn";
+
+/// The flags for rustc of builds of these products, as a request carries them.
+pub fn rustflags(products: Products) -> Vec<String> {
+    flags(products).map(ToOwned::to_owned).collect()
+}
+
+fn flags(products: Products) -> impl Iterator<Item = &'static str> {
+    let cap = match products {
+        Products::Binaries | Products::Library => Some(CAP_LINTS),
+        Products::Installed => None,
+    };
+    REMAPS.into_iter().chain(cap)
 }
 
 /// Whether a request has exactly the variables and flags of the standard recipe.
 pub fn is_standard(request: &BuildRequest) -> bool {
     let env = request.env.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    env.eq(ENV) && request.rustflags.iter().map(String::as_str).eq(RUSTFLAGS)
+    env.eq(ENV) && request.rustflags.iter().map(String::as_str).eq(flags(request.products))
 }
 
 #[cfg(test)]
@@ -72,6 +84,10 @@ mod tests {
         assert!(env.iter().map(|(name, value)| (name.as_str(), value.as_str())).eq(ENV));
         assert!(ENV.contains(&("SOURCE_DATE_EPOCH", SOURCE_DATE_EPOCH.to_string().as_str())));
         let remaps = [INNER_CARGO_HOME, INNER_TARGET].map(|path| format!("--remap-path-prefix={path}={path}"));
-        assert_eq!(rustflags(), remaps);
+        assert_eq!(rustflags(Products::Installed), remaps);
+        for from_a_folder in [Products::Binaries, Products::Library] {
+            let flags = rustflags(from_a_folder);
+            assert_eq!((&flags[..2], &flags[2..]), (&remaps[..], &["--cap-lints=warn".to_owned()][..]));
+        }
     }
 }

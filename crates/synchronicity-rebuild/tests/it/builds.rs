@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 
 use libtest_mimic::{Failed, Trial};
 use synchronicity_rebuild::bench::{Bench, BenchError, BenchOptions, SandboxChoice, StartError};
-use synchronicity_rebuild::by_hand;
 use synchronicity_rebuild::containment::Wall;
 use synchronicity_rebuild::host_cargo::HostCargo;
 use synchronicity_rebuild::image::Docker;
@@ -44,6 +43,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     };
     both("a_binary_with_a_published_lock_builds_twice_to_the_same_bytes", hexyl);
     both("a_library_without_a_lock_builds", library);
+    both("a_library_that_forbids_warnings_builds_as_it_does_for_its_dependents", forbids_warnings);
     both("a_proc_macro_and_a_crate_with_c_in_its_build_script_build_twice_to_the_same_bytes", libraries);
     both("hostile_crates_are_contained_and_named_and_the_next_build_is_right", crate::hostile::contained);
     both("every_way_to_be_unbuildable_has_its_name", crate::unbuildable::named);
@@ -64,9 +64,13 @@ pub(crate) fn trials() -> Vec<Trial> {
     let no_gvisor = no_docker || may_skip("gvisor", offered(SandboxChoice::Gvisor).is_empty());
     trials.push(Trial::test("gvisor::a_crate_has_the_same_bytes_as_in_docker", gvisor).with_ignored_flag(no_gvisor));
     trials.push(Trial::test("docker::the_container_is_hardened", hardening).with_ignored_flag(no_docker));
+    trials.push(
+        Trial::test("docker::the_dockerfile_of_a_recipe_repeats_the_build", crate::by_hand::dockerfile)
+            .with_ignored_flag(no_docker),
+    );
     // In Docker's image the linker may be another than the host's.
     trials.push(
-        Trial::test("embedded::a_users_own_cargo_install_gives_the_same_bytes", own_install)
+        Trial::test("embedded::a_users_own_cargo_install_gives_the_same_bytes", crate::by_hand::install_script)
             .with_ignored_flag(no_embedded),
     );
     trials.push(
@@ -187,33 +191,21 @@ fn hexyl(choice: SandboxChoice) -> Answer {
     Ok(())
 }
 
-/// The script alone, in a home and a folder of the user's, outside of every sandbox.
-fn own_install() -> Answer {
-    let workshop = Workshop::open(SandboxChoice::Embedded)?;
-    let pinned = workshop.pin("diffr@0.1.5", |_| {})?;
-    assert_eq!(pinned.request.products, Products::Installed);
-    let outcome = workshop.build(&pinned)?;
-    let home = tempfile::tempdir()?;
-    let path = std::env::join_paths([workshop.bench.sysroot().join("bin"), "/usr/bin".into(), "/bin".into()])?;
-    let output = Command::new("/bin/sh")
-        .args(["-c", &by_hand::install_script(&pinned.request).unwrap()])
-        .env_clear()
-        .envs([("HOME", home.path()), ("ROOT", &home.path().join("a root")), ("TMPDIR", home.path())])
-        .env("PATH", path)
-        .output()?;
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let installed = Digest::of(&fs::read(home.path().join("a root/bin/diffr"))?);
-    let artifact = &outcome.result.artifacts().unwrap().as_slice()[0];
-    assert_eq!(artifact.sha256, installed);
-    Ok(())
-}
-
 fn library(choice: SandboxChoice) -> Answer {
     let workshop = Workshop::open(choice)?;
     let pinned = workshop.pin(&fixture("library-without-lock"), |it| it.products = Some(Products::Library))?;
     let outcome = workshop.build(&pinned)?;
     assert_eq!(names(&outcome), ["liblibrary_without_lock.rlib", "liblibrary_without_lock.rmeta"]);
     assert_eq!(Workshop::open(choice)?.build(&pinned)?.result, outcome.result);
+    Ok(())
+}
+
+fn forbids_warnings(choice: SandboxChoice) -> Answer {
+    let workshop = Workshop::open(choice)?;
+    let outcome = workshop.build(&workshop.pin(&fixture("forbids-warnings"), |_| {})?)?;
+    let said = fs::read_to_string(&outcome.transcript)?;
+    assert_eq!(names(&outcome), ["libforbids_warnings.rlib", "libforbids_warnings.rmeta"], "{said}");
+    assert!(said.contains("warning: unused variable"), "its maintainer can still read the warning: {said}");
     Ok(())
 }
 

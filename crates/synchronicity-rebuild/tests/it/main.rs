@@ -3,6 +3,7 @@
 use libtest_mimic::{Arguments, run};
 
 mod builds;
+mod by_hand;
 mod hostile;
 mod orphans;
 mod packages;

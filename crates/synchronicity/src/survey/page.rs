@@ -128,8 +128,8 @@ fn meaning(tally: &Tally<'_>, html: &mut String) {
          folder of the source is remapped for rustc, and there is no git repository, as in every published archive. A plain \
          <code>cargo build</code> in two folders would differ more often. On the other hand all builders of a group use one \
          folder, one user and one host name, so a crate that differs here for those alone agrees there.</li>\n\
-         <li>Each crate is built as the root package, so its own lints are not capped as they are when it is a dependency: one \
-         that forbids warnings may fail with a newer compiler.</li>\n\
+         <li>Each crate is built as the root package, with its lints capped as they are when it is a dependency: one that forbids \
+         warnings builds here, and may not in its own repository.</li>\n\
          <li>These crates are no random sample of crates.io. The intervals (Wilson, 95 %) say what chance alone would leave open \
          had they been drawn at random; about the bias of the choice they say nothing. Groups are small and overlap: a \
          difference between two groups whose intervals overlap shows nothing.</li>\n\
