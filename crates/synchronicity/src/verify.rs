@@ -25,7 +25,7 @@ mod equivocation;
 pub(crate) mod files;
 mod installed;
 pub(crate) mod told;
-mod votes;
+pub(crate) mod votes;
 
 pub use args::Verify;
 

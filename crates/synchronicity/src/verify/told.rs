@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 use synchronicity_verify::entry::Entry;
 
 use super::files::Looked;
-use super::votes::{self, Vote};
+use super::votes;
 use crate::printable::printable;
-use crate::{age, exit, report};
+use crate::{age, report};
 
 /// The name and version of the documents, which change together with `docs/schemas/verify.schema.json`.
 pub(crate) const SCHEMA: &str = "synchronicity/verify@v1";
@@ -83,8 +83,7 @@ pub(crate) fn file(looked: &Looked) -> Value {
 /// Says on standard error why each of the others is not proven, and what a group that is not needed says against it.
 pub(crate) fn reasons(looked: &[Looked]) {
     for looked in looked.iter().filter(|looked| looked.found.is_ok()) {
-        let against = |vote: &&Vote| matches!(vote.code, exit::INVALID | exit::MISMATCH);
-        for vote in looked.votes.iter().filter(against) {
+        for vote in looked.votes.iter().filter(|vote| vote.is_against()) {
             let (path, error) = (looked.path.display().to_string(), vote.error.as_deref().unwrap_or_default());
             eprintln!("{}: {} has no vote: {}", printable(&path), vote.group, error);
         }

@@ -15,6 +15,7 @@ mod gate;
 mod groups;
 mod install;
 mod install_hostile;
+mod install_together;
 mod installed;
 mod logs;
 mod look_up;
@@ -60,6 +61,7 @@ fn main() {
         gate::trials(),
         install::trials(),
         install_hostile::trials(),
+        install_together::trials(),
         installed::trials(),
         look_up::trials(),
         look_up_hostile::trials(),
