@@ -144,10 +144,10 @@ pub(crate) fn audit(args: &Audit) -> Result<u8, Stop> {
     let context = args.asked.read(settings_beside(&args.file))?;
     let audited = run(&args.file, &context)?;
     match if args.json { Format::Json } else { args.format } {
-        Format::Table => print!("{}", table::table(&audited, args.all)),
-        Format::Json => println!("{}", document::as_json(&audited)),
-        Format::Sarif => println!("{}", sarif::as_sarif(&audited)),
-        Format::Junit => print!("{}", junit::as_junit(&audited)),
+        Format::Table => out!("{}", table::table(&audited, args.all)),
+        Format::Json => verbatim!("{}", document::as_json(&audited)),
+        Format::Sarif => verbatim!("{}", sarif::as_sarif(&audited)),
+        Format::Junit => verbatim!("{}", junit::as_junit(&audited).trim_end()),
     }
     audited.reasons();
     Ok(audited.code())
@@ -266,7 +266,7 @@ impl Audited {
     /// Says on standard error why a group has no vote.
     pub(crate) fn reasons(&self) {
         for (group, stop) in &self.silent {
-            eprintln!("{group} has no vote:\n{:?}", stop.report);
+            errln!("{group} has no vote:\n{:?}", stop.report);
         }
     }
 

@@ -9,6 +9,7 @@ use synchronicity_rebuild::spec::Spec;
 
 use crate::audit::{self, Audited, document, settings_beside, table};
 use crate::exit::{self, Stop, gravest};
+use crate::out::terminal::{Tint, tinted};
 use crate::read;
 use crate::settings::Asked;
 use crate::verify::files::{Looked, Wanted, look_up};
@@ -78,11 +79,13 @@ pub(crate) fn gate(args: &Gate) -> Result<u8, Stop> {
     let looked = look_up(wanted, None, &context.places, &context.policy)?;
     let code = gravest(audited.iter().map(Audited::code).chain(looked.iter().map(Looked::code)));
     if args.json {
-        println!("{}", as_json(audited.as_ref(), &looked, code));
+        verbatim!("{}", as_json(audited.as_ref(), &looked, code));
     } else {
-        audited.iter().for_each(|audited| print!("{}", table::table(audited, false)));
-        looked.iter().for_each(|looked| println!("{}", told::in_a_line(looked)));
-        println!("gate {}", if code == exit::OK { "open".into() } else { format!("closed: exit code {code}") });
+        audited.iter().for_each(|audited| out!("{}", table::table(audited, false)));
+        looked.iter().for_each(|looked| outln!("{}", told::in_a_line(looked)));
+        let (word, tint) = if code == exit::OK { ("open", Tint::Good) } else { ("closed", Tint::Bad) };
+        let rest = if code == exit::OK { String::new() } else { format!(": exit code {code}") };
+        outln!("gate {}{rest}", tinted(word, tint));
     }
     audited.iter().for_each(Audited::reasons);
     told::reasons(&looked);

@@ -290,9 +290,9 @@ impl<'a> Session<'a> {
     fn tell(&self, rows: &[Row]) -> u8 {
         let code = gravest(rows.iter().map(Row::code));
         if self.how.json {
-            println!("{}", told::as_json(&self.root, rows, code));
+            verbatim!("{}", told::as_json(&self.root, rows, code));
         } else {
-            rows.iter().for_each(|row| print!("{}", told::in_words(&self.root, row)));
+            rows.iter().for_each(|row| out!("{}", told::in_words(&self.root, row)));
         }
         told::reasons(rows);
         told::path(&self.root, rows);

@@ -27,7 +27,7 @@ use crate::exit::{self, Stop};
 use crate::policies::choice::{Choice, Trusted};
 use crate::source::Source;
 use crate::trust::{StateFolder, Trust};
-use crate::{durable, read};
+use crate::{durable, read, user_settings};
 
 mod ask;
 mod together;
@@ -146,9 +146,9 @@ pub(crate) fn lookup(args: &Lookup) -> Result<u8, Stop> {
     let evidence = shown.iter().any(|(_, entry)| entry.verdict == Verdict::Reproduced);
     let code = if evidence { exit::OK } else { exit::NO_EVIDENCE };
     if args.json {
-        println!("{}", told::as_json(&subject, &answer, &shown, code));
+        verbatim!("{}", told::as_json(&subject, &answer, &shown, code));
     } else {
-        print!("{}", told::in_words(&subject, &answer, &shown, &policy));
+        out!("{}", told::in_words(&subject, &answer, &shown, &policy));
     }
     Ok(code)
 }
@@ -253,7 +253,7 @@ impl Lookup {
     }
 
     fn fresh(&self, vouched_s: Option<u64>) -> Result<(), Stop> {
-        self.max_age.map_or(Ok(()), |most| most.check(vouched_s))
+        self.max_age.or(user_settings::kept().max_age).map_or(Ok(()), |most| most.check(vouched_s))
     }
 }
 

@@ -71,7 +71,7 @@ pub(crate) fn choose<'e>(
         good.retain(|(version, _)| version.pre.is_empty());
     }
     // Of one version the newest entry: entries rise, and the last of several equal ones is taken.
-    let Some((version, found)) = good.into_iter().max_by_key(|(version, _)| version) else {
+    let Some((version, found)) = good.into_iter().max_by(|(a, _), (b, _)| a.cmp(b)) else {
         let nearest = reproduced.max_by_key(|(version, _)| version);
         let unfit = nearest.and_then(|(_, (_, entry))| unfit(asked, &spec, &entry.request));
         return Err(unfit.unwrap_or_else(|| match about.iter().max_by_key(|(version, _)| version) {

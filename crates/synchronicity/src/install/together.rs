@@ -141,8 +141,9 @@ fn ballot(asked: &Asked<'_>, entries: &[Result<Vec<(u64, Entry)>, Silence>]) -> 
 
 impl Same {
     fn of(version: Version, entry: &Entry) -> Self {
-        let executable =
-            |artifact: &synchronicity_verify::result::Artifact| (artifact.name.to_string(), artifact.size, artifact.sha256);
+        let executable = |artifact: &synchronicity_verify::result::Artifact| {
+            (artifact.name.to_string(), artifact.size, artifact.sha256)
+        };
         let archive = *entry.request.source.checksum();
         Self { version, archive, executables: built(entry).iter().map(executable).collect() }
     }
@@ -187,7 +188,10 @@ fn alone(asked: &Asked<'_>, entries: &[(u64, Entry)], group: &Group<'_>, taken: 
         // With another compiler, perhaps: which of them is right, nobody can say who trusts both.
         (Some((version, (index, entry))), _) => {
             let release = &entry.request.toolchain.release;
-            (exit::MISMATCH, format!("it got other bytes for {} {version}, by entry {index}, rustc {release}", asked.name))
+            (
+                exit::MISMATCH,
+                format!("it got other bytes for {} {version}, by entry {index}, rustc {release}", asked.name),
+            )
         }
         (None, Ok((index, entry))) => {
             let version = entry.request.source.version();
@@ -222,7 +226,12 @@ fn passed_over(asked: &Asked<'_>, groups: &[Group<'_>], ballot: &Ballot, taken: 
     let newest = newer.max_by_key(|(same, by)| (&same.version, by.len()));
     let told = newest.map(|(same, by)| {
         let names: Vec<_> = by.keys().filter_map(|group| groups[*group].name).collect();
-        format!("{} {} is passed over: only {} has these bytes, and {needed} groups must", asked.name, same.version, names.join(", "))
+        format!(
+            "{} {} is passed over: only {} has these bytes, and {needed} groups must",
+            asked.name,
+            same.version,
+            names.join(", ")
+        )
     });
     told.into_iter().collect()
 }
@@ -234,7 +243,11 @@ mod tests {
     use super::*;
 
     fn same(minor: u64, content: u8) -> Same {
-        Same { version: Version::new(1, minor, 0), archive: Digest([0; 32]), executables: vec![("a".into(), 1, Digest([content; 32]))] }
+        Same {
+            version: Version::new(1, minor, 0),
+            archive: Digest([0; 32]),
+            executables: vec![("a".into(), 1, Digest([content; 32]))],
+        }
     }
 
     fn ballot_of(votes: &[(usize, u64, u8)]) -> Ballot {

@@ -11,6 +11,7 @@ use super::place::Root;
 use super::together::Chosen;
 use crate::exit::{self, Stop};
 use crate::install_record::Installed;
+use crate::out::terminal::{Tint, crate_link, tinted};
 use crate::printable::printable;
 use crate::verify::told::agreement;
 use crate::verify::votes::{self, Vote};
@@ -118,7 +119,9 @@ pub(super) fn in_words(root: &Root, row: &Row) -> String {
         Action::Left => "left as it is",
     };
     let before = done.before.as_ref().map(|before| format!(" in place of {}", printable(before))).unwrap_or_default();
-    let mut text = format!("{what}: {} {}{before}, {}\n", done.name, done.version, done.by());
+    let what = if done.action == Action::Left { what.to_owned() } else { tinted(what, Tint::Good) };
+    let of = crate_link(&printable(&done.name), &printable(&done.version));
+    let mut text = format!("{what}: {of}{before}, {}\n", done.by());
     for executable in &done.executables {
         let path = root.place(executable.name.as_str());
         text += &format!("  {} ({} bytes)\n", printable(&path.display().to_string()), executable.size);
@@ -163,14 +166,14 @@ pub(super) fn as_json(root: &Root, rows: &[Row], code: u8) -> Value {
 /// Says on standard error why the others were not installed, and what there is to say of those that were.
 pub(super) fn reasons(rows: &[Row]) {
     for (row, done) in rows.iter().filter_map(|row| Some((row, row.done.as_ref().ok()?))) {
-        done.remarks.iter().for_each(|remark| eprintln!("{}: {remark}", row.spec));
+        done.remarks.iter().for_each(|remark| errln!("{}: {remark}", row.spec));
         for vote in done.votes.iter().filter(|vote| vote.is_against()) {
             let error = vote.error.as_deref().unwrap_or_default();
-            eprintln!("{}: {} has no vote: {error}", row.spec, vote.group);
+            errln!("{}: {} has no vote: {error}", row.spec, vote.group);
         }
     }
     for (row, stop) in rows.iter().filter_map(|row| Some((row, row.done.as_ref().err()?))) {
-        eprintln!("{}: not installed (exit code {})\n{:?}", row.spec, stop.code, stop.report);
+        errln!("{}: not installed (exit code {})\n{:?}", row.spec, stop.code, stop.report);
     }
 }
 
@@ -179,7 +182,7 @@ pub(super) fn path(root: &Root, rows: &[Row]) {
     let new = |row: &Row| row.done.as_ref().is_ok_and(|done| matches!(done.action, Action::Installed | Action::Built));
     let known = env::var_os("PATH").is_some_and(|path| env::split_paths(&path).any(|folder| folder == root.bin()));
     if rows.iter().any(new) && !known {
-        eprintln!("add {} to PATH to run what was installed by its name", printable(&root.bin().display().to_string()));
+        note!("add {} to PATH to run what was installed by its name", printable(&root.bin().display().to_string()));
     }
 }
 

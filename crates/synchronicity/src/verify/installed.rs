@@ -58,9 +58,9 @@ pub(super) fn verify(args: &Verify, trusted: &Trusted) -> Result<u8, Stop> {
     let rows = look_up_all(&root, &recorded(&root)?, args, trusted)?;
     let code = gravest(rows.iter().map(|row| row.looked.code()));
     if args.json {
-        println!("{}", as_json(&root, &rows, code));
+        verbatim!("{}", as_json(&root, &rows, code));
     } else {
-        print!("{}", table(&rows));
+        out!("{}", table(&rows));
     }
     Ok(code)
 }

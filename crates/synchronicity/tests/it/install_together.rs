@@ -43,10 +43,8 @@ struct Groups {
 }
 
 fn log_of(name: &str, built: &[(&str, &str)]) -> Log {
-    let executables: Vec<_> = built
-        .iter()
-        .map(|(spec, says)| [(spec.split('@').next().unwrap(), program(says, 5000))])
-        .collect();
+    let executables: Vec<_> =
+        built.iter().map(|(spec, says)| [(spec.split('@').next().unwrap(), program(says, 5000))]).collect();
     let rounds: Vec<_> = built.iter().zip(&executables).map(|((spec, _), one)| (*spec, &one[..])).collect();
     let log = Log::by(Party::named(name), entries(&rounds), &[0, 1, 2, 3]);
     keep(&log, &rounds);

@@ -10,6 +10,7 @@ mod check;
 mod diff;
 mod diff_builds;
 mod equivocation;
+mod feel;
 mod fsck;
 mod gate;
 mod groups;
@@ -40,7 +41,9 @@ mod store;
 mod succeed;
 mod survey;
 mod survey_ends;
+mod terminal;
 mod together;
+mod transcripts;
 mod trust;
 mod verify;
 
@@ -57,6 +60,7 @@ fn main() {
         diff::trials(),
         diff_builds::trials(),
         equivocation::trials(),
+        feel::trials(),
         fsck::trials(),
         gate::trials(),
         install::trials(),
@@ -70,6 +74,8 @@ fn main() {
         monitor_state::trials(),
         together::trials(),
         succeed::trials(),
+        terminal::trials(),
+        transcripts::trials(),
         trust::trials(),
         verify::trials(),
         policies::trials(),
