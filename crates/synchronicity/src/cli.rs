@@ -16,6 +16,7 @@ use crate::bundle::{Bundle, bundle};
 use crate::check::check;
 use crate::config::{Action as ConfigAction, config};
 use crate::diff::diff;
+use crate::exit::Stop;
 use crate::fsck::{Fsck, fsck};
 use crate::gate::{Gate, gate};
 use crate::install::{Install, List, Uninstall, Upgrade, install, list, uninstall, upgrade};

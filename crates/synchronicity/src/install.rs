@@ -45,7 +45,7 @@ use choose::{Asked, NoChoice};
 use fetch::{Part, fetch};
 use place::{Change, Executable, Root};
 use present::{Present, State};
-use together::{Chosen, Group, chosen};
+use together::{Group, chosen};
 use told::{Action, Done, Row};
 
 /// `install CRATE[@VERSION]...`

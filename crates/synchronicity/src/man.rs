@@ -35,7 +35,9 @@ pub(crate) fn man(args: &Man) -> Result<u8, Stop> {
         }
         None => {
             let mut page = Vec::new();
-            clap_mangen::Man::new(command()).render(&mut page).map_err(failed("the page".into()))?;
+            clap_mangen::Man::new(command().disable_help_subcommand(true))
+                .render(&mut page)
+                .map_err(failed("the page".into()))?;
             verbatim!("{}", String::from_utf8_lossy(&page).trim_end());
         }
     }

@@ -81,7 +81,7 @@ impl Session {
     fn is(&self, name: &str) {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/transcripts").join(name);
         let said = ages_left_out(&self.said.replace(&self.path().display().to_string(), HOME));
-        let expected = snapbox::Data::read_from(&path, None);
+        let expected = snapbox::Data::read_from(&path, None).raw();
         snapbox::Assert::new().action_env("SNAPSHOTS").eq(said.trim_end().to_owned() + "\n", expected);
     }
 }
