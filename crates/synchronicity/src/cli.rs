@@ -43,10 +43,10 @@ pub(crate) use building::{Check, ChosenFeatures, Diff, Place, Rebuild, Recipe, W
 #[command(name = "synchronicity", version, max_term_width = 80, after_help = exit::HELP)]
 struct Cli {
     /// Say nothing but errors: the exit code is the answer
-    #[arg(long, short, global = true)]
+    #[arg(long, short, global = true, display_order = 1000)]
     quiet: bool,
     /// Show long output as it is, in no pager
-    #[arg(long, global = true)]
+    #[arg(long, global = true, display_order = 1001)]
     no_pager: bool,
     #[command(subcommand)]
     command: Command,

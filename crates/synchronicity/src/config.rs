@@ -49,9 +49,10 @@ pub(crate) struct Show {
 }
 
 const HELP: &str = "\
-The stronger goes before the weaker: the command line, the environment, synchronicity.toml
-of the project (for `audit`, `gate` and `rebuild`; for `install` and `upgrade` only where
---config names it), the settings of this user, what is built in.
+The stronger goes before the weaker: the command line, the environment,
+synchronicity.toml of the project (for `audit`, `gate` and `rebuild`; for
+`install` and `upgrade` only where --config names it), the settings of this
+user, what is built in.
 
 Exit codes:
   0  it is shown
@@ -181,13 +182,13 @@ fn in_user(user: &UserSettings, option: &Setting) -> Option<String> {
 
 /// What is where nobody says anything.
 fn built_in(key: &str) -> String {
-    let folder = |variable, below| folders::user(variable, below).map(|path| path.display().to_string());
+    let folder = |variable, below, own| Some(folders::user(variable, below)?.join(own).display().to_string());
     let folder = match key {
         "policy" => return by_default_in_words(),
         "logs" => return "the address in the policy".into(),
         "sandbox" => return "auto".into(),
-        "state" => folder("XDG_STATE_HOME", ".local/state/synchronicity"),
-        "cache" => folder("XDG_CACHE_HOME", ".cache/synchronicity/logs"),
+        "state" => folder("XDG_STATE_HOME", ".local/state", "synchronicity"),
+        "cache" => folder("XDG_CACHE_HOME", ".cache", "synchronicity/logs"),
         "dir" => crate::workshop::default_dir().map(|path| path.display().to_string()),
         _ => return "none".into(),
     };
@@ -216,7 +217,7 @@ fn root(matches: &ArgMatches) -> Shown {
 
 /// Where policies are kept.
 fn policies() -> Shown {
-    let user = || folders::user("XDG_CONFIG_HOME", ".config/synchronicity/policies");
+    let user = || Some(folders::user("XDG_CONFIG_HOME", ".config")?.join("synchronicity/policies"));
     let by_default = || user().map_or("none: HOME is not set".into(), PathBuf::into_os_string);
     let (value, layer) = set("SYNCHRONICITY_POLICIES").unwrap_or_else(|| (by_default(), Layer::BuiltIn));
     shown("policies", value, layer)

@@ -47,8 +47,10 @@ Exit codes:
   0   open: no dependency is denied, and every file is what a group built
   40  closed: evidence is invalid, or of another crate, or the log has forked
   42  closed: a file, or the archive of a dependency, is not what was built
-  43  closed: fewer builders signed, or fewer groups agree, than the policy wants
-  41  closed: there is no evidence for a file, or a dependency is denied for want of it
+  43  closed: fewer builders signed, or fewer groups agree, than the policy
+      wants
+  41  closed: there is no evidence for a file, or a dependency is denied for
+      want of it
   2   nothing was decided: a file, the settings or the policy cannot be used
   75  nothing was decided: no log answers, or what is there is too old
 Of several it is the first in this list. Any code but 0 means: do not go on.";

@@ -99,11 +99,12 @@ pub(crate) struct RootFolder {
 }
 
 const LONG_HELP: &str = "\
-The newest version that a group rebuilt to the same bytes for this machine is looked
-up in the policy's log, as `verify` does. Its executables are fetched from the nodes and
-mirrors, several at once, held against the log, put into the folder of executables all
-at once, and recorded as `cargo install` does. What was fetched before an interruption is
-not fetched again. synchronicity.toml is read only where --config names it.
+The newest version that a group rebuilt to the same bytes for this machine is
+looked up in the policy's log, as `verify` does. Its executables are fetched
+from the nodes and mirrors, several at once, held against the log, put into the
+folder of executables all at once, and recorded as `cargo install` does. What
+was fetched before an interruption is not fetched again. synchronicity.toml is
+read only where --config names it.
 
 Examples:
   synchronicity install hexyl --policy policy.txt --node http://127.0.0.1:8080
@@ -117,8 +118,10 @@ Exit codes:
   41  there is no evidence for a crate, or for this machine
   42  the log has entries about several archives of one version
   43  fewer builders signed than the policy wants
-  75  try later: no log or no place with the executables answers, or it is too old
-With several crates it is the first of 40, 42, 43, 41, 2, 75 that any of them got.";
+  75  try later: no log or no place with the executables answers, or it is too
+      old
+With several crates it is the first of 40, 42, 43, 41, 2, 75 that any of them
+got.";
 
 #[derive(Debug, thiserror::Error, Diagnostic)]
 enum InstallTrouble {

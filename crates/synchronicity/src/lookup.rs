@@ -82,15 +82,19 @@ pub(crate) struct Lookup {
 
 const LONG_HELP: &str = "\
 What the node learns:
-  Everything in the log stands under a key, the hash of its name. The node is told the first digits of the key and
-  answers with all entries whose keys begin so, and a proof that there are no others. It learns that you mean one of
-  those. Without --reveal there are as many digits as leave 32 entries or more, 0 in a small log: then it learns
-  nothing. Fewer digits hide more and make the answer longer. Ask for crates that depend on each other one by one, and
-  the node may guess from the sequence; `bundle` and --bundle tell it nothing at all.
+  Everything in the log stands under a key, the hash of its name. The node is
+  told the first digits of the key and answers with all entries whose keys begin
+  so, and a proof that there are no others. It learns that you mean one of
+  those. Without --reveal there are as many digits as leave 32 entries or more,
+  0 in a small log: then it learns nothing. Fewer digits hide more and make the
+  answer longer. Ask for crates that depend on each other one by one, and the
+  node may guess from the sequence; `bundle` and --bundle tell it nothing at
+  all.
 
 Exit codes:
   0   at least one of the entries shown is `reproduced`
-  41  none is: there is no evidence at this size of the log. That is never evidence against the crate
+  41  none is: there is no evidence at this size of the log. That is never
+      evidence against the crate
   40  the answer is invalid, or the log has forked
   43  fewer builders signed, or fewer groups agree, than the policy wants
   75  try later: the node cannot serve now, or what it serves is too old";

@@ -85,19 +85,21 @@ pub(crate) struct Rebuild {
 }
 
 const REBUILD_HELP: &str = "\
-With --against three comparisons are told apart: what the builders of the group got among
-themselves, the group's bytes against the file, and your own rebuild against both. A
-difference between the file and your rebuild is explained as `diff` does.
+With --against three comparisons are told apart: what the builders of the group
+got among themselves, the group's bytes against the file, and your own rebuild
+against both. A difference between the file and your rebuild is explained as
+`diff` does.
 
 Examples:
   synchronicity rebuild hexyl@0.17.0 --out built
-  synchronicity rebuild hexyl@0.17.0 --against ~/.cargo/bin/hexyl --policy policy.txt
+  synchronicity rebuild hexyl@0.17.0 --against ~/.cargo/bin/hexyl
 
 Exit codes:
   0   it was built; with --against: file, group and rebuild have the same bytes
   1   it does not build
   40  the log is invalid, or has forked
-  41  the log has no evidence; your rebuild is compared with the file all the same
+  41  the log has no evidence; your rebuild is compared with the file all the
+      same
   42  the file is not what the group built, or the group built another archive
   43  fewer builders signed than the policy wants
   44  the file is what the group built, and your rebuild is not

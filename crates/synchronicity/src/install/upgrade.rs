@@ -24,8 +24,9 @@ pub(crate) struct Upgrade {
 }
 
 const LONG_HELP: &str = "\
-Installs the newest version that a group reproduced, with the features that are recorded,
-where it is newer than what is installed. Named crates may have been installed by cargo.
+Installs the newest version that a group reproduced, with the features that are
+recorded, where it is newer than what is installed. Named crates may have been
+installed by cargo.
 
 Examples:
   synchronicity upgrade --policy policy.txt --node http://127.0.0.1:8080

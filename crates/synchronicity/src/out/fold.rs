@@ -66,7 +66,8 @@ fn hang(line: &str) -> usize {
         column += columns(word);
     }
     let lead = line.len() - line.trim_start_matches(' ').len();
-    lead.min(LABEL_MAX) + 2
+    // What stands that far in stands below a text already.
+    if lead > 2 * NEAR { lead.min(LABEL_MAX) } else { lead + 2 }
 }
 
 /// Each word, with the number of spaces before it.

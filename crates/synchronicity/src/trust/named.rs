@@ -51,7 +51,8 @@ Example:
   synchronicity trust combine three --any 2 alder birch cedar
   synchronicity verify ~/.cargo/bin/hexyl --policy three
 
-Each group keeps a log of its own; `verify`, `audit` and `gate` ask all of them, and go by what enough of them say.";
+Each group keeps a log of its own; `verify`, `audit` and `gate` ask all of them,
+and go by what enough of them say.";
 
 /// Why a name stays as it is.
 #[derive(Debug, thiserror::Error, Diagnostic)]

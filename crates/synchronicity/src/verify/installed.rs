@@ -116,7 +116,8 @@ fn verdict(row: &Row) -> (&'static str, String) {
             let verified = &proven.verified;
             let entry = format!("entry {}, {}", verified.index, age::ago(verified.vouched_s));
             let by = if row.looked.votes.is_empty() {
-                format!("{}, {entry}", told::agreement(&verified.entry))
+                // As wide as the column.
+                format!("{}, {entry}", told::agreement(&verified.entry).trim_end_matches(" builders"))
             } else {
                 votes::in_words(&row.looked.votes)
             };

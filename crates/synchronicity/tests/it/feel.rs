@@ -75,7 +75,7 @@ fn layers() -> Outcome {
     is(shown(&[], &[], "sandbox"), "auto", "built-in", "");
     user_settings(dir, "policy = \"../../policy\"\nmax-age = \"4w\"\nsandbox = \"embedded\"\nmirrors = [\"log\"]\n");
     let file = "/.config/synchronicity/config.toml";
-    is(shown(&[], &[], "max-age"), "28 d", "user", file);
+    is(shown(&[], &[], "max-age"), "4 w", "user", file);
     is(shown(&[], &[], "policy"), "../../policy", "user", file);
     is(shown(&[], &[], "sandbox"), "embedded", "user", file);
     is(shown(&[], &[], "mirrors"), "log", "user", file);

@@ -279,7 +279,7 @@ fn other_logs() -> Outcome {
         (|| Answer::Whole(b"no checkpoint".to_vec()), 40, "checkpoint"),
         (|| Answer::Status(500), 75, "status 500"),
         (|| Answer::Status(404), 75, "there is no"),
-        (|| Answer::Raw(head(200, "Content-Length: 9")), 75, "checkpoint"),
+        (|| Answer::Raw(head(200, "Content-Length: 9")), 75, "broke off"),
     ];
     for (answer, code, words) in answers {
         let node = Server::start(move |_| answer());

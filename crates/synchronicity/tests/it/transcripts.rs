@@ -116,8 +116,8 @@ fn installing() -> Outcome {
     let mut session = Session::new().with("log", store(&[("tool@1.0.0", &rounds[0]), ("tool@1.1.0", &rounds[1])]));
     let options = "--policy log.policy --node log --root root";
     session
-        .run(&format!("install tool@1.0.0 {options}"))
         .run(&format!("install tool {options} --dry-run"))
+        .run(&format!("install tool@1.0.0 {options}"))
         .run(&format!("upgrade {options}"))
         .run(&format!("install tool {options}"))
         .run(&format!("install tool@1.0.0 {options}"))
