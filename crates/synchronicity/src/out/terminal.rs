@@ -114,6 +114,6 @@ mod tests {
         let text = "a \x1b]8;;https://x.example\x1b\\link\x1b]8;;\x1b\\ \x1b[31mred\x1b[0m é";
         assert_eq!(columns(text), "a link red e".len());
         assert_eq!(without_links(text), "a link \x1b[31mred\x1b[0m é");
-        assert_eq!((columns("\x1b"), columns("\x1b[no end"), columns("\x1b]")), (0, 6, 1));
+        assert_eq!((columns("\x1b"), columns("\x1b[no end"), columns("\x1b]")), (0, 7, 1));
     }
 }
