@@ -63,6 +63,10 @@ impl Somebody {
         for name in ["XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME", "CARGO_INSTALL_ROOT"] {
             command.env_remove(name);
         }
+        // A home of their own, with the compiler of this machine.
+        let rustup = std::env::var_os("RUSTUP_HOME").map(PathBuf::from);
+        let rustup = rustup.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".rustup")));
+        command.envs(rustup.map(|rustup| ("RUSTUP_HOME", rustup)));
         command.env("HOME", self.home.path()).env("CARGO_HOME", self.path(".cargo"));
         let output = command.args(words).current_dir(self.path("project")).stdin(Stdio::null()).output().unwrap();
         let said = String::from_utf8(output.stdout).unwrap();
