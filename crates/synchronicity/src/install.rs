@@ -1,8 +1,9 @@
 //! `install`: executables that a group rebuilt, put where cargo puts them.
 //!
 //! The log says which version was reproduced, and to which bytes ([`choose`]), or the logs of several groups, enough of
-//! which must say the same ([`together`]); whoever has these bytes may serve them ([`fetch`]); they are put in place all at once and recorded as cargo records them ([`place`]). Nothing is compiled, and
-//! nothing is installed that a quorum under the policy did not vouch for, unless `--or-build` asks for it ([`built`]).
+//! which must say the same ([`together`]); whoever has these bytes may serve them ([`fetch`]); they are put in place all
+//! at once and recorded as cargo records them ([`place`]). Nothing is compiled, and nothing is installed that a quorum
+//! under the policy did not vouch for, unless `--or-build` asks for it ([`built`]).
 //! [`upgrade`] does the same for what is installed; [`uninstall`] and [`list`] need no log.
 
 use std::collections::BTreeSet;

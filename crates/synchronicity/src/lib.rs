@@ -4,8 +4,8 @@
 //! [`prove`] fetches it), the group against a file somebody offers ([`verify`]), and this machine's own build, which
 //! proves something to its owner alone ([`rebuild`], and `check`, which builds twice and has `diff` explain, and `survey`, which does so with a list of crates; `recipe` shows how to do it by hand).
 //! `install` puts what a group rebuilt where cargo puts what it builds. [`attest_command`] fetches what builders sign for the tools of others,
-//! whose formats are in [`attest`]. Everything that is said goes through [`out`]; `config` shows what is set where. [`cli`] is the command line, [`exit`] its exit codes, and
-//! [`report`] the words for what a proof shows.
+//! whose formats are in [`attest`]. Everything that is said goes through `out`; `config` shows what is set where.
+//! [`cli`] is the command line, [`exit`] its exit codes, and [`report`] the words for what a proof shows.
 //!
 //! A library only so that the builder's program offers the same `verify` and `attest`, word for word, and signs
 //! what the latter checks. To embed the check itself, use
