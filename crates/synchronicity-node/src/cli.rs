@@ -56,6 +56,11 @@ pub enum Command {
         /// Which shell
         shell: Shell,
     },
+    /// Write the manual pages
+    Man {
+        /// Where to: a page for the program, and one for each command
+        dir: PathBuf,
+    },
 }
 
 /// Where the node lives.

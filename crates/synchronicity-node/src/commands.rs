@@ -43,6 +43,7 @@ pub fn execute(command: &Command) -> Result<u8, Stop> {
         Command::Log(args) => log::log(args),
         Command::Doctor(args) => doctor::doctor(args),
         Command::Completions { shell } => completions::completions(*shell),
+        Command::Man { dir } => completions::man(dir),
     }
 }
 

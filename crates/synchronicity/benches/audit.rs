@@ -6,7 +6,8 @@
 //!
 //! Cold: nothing on this machine, the log's files served on loopback. Warm: the copy of the log is there and the server
 //! is asked whether it has grown. Offline: nobody is asked. Bundle: the whole log is replayed from one file. Beside
-//! them, as a peer, what `sha256sum` takes for 50 MB, and `verify` of such a file.
+//! them, as peers in the same run, what `sha256sum` takes for 50 MB, where `verify` of such a file is measured, and what a
+//! program takes that does nothing, `true`. Ends with 1 if a bound is broken.
 #![allow(clippy::unwrap_used, reason = "a bench that cannot measure ends")]
 
 use std::fs;
@@ -28,7 +29,7 @@ mod server;
 
 const RUNS: usize = 7;
 
-fn main() {
+fn main() -> std::process::ExitCode {
     let mut numbers = std::env::args().skip(1).filter_map(|word| word.parse::<usize>().ok());
     let (dependencies, entries) = (numbers.next().unwrap_or(500), numbers.next().unwrap_or(2000));
     println!(
@@ -41,23 +42,33 @@ fn main() {
     let node = log.serve();
     let online = ["audit", "--policy", "policy", "--node", &node.address];
     run(dir, &["bundle", "--policy", "policy", "--out", "whole", "--node", &node.address]);
-    let row = |what: &str, time: Duration| println!("| {what} | {:.0} |", time.as_secs_f64() * 1000.0);
-    println!("| | ms |\n| --- | --- |");
-    row("start of the program", median(|| (), || run(dir, &["--version"])));
-    let forget = || drop((fs::remove_dir_all(dir.join(".cache")), fs::remove_dir_all(dir.join(".state"))));
-    row("audit, cold", median(forget, || run(dir, &online)));
-    row("audit, warm", median(|| (), || run(dir, &online)));
-    row("audit, offline", median(|| (), || run(dir, &["audit", "--policy", "policy", "--offline"])));
-    row("audit, bundle", median(|| (), || run(dir, &["audit", "--policy", "policy", "--bundle", "whole"])));
-    fs::write(dir.join("large"), vec![0; 50 << 20]).unwrap();
-    let verify = || run(dir, &["verify", "large", "--policy", "policy", "--offline"]);
-    let peer = || {
-        spawn(Command::new("sha256sum").arg("large").current_dir(dir));
+    println!("| what | ms | bound, ms | peer, ms | ratio | bound |\n| --- | --- | --- | --- | --- | --- |");
+    let mut broken = 0;
+    let mut row = |what: &str, ours: Duration, bound: Option<f64>, peer: Option<(Duration, Option<f64>)>| {
+        let ms = |time: Duration| time.as_secs_f64() * 1000.0;
+        let told = |bound: Option<f64>| bound.map(|bound| bound.to_string()).unwrap_or_default();
+        let ratio = peer.map(|(peer, _)| ms(ours) / ms(peer));
+        let (peer, most) = peer.map_or((String::new(), None), |(peer, most)| (format!("{:.1}", ms(peer)), most));
+        let ratio_told = ratio.map(|ratio| format!("{ratio:.2}")).unwrap_or_default();
+        println!("| {what} | {:.1} | {} | {peer} | {ratio_told} | {} |", ms(ours), told(bound), told(most));
+        broken += u32::from(bound.is_some_and(|bound| ms(ours) > bound));
+        broken += u32::from(most.zip(ratio).is_some_and(|(most, ratio)| ratio > most));
     };
-    let (ours, theirs) = (median(|| (), verify), median(|| (), peer));
-    row("verify of 50 MB, offline", ours);
-    row("sha256sum of the same", theirs);
-    println!("\nverify / sha256sum: {:.2}", ours.as_secs_f64() / theirs.as_secs_f64());
+    let peer = |program: &str, words: &[&str]| {
+        median(|| (), || assert!(spawn(Command::new(program).args(words).current_dir(dir)).is_some()))
+    };
+    let start = median(|| (), || run(dir, &["--version"]));
+    row("start of the program", start, Some(15.0), Some((peer("true", &[]), None)));
+    let forget = || drop((fs::remove_dir_all(dir.join(".cache")), fs::remove_dir_all(dir.join(".state"))));
+    row("audit, cold", median(forget, || run(dir, &online)), Some(3000.0), None);
+    row("audit, warm", median(|| (), || run(dir, &online)), Some(1000.0), None);
+    row("audit, offline", median(|| (), || run(dir, &["audit", "--policy", "policy", "--offline"])), None, None);
+    let bundle = ["audit", "--policy", "policy", "--bundle", "whole"];
+    row("audit, bundle", median(|| (), || run(dir, &bundle)), None, None);
+    fs::write(dir.join("large"), vec![0; 50 << 20]).unwrap();
+    let verify = median(|| (), || run(dir, &["verify", "large", "--policy", "policy", "--offline"]));
+    row("verify of 50 MB, offline", verify, None, Some((peer("sha256sum", &["large"]), Some(1.2))));
+    std::process::ExitCode::from(u8::from(broken > 0))
 }
 
 fn lock(dependencies: usize) -> String {

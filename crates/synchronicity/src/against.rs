@@ -85,9 +85,9 @@ pub(crate) fn against(args: &Rebuild, file: &Path) -> Result<u8, Stop> {
     let request = pinned.request;
     let compared = Compared { file, sha256, entry, policy, request, own, own_path, other_recipe, explanation };
     if args.json {
-        println!("{}", told::as_json(&compared));
+        verbatim!("{}", told::as_json(&compared));
     } else {
-        print!("{}", told::in_words(&compared));
+        out!("{}", told::in_words(&compared));
     }
     Ok(compared.code())
 }

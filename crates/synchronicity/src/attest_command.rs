@@ -57,12 +57,12 @@ pub fn attest(args: &Attest) -> Result<u8, Stop> {
     let written = write(&evidence, &collected, &args.out)?;
     let code = collected.trouble.first().map_or(exit::OK, collect::Trouble::code);
     if args.json {
-        println!("{}", as_json(&evidence, &collected, &written, code));
+        verbatim!("{}", as_json(&evidence, &collected, &written, code));
     } else {
-        print!("{}", in_words(&evidence, &collected, &written, args));
+        out!("{}", in_words(&evidence, &collected, &written, args));
     }
     for trouble in collected.trouble.drain(..) {
-        eprintln!("{:?}", miette::Report::from(trouble));
+        errln!("{:?}", miette::Report::from(trouble));
     }
     Ok(code)
 }

@@ -54,27 +54,34 @@ pub(crate) struct Audit {
 
 const LONG_HELP: &str = "\
 Verdicts, and what is done about them unless synchronicity.toml says otherwise:
-  reproduced    allow  the group rebuilt it from the archive that the lock file names
-  other-source  deny   an entry is about another archive of this name and version, or the log knows two
+  reproduced    allow  the group rebuilt it from the archive that the lock file
+                names
+  other-source  deny   an entry is about another archive of this name and
+                version, or the log knows two
   diverged      deny   the builders got different bytes
   unbuildable   warn   the builders agree that it does not build
   inconclusive  warn   too few builders revealed a result
-  absent        warn   the log says nothing of it, which is no evidence against it
-  unpinned      warn   rebuilt, and no checksum is stated to compare; the best that a binary can have
+  absent        warn   the log says nothing of it, which is no evidence against
+                it
+  unpinned      warn   rebuilt, and no checksum is stated to compare; the best
+                that a binary can have
   foreign       warn   not of crates.io
-  few-groups    deny   of several groups fewer have rebuilt it than the policy wants
+  few-groups    deny   of several groups fewer have rebuilt it than the policy
+                wants
 
 Examples:
   synchronicity audit --policy policy.txt --node http://127.0.0.1:8080
-  synchronicity audit --policy policy.txt --bundle log.bundle --format sarif > audit.sarif
+  synchronicity audit --bundle log.bundle --format sarif > audit.sarif
   synchronicity audit target/release/app --policy policy.txt --offline --all
 
 Exit codes:
   0   nothing is denied
   41  a dependency is denied for what the log says of it, or does not say
-  42  a dependency is denied because the group built another archive than the lock file names, or several
+  42  a dependency is denied because the group built another archive than the
+      lock file names, or several
   40  the log is invalid, or has forked
-  43  fewer builders signed than the policy wants, or fewer groups have rebuilt a dependency that is denied
+  43  fewer builders signed than the policy wants, or fewer groups have rebuilt
+      a dependency that is denied
   2   the lock file, the settings or the policy cannot be used
   75  try later: no log answers, or what is there is too old";
 
@@ -144,10 +151,10 @@ pub(crate) fn audit(args: &Audit) -> Result<u8, Stop> {
     let context = args.asked.read(settings_beside(&args.file))?;
     let audited = run(&args.file, &context)?;
     match if args.json { Format::Json } else { args.format } {
-        Format::Table => print!("{}", table::table(&audited, args.all)),
-        Format::Json => println!("{}", document::as_json(&audited)),
-        Format::Sarif => println!("{}", sarif::as_sarif(&audited)),
-        Format::Junit => print!("{}", junit::as_junit(&audited)),
+        Format::Table => out!("{}", table::table(&audited, args.all)),
+        Format::Json => verbatim!("{}", document::as_json(&audited)),
+        Format::Sarif => verbatim!("{}", sarif::as_sarif(&audited)),
+        Format::Junit => verbatim!("{}", junit::as_junit(&audited).trim_end()),
     }
     audited.reasons();
     Ok(audited.code())
@@ -266,7 +273,7 @@ impl Audited {
     /// Says on standard error why a group has no vote.
     pub(crate) fn reasons(&self) {
         for (group, stop) in &self.silent {
-            eprintln!("{group} has no vote:\n{:?}", stop.report);
+            errln!("{group} has no vote:\n{:?}", stop.report);
         }
     }
 

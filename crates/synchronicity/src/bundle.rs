@@ -24,7 +24,7 @@ use crate::policies::choice::Choice;
 use crate::progress::Progress;
 use crate::source::{Source, SourceError};
 use crate::trust::{StateFolder, Trust};
-use crate::{durable, report};
+use crate::{durable, report, user_settings};
 
 /// The largest bundle, in bytes. What it really has is bounded by the size that its quorum signed.
 const BYTES_MAX: u64 = 1 << 38;
@@ -82,7 +82,7 @@ pub(crate) fn bundle(args: &Bundle) -> Result<u8, Stop> {
         fetched => fetched,
     };
     let (file, Whole { verified, leaves }) = fetched?;
-    args.max_age.map_or(Ok(()), |most| most.check(verified.checkpoint.vouched_s))?;
+    args.max_age.or(user_settings::kept().max_age).map_or(Ok(()), |most| most.check(verified.checkpoint.vouched_s))?;
     Trust::open(&args.state, &policy)?.accept_whole(&verified.note, &policy, &leaves)?;
     durable::keep(file, &args.out, 0o644).map_err(|error| file_trouble(&args.out, error))?;
     tell(args, &verified, &policy);
@@ -206,10 +206,10 @@ fn tell(args: &Bundle, verified: &VerifiedBundle, policy: &Policy) {
             "cosigners": report::cosigners_json(&verified.checkpoint.cosigners),
             "bundle": args.out.display().to_string(),
         });
-        println!("{told}");
+        verbatim!("{told}");
         return;
     }
-    println!("whole: every entry of {}, by the rules", checkpoint.origin);
+    outln!("whole: every entry of {}, by the rules", checkpoint.origin);
     for (label, line) in [
         ("log", format!("at size {size}, root {}", checkpoint.root)),
         ("", age::how_fresh(verified.checkpoint.vouched_s)),
@@ -217,7 +217,7 @@ fn tell(args: &Bundle, verified: &VerifiedBundle, policy: &Policy) {
         ("cosigned by", report::cosigned_by(&verified.checkpoint.cosigners, policy)),
         ("kept as", args.out.display().to_string()),
     ] {
-        println!("  {label:<25}{line}");
+        outln!("  {label:<25}{line}");
     }
 }
 

@@ -84,13 +84,13 @@ fn tell(args: &Check, pinned: &Pinned, pair: &Pair) -> u8 {
         if let (Some(told), Some(own)) = (told.as_object_mut(), own.as_object()) {
             told.extend(own.clone());
         }
-        println!("{told}");
+        verbatim!("{told}");
     } else {
-        println!("not reproducible: {}, built twice, differs", name(pinned));
-        print!("{}", words::in_words(explanation));
-        println!("the first build: {}", first.folder.display());
-        println!("the second:      {}", second.folder.display());
-        print!("{}", varied::in_words(varied));
+        outln!("not reproducible: {}, built twice, differs", name(pinned));
+        out!("{}", words::in_words(explanation));
+        outln!("the first build: {}", first.folder.display());
+        outln!("the second:      {}", second.folder.display());
+        out!("{}", varied::in_words(varied));
     }
     exit::DIFFERENT
 }
@@ -106,13 +106,13 @@ fn tell_same(args: &Check, pinned: &Pinned, pair: &Pair) {
             "varied": varied,
             "artifacts": artifacts,
         });
-        println!("{told}");
+        verbatim!("{told}");
         return;
     }
-    println!("reproducible: {}, built twice, has the same bytes", name(pinned));
+    outln!("reproducible: {}, built twice, has the same bytes", name(pinned));
     for artifact in &first.artifacts {
-        println!("  {:<10}{}, {} bytes", "artifact", artifact.name, artifact.size);
-        println!("  {:<10}sha256 {}", "", artifact.sha256);
+        outln!("  {:<10}{}, {} bytes", "artifact", artifact.name, artifact.size);
+        outln!("  {:<10}sha256 {}", "", artifact.sha256);
     }
-    print!("{}", varied::in_words(varied));
+    out!("{}", varied::in_words(varied));
 }

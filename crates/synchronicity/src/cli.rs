@@ -1,38 +1,53 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use synchronicity_rebuild::bench::SandboxChoice;
+use miette::Diagnostic;
 use synchronicity_rebuild::download::Patience;
 use synchronicity_rebuild::spec::Spec;
-use synchronicity_verify::request::Features;
 
 use crate::age::Age;
 use crate::audit::{Audit, audit};
 use crate::bundle::{Bundle, bundle};
 use crate::check::check;
+use crate::config::{Action as ConfigAction, config};
 use crate::diff::diff;
+use crate::exit::Stop;
 use crate::fsck::{Fsck, fsck};
 use crate::gate::{Gate, gate};
 use crate::install::{Install, List, Uninstall, Upgrade, install, list, uninstall, upgrade};
 use crate::lookup::{Lookup, lookup};
+use crate::man::{Man, man};
 use crate::monitor::{MonitorArgs, monitor};
+use crate::out::{self, Wishes, terminal};
 use crate::policies::choice::Choice;
-use crate::settings::Asked;
 use crate::source::{NoAddress, Source};
 use crate::succeed::{Succeed, succeed};
 use crate::survey::{SurveyArgs, survey};
 use crate::trust::{Action, StateFolder, trust};
+use crate::user_settings::UserSettings;
 pub use crate::verify::Verify;
 use crate::{attest_command, exit, prove, rebuild, recipe, verify};
 
+mod building;
+mod examples;
+
+pub(crate) use building::{Check, ChosenFeatures, Diff, Place, Rebuild, Recipe, Wanted};
+
 /// Know whether a binary is what its source says: a group of builders rebuilt it, agreed on its bytes, and logged that
 #[derive(Debug, Parser)]
-#[command(name = "synchronicity", version, after_help = exit::HELP)]
+#[command(name = "synchronicity", version, max_term_width = 80, after_help = exit::HELP)]
 struct Cli {
+    /// Say nothing but errors: the exit code is the answer
+    #[arg(long, short, global = true, display_order = 1000)]
+    quiet: bool,
+    /// Show long output as it is, in no pager
+    #[arg(long, global = true, display_order = 1001)]
+    no_pager: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -83,11 +98,19 @@ enum Command {
     Survey(SurveyArgs),
     /// Say why two files, or the files of two folders, are not the same bytes
     Diff(Diff),
+    /// What is set, where nothing is said on the command line
+    Config {
+        /// What to do
+        #[command(subcommand)]
+        action: ConfigAction,
+    },
     /// Print completions for a shell
     Completions {
         /// The shell
         shell: Shell,
     },
+    /// Write the manual pages
+    Man(Man),
 }
 
 #[derive(Debug, Args)]
@@ -150,143 +173,6 @@ pub enum Format {
     Link,
 }
 
-/// What to build here, and how.
-#[derive(Debug, Args)]
-pub(crate) struct Wanted {
-    /// The crate, as NAME@VERSION; NAME alone takes the newest version
-    #[arg(value_name = "CRATE[@VERSION]")]
-    pub(crate) spec: Spec,
-    #[command(flatten)]
-    pub(crate) place: Place,
-    #[command(flatten)]
-    pub(crate) chosen: ChosenFeatures,
-    /// Build the library, also where there are executables
-    #[arg(long, conflicts_with = "bins")]
-    pub(crate) lib: bool,
-    /// Build the executables
-    #[arg(long)]
-    pub(crate) bins: bool,
-    /// Build it as this group agreed to: the group file, whose overrides may decide on this crate
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["features", "all_features", "no_default_features", "lib", "bins"])]
-    pub(crate) group: Option<PathBuf>,
-}
-
-/// Features of the crate.
-#[derive(Debug, Args)]
-pub(crate) struct ChosenFeatures {
-    /// Features to turn on, separated by commas
-    #[arg(long, short = 'F', value_name = "FEATURES", value_delimiter = ',')]
-    features: Vec<String>,
-    /// Turn all features on
-    #[arg(long)]
-    all_features: bool,
-    /// Turn the default features off
-    #[arg(long)]
-    no_default_features: bool,
-}
-
-impl ChosenFeatures {
-    /// As a request has them.
-    pub(crate) fn features(&self) -> Features {
-        let mut named = self.features.clone();
-        named.sort();
-        named.dedup();
-        Features { default: !self.no_default_features, all: self.all_features, named }
-    }
-}
-
-/// Where to build.
-#[derive(Debug, Args)]
-pub(crate) struct Place {
-    /// auto, docker, gvisor or embedded
-    #[arg(long, value_name = "SANDBOX", default_value = "auto", env = "SYNCHRONICITY_SANDBOX")]
-    pub(crate) sandbox: SandboxChoice,
-    /// Where toolchain, downloads and builds are kept [default: synchronicity in the user's cache folder]
-    #[arg(long, value_name = "DIR", env = "SYNCHRONICITY_DIR")]
-    pub(crate) dir: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-#[command(after_help = exit::HELP, after_long_help = REBUILD_HELP)]
-pub(crate) struct Rebuild {
-    #[command(flatten)]
-    pub(crate) wanted: Wanted,
-    /// Compare with this file, and with what a group built: by the recipe of the newest entry of its log
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["out", "group"])]
-    pub(crate) against: Option<PathBuf>,
-    #[command(flatten, next_help_heading = "Where the group's log is, for --against")]
-    pub(crate) asked: Asked,
-    /// Copy the artifacts to this folder
-    #[arg(long, value_name = "DIR")]
-    pub(crate) out: Option<PathBuf>,
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-const REBUILD_HELP: &str = "\
-With --against three comparisons are told apart: what the builders of the group got among
-themselves, the group's bytes against the file, and your own rebuild against both. A
-difference between the file and your rebuild is explained as `diff` does.
-
-Examples:
-  synchronicity rebuild hexyl@0.17.0 --out built
-  synchronicity rebuild hexyl@0.17.0 --against ~/.cargo/bin/hexyl --policy policy.txt
-
-Exit codes:
-  0   it was built; with --against: file, group and rebuild have the same bytes
-  1   it does not build
-  40  the log is invalid, or has forked
-  41  the log has no evidence; your rebuild is compared with the file all the same
-  42  the file is not what the group built, or the group built another archive
-  43  fewer builders signed than the policy wants
-  44  the file is what the group built, and your rebuild is not
-  75  try later: no log answers, or this machine cannot build now";
-
-/// `recipe CRATE@VERSION`
-#[derive(Debug, Args)]
-#[command(after_help = exit::HELP)]
-pub(crate) struct Recipe {
-    #[command(flatten)]
-    pub(crate) wanted: Wanted,
-    /// Write a Dockerfile, and what goes with it, to this new folder
-    #[arg(long, value_name = "DIR")]
-    pub(crate) out: Option<PathBuf>,
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-/// `check CRATE@VERSION|PATH`: a folder is packed as `cargo package` would publish it
-#[derive(Debug, Args)]
-#[command(after_help = exit::HELP)]
-pub(crate) struct Check {
-    #[command(flatten)]
-    pub(crate) wanted: Wanted,
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-/// `diff A B`
-#[derive(Debug, Args)]
-#[command(after_help = exit::HELP)]
-pub(crate) struct Diff {
-    /// A file, or a folder of artifacts
-    pub(crate) first: PathBuf,
-    /// The file or folder to compare it with
-    pub(crate) second: PathBuf,
-    /// What is known of both builds, as JSON: host names, users, paths, times, variables
-    #[arg(long, value_name = "FILE")]
-    pub(crate) facts: Option<PathBuf>,
-    /// Run Debian's diffoscope too, in the embedded sandbox: it shows everything, and takes minutes
-    #[arg(long, conflicts_with = "json")]
-    pub(crate) diffoscope: bool,
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
 /// The address of a node: a folder has proofs of nobody's asking.
 pub(crate) fn node(text: &str) -> Result<Source, NoAddress> {
     Source::url(text, Patience::for_logs())
@@ -294,7 +180,7 @@ pub(crate) fn node(text: &str) -> Result<Source, NoAddress> {
 
 /// Parses the arguments, does what they say, and gives the code to exit with.
 pub fn run() -> ExitCode {
-    run_command(Cli::parse().command)
+    start(Cli::command(), std::env::args_os().collect())
 }
 
 /// The same as cargo starts it for `cargo synchronicity ...`: with the name of the command as the first argument.
@@ -303,40 +189,117 @@ pub fn run_for_cargo() -> ExitCode {
     if words.get(1).is_some_and(|word| word == "synchronicity") {
         words.remove(1);
     }
-    let parsed = Cli::command().bin_name("cargo synchronicity").try_get_matches_from(words);
-    let cli = parsed.and_then(|matches| Cli::from_arg_matches(&matches));
-    run_command(cli.unwrap_or_else(|error| error.exit()).command)
+    start(Cli::command().bin_name("cargo synchronicity"), words)
 }
 
-fn run_command(command: Command) -> ExitCode {
-    let (answer, json) = match command {
-        Command::Prove(args) => (prove::prove(&args), args.json),
-        Command::Verify(args) => (verify::verify(&args), args.json),
-        Command::Audit(args) => (audit(&args), args.is_json()),
-        Command::Gate(args) => (gate(&args), args.json),
-        Command::Install(args) => (install(&args), args.how.json),
-        Command::Upgrade(args) => (upgrade(&args), args.how.json),
-        Command::Uninstall(args) => (uninstall(&args), args.json),
-        Command::List(args) => (list(&args), args.json),
-        Command::Lookup(args) => (lookup(&args), args.json),
-        Command::Bundle(args) => (bundle(&args), args.json),
-        Command::Trust { action } => (trust(&action), action.json()),
-        Command::Succeed(args) => (succeed(&args), args.json),
-        Command::Fsck(args) => (fsck(&args), args.json),
-        Command::Attest(args) => (attest_command::attest(&args), args.json),
-        Command::Monitor(args) => (monitor(&args), args.json),
-        Command::Rebuild(args) => (rebuild::rebuild(&args), args.json),
-        Command::Recipe(args) => (recipe::recipe(&args), args.json),
-        Command::Check(args) => (check(&args), args.json),
-        Command::Survey(args) => (survey(&args), args.json),
-        Command::Diff(args) => (diff(&args), args.json),
-        Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "synchronicity", &mut std::io::stdout());
-            return ExitCode::from(exit::OK);
-        }
+/// The command line as it is documented.
+pub(crate) fn command() -> clap::Command {
+    examples::added(Cli::command())
+}
+
+/// Standard output takes no more.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+#[error("what came of it could not be written: {0}")]
+struct Unwritten(std::io::Error);
+
+fn start(command: clap::Command, words: Vec<OsString>) -> ExitCode {
+    terminal::tell_errors();
+    let user = UserSettings::read();
+    let command = examples::added(command);
+    // Whoever asks for help gets it, whatever is in the file.
+    let command = if let Ok(user) = &user { user.as_defaults(command) } else { command };
+    let matches = command.try_get_matches_from(words).unwrap_or_else(|error| error.exit());
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let json = cli.command.json();
+    let answer = user.and_then(|user| {
+        let pager = cli.command.is_long() && !json && !cli.no_pager;
+        out::begin(Wishes { quiet: cli.quiet, pager: pager.then(|| user.pager()) });
+        user.keep();
+        carry_out(&cli.command, &matches)
+    });
+    let answer = match out::end() {
+        Err(error) if answer.is_ok() => Err(Stop::new(exit::INTERNAL, Unwritten(error))),
+        _ => answer,
     };
     match answer {
         Ok(code) => ExitCode::from(code),
         Err(stop) => stop.tell(json),
+    }
+}
+
+fn carry_out(command: &Command, matches: &ArgMatches) -> Result<u8, Stop> {
+    match command {
+        Command::Prove(args) => prove::prove(args),
+        Command::Verify(args) => verify::verify(args),
+        Command::Audit(args) => audit(args),
+        Command::Gate(args) => gate(args),
+        Command::Install(args) => install(args),
+        Command::Upgrade(args) => upgrade(args),
+        Command::Uninstall(args) => uninstall(args),
+        Command::List(args) => list(args),
+        Command::Lookup(args) => lookup(args),
+        Command::Bundle(args) => bundle(args),
+        Command::Trust { action } => trust(action),
+        Command::Succeed(args) => succeed(args),
+        Command::Fsck(args) => fsck(args),
+        Command::Attest(args) => attest_command::attest(args),
+        Command::Monitor(args) => monitor(args),
+        Command::Rebuild(args) => rebuild::rebuild(args),
+        Command::Recipe(args) => recipe::recipe(args),
+        Command::Check(args) => check(args),
+        Command::Survey(args) => survey(args),
+        Command::Diff(args) => diff(args),
+        Command::Config { action } => config(action, matches),
+        Command::Completions { shell } => {
+            clap_complete::generate(*shell, &mut Cli::command(), "synchronicity", &mut std::io::stdout());
+            Ok(exit::OK)
+        }
+        Command::Man(args) => man(args),
+    }
+}
+
+impl Command {
+    /// Whether programs are to read what is printed.
+    fn json(&self) -> bool {
+        match self {
+            Self::Prove(args) => args.json,
+            Self::Verify(args) => args.json,
+            Self::Audit(args) => args.is_json(),
+            Self::Gate(args) => args.json,
+            Self::Install(args) => args.how.json,
+            Self::Upgrade(args) => args.how.json,
+            Self::Uninstall(args) => args.json,
+            Self::List(args) => args.json,
+            Self::Lookup(args) => args.json,
+            Self::Bundle(args) => args.json,
+            Self::Trust { action } => action.json(),
+            Self::Succeed(args) => args.json,
+            Self::Fsck(args) => args.json,
+            Self::Attest(args) => args.json,
+            Self::Monitor(args) => args.json,
+            Self::Rebuild(args) => args.json,
+            Self::Recipe(args) => args.json,
+            Self::Check(args) => args.json,
+            Self::Survey(args) => args.json,
+            Self::Diff(args) => args.json,
+            Self::Config { action } => action.json(),
+            Self::Completions { .. } | Self::Man(_) => false,
+        }
+    }
+
+    /// Whether what it prints may be longer than a screen, and is printed at its end.
+    fn is_long(&self) -> bool {
+        matches!(
+            self,
+            Self::Verify(_)
+                | Self::Audit(_)
+                | Self::Gate(_)
+                | Self::List(_)
+                | Self::Lookup(_)
+                | Self::Recipe(_)
+                | Self::Diff(_)
+                | Self::Config { .. }
+                | Self::Trust { action: Action::List(_) | Action::Show(_) }
+        )
     }
 }

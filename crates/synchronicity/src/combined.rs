@@ -130,6 +130,11 @@ pub(crate) fn too_few(needed: usize, agreeing: usize, others: Vec<Other<'_>>) ->
     Stop::new(code_below(needed, agreeing, &codes), Together::TooFew { agreeing, groups, needed, told })
 }
 
+/// Whether a command stopped because none of the groups is known to have built what was asked for.
+pub(crate) fn is_absence(stop: &Stop) -> bool {
+    stop.code == exit::NO_EVIDENCE && matches!(stop.report.downcast_ref(), Some(Together::TooFew { .. }))
+}
+
 /// The code where too few groups agree: what is false, or of other bytes, comes first; then whether those that could not
 /// be asked might make up for it.
 fn code_below(needed: usize, agreeing: usize, others: &[u8]) -> u8 {

@@ -33,9 +33,9 @@ pub(crate) fn diff(args: &Diff) -> Result<u8, Stop> {
     if args.json {
         let mut told = explanation.to_json();
         told["exit"] = code.into();
-        println!("{told}");
+        verbatim!("{told}");
     } else {
-        print!("{}", words::in_words(&explanation));
+        out!("{}", words::in_words(&explanation));
     }
     if args.diffoscope && code != exit::OK {
         diffoscope::show(&args.first, &args.second)

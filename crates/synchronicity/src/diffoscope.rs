@@ -80,7 +80,7 @@ pub(crate) fn show(first: &Path, second: &Path) -> Result<(), DiffoscopeError> {
     let mut printed = 0;
     let finished = EmbeddedSandbox::new(program).build(&job, &mut |line| {
         printed += line.len() as u64 + 1;
-        println!("{}", harmless(line));
+        verbatim!("{}", harmless(line));
         if printed > REPORT_BYTES_MAX { ControlFlow::Break(Failure::Transcript) } else { ControlFlow::Continue(()) }
     });
     match finished.map_err(DiffoscopeError::Sandbox)? {

@@ -83,9 +83,9 @@ impl Stop {
             if let (Some(told), Some(Value::Object(details))) = (told.as_object_mut(), &self.details) {
                 told.extend(details.clone());
             }
-            println!("{told}");
+            verbatim!("{told}");
         }
-        eprintln!("{:?}", self.report);
+        errln!("{:?}", self.report);
         ExitCode::from(self.code)
     }
 }

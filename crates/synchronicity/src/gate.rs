@@ -9,6 +9,7 @@ use synchronicity_rebuild::spec::Spec;
 
 use crate::audit::{self, Audited, document, settings_beside, table};
 use crate::exit::{self, Stop, gravest};
+use crate::out::terminal::{Tint, tinted};
 use crate::read;
 use crate::settings::Asked;
 use crate::verify::files::{Looked, Wanted, look_up};
@@ -46,8 +47,10 @@ Exit codes:
   0   open: no dependency is denied, and every file is what a group built
   40  closed: evidence is invalid, or of another crate, or the log has forked
   42  closed: a file, or the archive of a dependency, is not what was built
-  43  closed: fewer builders signed, or fewer groups agree, than the policy wants
-  41  closed: there is no evidence for a file, or a dependency is denied for want of it
+  43  closed: fewer builders signed, or fewer groups agree, than the policy
+      wants
+  41  closed: there is no evidence for a file, or a dependency is denied for
+      want of it
   2   nothing was decided: a file, the settings or the policy cannot be used
   75  nothing was decided: no log answers, or what is there is too old
 Of several it is the first in this list. Any code but 0 means: do not go on.";
@@ -78,11 +81,13 @@ pub(crate) fn gate(args: &Gate) -> Result<u8, Stop> {
     let looked = look_up(wanted, None, &context.places, &context.policy)?;
     let code = gravest(audited.iter().map(Audited::code).chain(looked.iter().map(Looked::code)));
     if args.json {
-        println!("{}", as_json(audited.as_ref(), &looked, code));
+        verbatim!("{}", as_json(audited.as_ref(), &looked, code));
     } else {
-        audited.iter().for_each(|audited| print!("{}", table::table(audited, false)));
-        looked.iter().for_each(|looked| println!("{}", told::in_a_line(looked)));
-        println!("gate {}", if code == exit::OK { "open".into() } else { format!("closed: exit code {code}") });
+        audited.iter().for_each(|audited| out!("{}", table::table(audited, false)));
+        looked.iter().for_each(|looked| outln!("{}", told::in_a_line(looked)));
+        let (word, tint) = if code == exit::OK { ("open", Tint::Good) } else { ("closed", Tint::Bad) };
+        let rest = if code == exit::OK { String::new() } else { format!(": exit code {code}") };
+        outln!("gate {}{rest}", tinted(word, tint));
     }
     audited.iter().for_each(Audited::reasons);
     told::reasons(&looked);

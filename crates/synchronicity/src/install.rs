@@ -1,8 +1,9 @@
 //! `install`: executables that a group rebuilt, put where cargo puts them.
 //!
-//! The log says which version was reproduced, and to which bytes ([`choose`]); whoever has these bytes may serve them
-//! ([`fetch`]); they are put in place all at once and recorded as cargo records them ([`place`]). Nothing is compiled, and
-//! nothing is installed that a quorum under the policy did not vouch for, unless `--or-build` asks for it ([`built`]).
+//! The log says which version was reproduced, and to which bytes ([`choose`]), or the logs of several groups, enough of
+//! which must say the same ([`together`]); whoever has these bytes may serve them ([`fetch`]); they are put in place all
+//! at once and recorded as cargo records them ([`place`]). Nothing is compiled, and nothing is installed that a quorum
+//! under the policy did not vouch for, unless `--or-build` asks for it ([`built`]).
 //! [`upgrade`] does the same for what is installed; [`uninstall`] and [`list`] need no log.
 
 use std::collections::BTreeSet;
@@ -12,18 +13,18 @@ use clap::Args;
 use miette::Diagnostic;
 use synchronicity_rebuild::download::Patience;
 use synchronicity_rebuild::spec::Spec;
-use synchronicity_verify::policy::Policy;
 use synchronicity_verify::request::{CrateName, CrateVersion, Features};
 use synchronicity_verify::result::Artifact;
 
 use crate::age::Age;
 use crate::cli::{ChosenFeatures, Place};
+use crate::combined::{self, Asked as AskedGroup};
 use crate::exit::{self, Stop, gravest};
 use crate::install_record::{self, Installed};
-use crate::library::{Library, Log, Places};
+use crate::library::Library;
 use crate::progress::Progress;
 use crate::report;
-use crate::settings::Asked as AskedLog;
+use crate::settings::{Asked as AskedLog, Context};
 use crate::source::Source;
 
 mod built;
@@ -32,6 +33,7 @@ mod fetch;
 mod list;
 mod place;
 mod present;
+mod together;
 mod told;
 mod uninstall;
 mod upgrade;
@@ -40,10 +42,11 @@ pub(crate) use list::{List, list};
 pub(crate) use uninstall::{Uninstall, uninstall};
 pub(crate) use upgrade::{Upgrade, upgrade};
 
-use choose::{Asked, NoChoice, choose};
+use choose::{Asked, NoChoice};
 use fetch::{Part, fetch};
 use place::{Change, Executable, Root};
 use present::{Present, State};
+use together::{Group, chosen};
 use told::{Action, Done, Row};
 
 /// `install CRATE[@VERSION]...`
@@ -97,11 +100,12 @@ pub(crate) struct RootFolder {
 }
 
 const LONG_HELP: &str = "\
-The newest version that a group rebuilt to the same bytes for this machine is looked
-up in the policy's log, as `verify` does. Its executables are fetched from the nodes and
-mirrors, several at once, held against the log, put into the folder of executables all
-at once, and recorded as `cargo install` does. What was fetched before an interruption is
-not fetched again. synchronicity.toml is read only where --config names it.
+The newest version that a group rebuilt to the same bytes for this machine is
+looked up in the policy's log, as `verify` does. Its executables are fetched
+from the nodes and mirrors, several at once, held against the log, put into the
+folder of executables all at once, and recorded as `cargo install` does. What
+was fetched before an interruption is not fetched again. synchronicity.toml is
+read only where --config names it.
 
 Examples:
   synchronicity install hexyl --policy policy.txt --node http://127.0.0.1:8080
@@ -115,8 +119,10 @@ Exit codes:
   41  there is no evidence for a crate, or for this machine
   42  the log has entries about several archives of one version
   43  fewer builders signed than the policy wants
-  75  try later: no log or no place with the executables answers, or it is too old
-With several crates it is the first of 40, 42, 43, 41, 2, 75 that any of them got.";
+  75  try later: no log or no place with the executables answers, or it is too
+      old
+With several crates it is the first of 40, 42, 43, 41, 2, 75 that any of them
+got.";
 
 #[derive(Debug, thiserror::Error, Diagnostic)]
 enum InstallTrouble {
@@ -133,11 +139,11 @@ pub(crate) fn install(args: &Install) -> Result<u8, Stop> {
     let wanted =
         args.specs.iter().map(|spec| Wanted::of(spec, args.chosen.features())).collect::<Result<Vec<_>, _>>()?;
     let context = args.how.asked.read_named()?;
-    let policy = context.policy.clone().one()?;
-    let opened = Opened::new(&args.how, &policy, &context.places, &wanted)?;
-    let session = opened.session()?;
+    let groups = context.policy.asked(&context.places)?;
+    let session = Session::open(&args.how, &context, &groups, &wanted)?;
+    let absent = |stop: &Stop| NoChoice::is_absence(stop) || combined::is_absence(stop);
     let install = |wanted: &Wanted| match session.install(wanted) {
-        Err(stop) if args.or_build && NoChoice::is_absence(&stop) => session.build(wanted, &args.sandbox),
+        Err(stop) if args.or_build && absent(&stop) => session.build(wanted, &args.sandbox),
         ended => ended,
     };
     let rows = wanted.iter().map(|wanted| Row { spec: wanted.to_string(), done: install(wanted) }).collect::<Vec<_>>();
@@ -174,42 +180,13 @@ impl std::fmt::Display for Wanted {
     }
 }
 
-/// The log, not yet read.
-struct Opened<'a> {
-    how: &'a How,
-    policy: &'a Policy,
-    root: Root,
-    library: Library<'a>,
-    /// Where artifacts are fetched from.
-    stores: Vec<Source>,
-}
-
-impl<'a> Opened<'a> {
-    fn new(how: &'a How, policy: &'a Policy, places: &'a Places, wanted: &[Wanted]) -> Result<Self, Stop> {
-        let names: BTreeSet<_> = wanted.iter().map(|wanted| wanted.name.clone()).collect();
-        let library = Library::of_crates(places, policy, names);
-        let silence = std::time::Duration::from_secs(how.timeout.seconds);
-        let patience = Patience { silence, connect: silence.min(Patience::default().connect), ..Patience::for_logs() };
-        let asked = |source: &Source| !places.offline || matches!(source, Source::Folder(_));
-        let logs = library.sources()?;
-        let stores = how.mirrors.iter().chain(&logs).filter(|source| asked(source));
-        let stores = stores.map(|source| source.with(patience)).collect();
-        Ok(Self { how, policy, root: how.root.root()?, library, stores })
-    }
-
-    fn session(self) -> Result<Session<'a>, Stop> {
-        let Self { how, policy, root, library, stores } = self;
-        let (log, target) = (library.take_newest()?, format!("{}-unknown-linux-gnu", std::env::consts::ARCH));
-        Ok(Session { how, policy, root, log, stores, target, progress: Progress::new() })
-    }
-}
-
-/// One run: a log, a root, and who is asked.
+/// One run: the logs, a root, and who is asked.
 struct Session<'a> {
     how: &'a How,
-    policy: &'a Policy,
     root: Root,
-    log: Log,
+    groups: Vec<Group<'a>>,
+    /// How many of the groups must agree.
+    needed: usize,
     /// Where artifacts are fetched from.
     stores: Vec<Source>,
     /// The triple of this machine.
@@ -217,26 +194,58 @@ struct Session<'a> {
     progress: Progress,
 }
 
-impl Session<'_> {
+impl<'a> Session<'a> {
+    /// Reads the log of every group.
+    fn open(how: &'a How, context: &Context, asked: &'a [AskedGroup<'a>], wanted: &[Wanted]) -> Result<Self, Stop> {
+        let names: BTreeSet<_> = wanted.iter().map(|wanted| wanted.name.clone()).collect();
+        let (mut groups, mut addresses) = (Vec::with_capacity(asked.len()), Vec::new());
+        let root = how.root.root()?;
+        for asked in asked {
+            let library = Library::of_crates(&asked.places, asked.policy, names.clone());
+            if asked.places.nodes.is_empty() && !asked.places.offline {
+                match library.sources() {
+                    Ok(own) => addresses.extend(own),
+                    Err(stop) if asked.name.is_none() => return Err(stop),
+                    // The group has no log to be read either, and so no vote.
+                    Err(_) => {}
+                }
+            }
+            groups.push(Group::open(asked.name, asked.policy, library)?);
+        }
+        let places = &context.places;
+        let silence = std::time::Duration::from_secs(how.timeout.seconds);
+        let patience = Patience { silence, connect: silence.min(Patience::default().connect), ..Patience::for_logs() };
+        let stores = how.mirrors.iter().chain(&places.nodes).chain(&addresses);
+        let stores = stores.filter(|source| !places.offline || matches!(source, Source::Folder(_)));
+        Ok(Self {
+            how,
+            root,
+            groups,
+            needed: context.policy.needed(),
+            stores: stores.map(|source| source.with(patience)).collect(),
+            target: format!("{}-unknown-linux-gnu", std::env::consts::ARCH),
+            progress: Progress::new(),
+        })
+    }
+
     fn install(&self, wanted: &Wanted) -> Result<Done, Stop> {
-        let entries = self.log.of_crate(&wanted.name)?;
         let Wanted { name, version, features } = wanted;
         let asked = Asked { name, version: version.as_ref(), features, target: &self.target };
-        let place = format!("{}, at size {}", self.log.place, self.log.checkpoint.checkpoint.size);
-        let (index, entry) = choose(&asked, &entries, &place).map_err(|error| Stop::new(error.code(), error))?;
-        let present = Present::of_entry(self.policy.log().name(), *index, entry);
-        let done = |action, before| Done::by_entry(action, before, *index, entry, self.log.checkpoint.vouched_s);
+        let chosen = chosen(&asked, &self.groups, self.needed)?;
+        let present = Present::of_entries(&chosen);
         // Looked at before anything is fetched, and again before anything is moved.
         let state = present.state(&self.root, &self.root.lock(&self.progress)?, self.how.force)?;
         match state {
-            State::Installed => return Ok(done(Action::Already, None)),
-            State::ToDo { ref before, .. } if self.how.dry_run => return Ok(done(Action::Would, before.clone())),
+            State::Installed => return Ok(Done::by_entry(Action::Already, None, chosen)),
+            State::ToDo { ref before, .. } if self.how.dry_run => {
+                return Ok(Done::by_entry(Action::Would, before.clone(), chosen));
+            }
             State::ToDo { .. } => {}
         }
-        let staged = self.staged(report::built(entry))?;
+        let staged = self.staged(report::built(&chosen.entry))?;
         let before = self.put(&present)?;
         drop(staged);
-        Ok(done(Action::Installed, before))
+        Ok(Done::by_entry(Action::Installed, before, chosen))
     }
 
     /// Brings every executable to this machine, whole and synced, beside its place.
@@ -285,9 +294,9 @@ impl Session<'_> {
     fn tell(&self, rows: &[Row]) -> u8 {
         let code = gravest(rows.iter().map(Row::code));
         if self.how.json {
-            println!("{}", told::as_json(&self.root, rows, code));
+            verbatim!("{}", told::as_json(&self.root, rows, code));
         } else {
-            rows.iter().for_each(|row| print!("{}", told::in_words(&self.root, row)));
+            rows.iter().for_each(|row| out!("{}", told::in_words(&self.root, row)));
         }
         told::reasons(rows);
         told::path(&self.root, rows);

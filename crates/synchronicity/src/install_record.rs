@@ -45,6 +45,9 @@ pub(crate) struct Installed {
 pub(crate) struct Ours {
     /// The log and the entry that it was installed by; none for a build of this machine.
     pub(crate) evidence: Option<Evidence>,
+    /// The same in the logs of further groups, where a policy of several was asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) also: Vec<Evidence>,
     /// The content of each executable: lower-case hex digits of its SHA-256.
     pub(crate) sha256: BTreeMap<String, String>,
 }
@@ -57,8 +60,19 @@ pub(crate) struct Evidence {
 }
 
 impl Ours {
-    pub(crate) fn of(evidence: Option<Evidence>, executables: &[(String, Digest)]) -> Self {
-        Self { evidence, sha256: executables.iter().map(|(name, sha256)| (name.clone(), sha256.to_string())).collect() }
+    pub(crate) fn of(evidence: Vec<Evidence>, executables: &[(String, Digest)]) -> Self {
+        let mut evidence = evidence.into_iter();
+        Self {
+            evidence: evidence.next(),
+            also: evidence.collect(),
+            sha256: executables.iter().map(|(name, sha256)| (name.clone(), sha256.to_string())).collect(),
+        }
+    }
+
+    /// Whether the same executables were installed, with evidence or without, as before: by whichever entries, since
+    /// another group may answer today.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.sha256 == other.sha256 && self.evidence.is_some() == other.evidence.is_some()
     }
 }
 

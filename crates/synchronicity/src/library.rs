@@ -23,6 +23,7 @@ use crate::copy::{CopyFolder, CopyTrouble, LogCopy};
 use crate::exit::{self, Stop};
 use crate::source::Source;
 use crate::trust::{StateFolder, Trust, TrustError};
+use crate::user_settings;
 
 /// Where to look.
 #[derive(Clone, Debug, Args)]
@@ -91,6 +92,13 @@ enum LibraryTrouble {
     #[error("the policy's address of the log, {0}")]
     #[diagnostic(help("name a node with --node"))]
     Address(crate::source::NoAddress),
+}
+
+impl Places {
+    /// How old evidence may be: as it was asked for, or as this user wants it everywhere.
+    pub(crate) fn max_age(&self) -> Option<Age> {
+        self.max_age.or(user_settings::kept().max_age)
+    }
 }
 
 impl<'p> Library<'p> {
@@ -234,7 +242,7 @@ impl<'p> Library<'p> {
     }
 
     fn fresh(&self, log: &Log) -> Result<(), Stop> {
-        self.places.max_age.map_or(Ok(()), |most| most.check(log.checkpoint.vouched_s))
+        self.places.max_age().map_or(Ok(()), |most| most.check(log.checkpoint.vouched_s))
     }
 }
 

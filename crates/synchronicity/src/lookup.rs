@@ -27,7 +27,7 @@ use crate::exit::{self, Stop};
 use crate::policies::choice::{Choice, Trusted};
 use crate::source::Source;
 use crate::trust::{StateFolder, Trust};
-use crate::{durable, read};
+use crate::{durable, read, user_settings};
 
 mod ask;
 mod together;
@@ -82,15 +82,19 @@ pub(crate) struct Lookup {
 
 const LONG_HELP: &str = "\
 What the node learns:
-  Everything in the log stands under a key, the hash of its name. The node is told the first digits of the key and
-  answers with all entries whose keys begin so, and a proof that there are no others. It learns that you mean one of
-  those. Without --reveal there are as many digits as leave 32 entries or more, 0 in a small log: then it learns
-  nothing. Fewer digits hide more and make the answer longer. Ask for crates that depend on each other one by one, and
-  the node may guess from the sequence; `bundle` and --bundle tell it nothing at all.
+  Everything in the log stands under a key, the hash of its name. The node is
+  told the first digits of the key and answers with all entries whose keys begin
+  so, and a proof that there are no others. It learns that you mean one of
+  those. Without --reveal there are as many digits as leave 32 entries or more,
+  0 in a small log: then it learns nothing. Fewer digits hide more and make the
+  answer longer. Ask for crates that depend on each other one by one, and the
+  node may guess from the sequence; `bundle` and --bundle tell it nothing at
+  all.
 
 Exit codes:
   0   at least one of the entries shown is `reproduced`
-  41  none is: there is no evidence at this size of the log. That is never evidence against the crate
+  41  none is: there is no evidence at this size of the log. That is never
+      evidence against the crate
   40  the answer is invalid, or the log has forked
   43  fewer builders signed, or fewer groups agree, than the policy wants
   75  try later: the node cannot serve now, or what it serves is too old";
@@ -146,9 +150,9 @@ pub(crate) fn lookup(args: &Lookup) -> Result<u8, Stop> {
     let evidence = shown.iter().any(|(_, entry)| entry.verdict == Verdict::Reproduced);
     let code = if evidence { exit::OK } else { exit::NO_EVIDENCE };
     if args.json {
-        println!("{}", told::as_json(&subject, &answer, &shown, code));
+        verbatim!("{}", told::as_json(&subject, &answer, &shown, code));
     } else {
-        print!("{}", told::in_words(&subject, &answer, &shown, &policy));
+        out!("{}", told::in_words(&subject, &answer, &shown, &policy));
     }
     Ok(code)
 }
@@ -253,7 +257,7 @@ impl Lookup {
     }
 
     fn fresh(&self, vouched_s: Option<u64>) -> Result<(), Stop> {
-        self.max_age.map_or(Ok(()), |most| most.check(vouched_s))
+        self.max_age.or(user_settings::kept().max_age).map_or(Ok(()), |most| most.check(vouched_s))
     }
 }
 

@@ -2,14 +2,18 @@
 
 use std::io::{self, IsTerminal, Write};
 
+use crate::out::{self, terminal::is_dumb};
+
 pub(crate) struct Progress {
     terminal: bool,
     quiet: bool,
 }
 
 impl Progress {
+    /// As the terminal and `--quiet` want it.
     pub(crate) fn new() -> Self {
-        Self { terminal: io::stderr().is_terminal(), quiet: false }
+        let quiet = out::is_quiet();
+        Self { terminal: io::stderr().is_terminal() && !is_dumb() && !quiet, quiet }
     }
 
     /// Says nothing: for a command with several builds at once, which has its own way to tell.
@@ -21,7 +25,7 @@ impl Progress {
         if self.terminal {
             self.detail(what);
         } else if !self.quiet {
-            eprintln!("{what}");
+            note!("{what}");
         }
     }
 

@@ -14,7 +14,7 @@ use crate::outside::completed;
 use crate::source::SourceError;
 use crate::trust::Trust;
 use crate::verify::{checked, code};
-use crate::{durable, read, report};
+use crate::{durable, read, report, user_settings};
 
 /// Why there is no proof to look at.
 #[derive(Debug, thiserror::Error, Diagnostic)]
@@ -52,7 +52,7 @@ pub(crate) fn prove(args: &Prove) -> Result<u8, Stop> {
         error => Stop::new(error.code(), ProveError::Fetch(error)),
     })?;
     let (verified, checkpoint) = checked(&proof, &args.node.place(&file), &policy, None, Some(&args.spec))?;
-    args.max_age.map_or(Ok(()), |most| most.check(verified.vouched_s))?;
+    args.max_age.or(user_settings::kept().max_age).map_or(Ok(()), |most| most.check(verified.vouched_s))?;
     Trust::open(&args.state, &policy)?.accept(&checkpoint, &policy, &args.node)?;
     let path = args.out.clone().unwrap_or_else(|| format!("{name}-{version}.tlog-proof").into());
     durable::replace(&path, &proof, 0o644)
@@ -60,10 +60,10 @@ pub(crate) fn prove(args: &Prove) -> Result<u8, Stop> {
     if args.json {
         let mut told = report::as_json(&verified, &policy, None);
         told["proof"] = path.display().to_string().into();
-        println!("{told}");
+        verbatim!("{told}");
     } else {
-        print!("{}", report::in_words(&verified, &policy, None));
-        println!("  {:<25}{}", "kept as", path.display());
+        out!("{}", report::in_words(&verified, &policy, None));
+        outln!("  {:<25}{}", "kept as", path.display());
     }
     Ok(code(&verified))
 }

@@ -61,15 +61,15 @@ fn tell(args: &Rebuild, bench: &Bench, pinned: &Pinned, artifacts: &Artifacts, f
             "artifacts": artifacts.collect::<Vec<_>>(),
             "transcript": outcome.transcript.display().to_string(),
         });
-        println!("{told}");
+        verbatim!("{told}");
         return;
     }
-    println!("built here: {} {}", request.source.name(), request.source.version());
+    outln!("built here: {} {}", request.source.name(), request.source.version());
     for artifact in artifacts {
-        println!("  {:<25}{}, {} bytes", "artifact", artifact.name, artifact.size);
-        println!("  {:<25}sha256 {}", "", artifact.sha256);
-        println!("  {:<25}{}", "", folder.join(artifact.name.as_str()).display());
+        outln!("  {:<25}{}, {} bytes", "artifact", artifact.name, artifact.size);
+        outln!("  {:<25}sha256 {}", "", artifact.sha256);
+        outln!("  {:<25}{}", "", folder.join(artifact.name.as_str()).display());
     }
-    println!("  {:<25}{}", "transcript", outcome.transcript.display());
-    println!("  {:<25}one build on one machine: a comparison for you, no evidence for others", "your own rebuild");
+    outln!("  {:<25}{}", "transcript", outcome.transcript.display());
+    outln!("  {:<25}one build on one machine: a comparison for you, no evidence for others", "your own rebuild");
 }

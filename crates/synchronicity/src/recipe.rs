@@ -44,20 +44,20 @@ pub(crate) fn recipe(args: &Recipe) -> Result<u8, Stop> {
             "agreed": workshop.agreed(&pinned),
             "folder": args.out.as_ref().map(|out| out.display().to_string()),
         });
-        println!("{told}");
+        verbatim!("{told}");
         return Ok(exit::OK);
     }
     tell(&pinned);
     if let Some(agreed) = workshop.agreed(&pinned) {
-        println!("  {:<12}{agreed}", "agreed");
-        println!("  {:<12}because {}", "", agreed.reason);
+        outln!("  {:<12}{agreed}", "agreed");
+        outln!("  {:<12}because {}", "", agreed.reason);
     }
     if let Some(script) = script {
-        println!("\nWith the same rustc and linker, a shell gets the same bytes by");
-        script.lines().for_each(|line| println!("    {line}"));
+        outln!("\nWith the same rustc and linker, a shell gets the same bytes by");
+        script.lines().for_each(|line| verbatim!("    {line}"));
     }
     if let Some(out) = &args.out {
-        println!("\nA folder for `docker build`, which repeats the build: {}", out.display());
+        outln!("\nA folder for `docker build`, which repeats the build: {}", out.display());
     }
     Ok(exit::OK)
 }
@@ -65,8 +65,8 @@ pub(crate) fn recipe(args: &Recipe) -> Result<u8, Stop> {
 fn tell(pinned: &Pinned) {
     let Pinned { request, products, .. } = pinned;
     let BuildRequest { source, lock, toolchain, limits, .. } = request;
-    println!("recipe of {} {}", source.name(), source.version());
-    let line = |name: &str, value: &str| println!("  {name:<12}{value}");
+    outln!("recipe of {} {}", source.name(), source.version());
+    let line = |name: &str, value: &str| outln!("  {name:<12}{value}");
     line("request", &request.id().to_string());
     line("source", &report::source_in_words(source));
     line("lock", &format!("{}, sha256 {}", lock.grade.name(), lock.sha256));

@@ -163,13 +163,18 @@ struct RawFile {
 impl Asked {
     /// Reads the files. `beside` is the folder in which the settings are looked for.
     pub(crate) fn read(&self, beside: &Path) -> Result<Context, Stop> {
-        self.read_from(self.config.clone().or_else(|| Some(beside.join(NAME)).filter(|path| read::is_there(path))))
+        self.read_from(self.file(beside))
     }
 
     /// The same without looking for settings anywhere: only the file that is named counts. For what changes this user's
     /// machine, about which the folder of a stranger's project has nothing to say.
     pub(crate) fn read_named(&self) -> Result<Context, Stop> {
         self.read_from(self.config.clone())
+    }
+
+    /// The file of settings that counts for what is in the folder `beside`, if there is one.
+    pub(crate) fn file(&self, beside: &Path) -> Option<PathBuf> {
+        self.config.clone().or_else(|| Some(beside.join(NAME)).filter(|path| read::is_there(path)))
     }
 
     fn read_from(&self, path: Option<PathBuf>) -> Result<Context, Stop> {
@@ -183,6 +188,32 @@ impl Asked {
         places.max_age = places.max_age.or(settings.max_age);
         Ok(Context { policy, places, settings })
     }
+}
+
+/// What stands in a file that can be used: keys, as in `levels.absent`, and values.
+pub(crate) fn said(path: &Path) -> Result<Vec<(String, String)>, Stop> {
+    Settings::read(path)?;
+    let bytes = read::bounded(path, SETTINGS_BYTES_MAX, "file of settings");
+    let bytes = bytes.map_err(|error| Stop::new(exit::USAGE, error))?;
+    let table: toml::Table = toml::from_str(&String::from_utf8_lossy(&bytes)).unwrap_or_default();
+    let mut said = Vec::new();
+    for (key, value) in &table {
+        match value {
+            toml::Value::String(text) => said.push((key.clone(), text.clone())),
+            toml::Value::Array(values) if values.iter().all(toml::Value::is_str) => {
+                let texts: Vec<_> = values.iter().filter_map(toml::Value::as_str).collect();
+                said.push((key.clone(), texts.join(", ")));
+            }
+            toml::Value::Table(levels) if key == "levels" => {
+                let level = |(verdict, level): (&String, &toml::Value)| {
+                    Some((format!("levels.{verdict}"), level.as_str()?.to_owned()))
+                };
+                said.extend(levels.iter().filter_map(level));
+            }
+            other => said.push((key.clone(), other.to_string())),
+        }
+    }
+    Ok(said)
 }
 
 impl Settings {

@@ -95,13 +95,13 @@ pub(crate) fn succeed(args: &Succeed) -> Result<u8, Stop> {
     }
     if args.json {
         let steps: Vec<_> = changes.iter().map(as_json).collect();
-        println!("{}", json!({ "exit": exit::OK, "steps": steps, "policy": policy.to_string() }));
+        verbatim!("{}", json!({ "exit": exit::OK, "steps": steps, "policy": policy.to_string() }));
         return Ok(exit::OK);
     }
-    changes.iter().for_each(|change| println!("{}", in_words(change)));
+    changes.iter().for_each(|change| outln!("{}", in_words(change)));
     match &args.out {
-        Some(path) => println!("the policy of the present members is {}", path.display()),
-        None => print!("{policy}"),
+        Some(path) => outln!("the policy of the present members is {}", path.display()),
+        None => verbatim!("{}", policy.to_string().trim_end()),
     }
     Ok(exit::OK)
 }

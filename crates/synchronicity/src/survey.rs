@@ -96,15 +96,15 @@ pub(crate) fn survey(args: &SurveyArgs) -> Result<u8, Stop> {
             "totals": tally.totals,
             "not_measured": shift.failed.iter().map(|(key, why)| json!({ "crate": key, "why": why })).collect::<Vec<_>>(),
         });
-        println!("{told}");
+        verbatim!("{told}");
     } else {
-        print!("{}", tally.in_words());
-        println!("the report: {}", store.dir().join("index.html").display());
+        out!("{}", tally.in_words());
+        outln!("the report: {}", store.dir().join("index.html").display());
     }
     if stopped {
-        eprintln!("stopped: the same command goes on with the {left} crates that are left");
+        note!("stopped: the same command goes on with the {left} crates that are left");
     } else if code == exit::TRY_LATER {
-        eprintln!("{left} crates could not be measured here and now: the same command tries them again");
+        errln!("{left} crates could not be measured here and now: the same command tries them again");
     }
     Ok(code)
 }

@@ -25,7 +25,7 @@ mod equivocation;
 pub(crate) mod files;
 mod installed;
 pub(crate) mod told;
-mod votes;
+pub(crate) mod votes;
 
 pub use args::Verify;
 
@@ -93,11 +93,11 @@ fn of_proof(args: &Verify, path: &Path, file: Option<&Path>, policy: &Policy) ->
     let (verified, checkpoint) = checked(&proof, &from, policy, compared, args.spec.as_ref())?;
     let places = &args.places;
     Trust::open_offline(&places.state, policy)?.map_or(Ok(()), |trust| trust.compare(&checkpoint, policy))?;
-    places.max_age.map_or(Ok(()), |most| most.check(verified.vouched_s))?;
+    places.max_age().map_or(Ok(()), |most| most.check(verified.vouched_s))?;
     if args.json {
-        println!("{}", report::as_json(&verified, policy, compared));
+        verbatim!("{}", report::as_json(&verified, policy, compared));
     } else {
-        print!("{}", report::in_words(&verified, policy, file));
+        out!("{}", report::in_words(&verified, policy, file));
     }
     Ok(code(&verified))
 }

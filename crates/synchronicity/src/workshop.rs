@@ -226,7 +226,7 @@ fn bench_trouble(error: BenchError) -> Stop {
 }
 
 /// The user's cache folder by the XDG rules, and in it our own.
-fn default_dir() -> Option<PathBuf> {
+pub(crate) fn default_dir() -> Option<PathBuf> {
     let cache = folders::user("XDG_CACHE_HOME", ".cache")?;
     Some(cache.join("synchronicity"))
 }

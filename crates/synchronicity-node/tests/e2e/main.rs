@@ -18,6 +18,7 @@ mod killed;
 mod left_over;
 mod machine;
 mod machine_trouble;
+mod new_user;
 mod node;
 mod quartet;
 mod real;
@@ -47,7 +48,7 @@ fn main() -> std::process::ExitCode {
     let machine = Machine::look();
     let of_groups = [verdict::tests(), crash::tests(), killed::tests(), stop::tests(), machine_trouble::tests()];
     let of_parts = [epochs::tests(), node::tests(), every_call::tests(), idle::tests(), real::tests(), s3::tests()];
-    let of_clients = [clients::tests(), attest::tests(), witness_path::tests()];
+    let of_clients = [clients::tests(), new_user::tests(), attest::tests(), witness_path::tests()];
     let tests: Vec<Test> = of_groups.into_iter().chain(of_parts).chain(of_clients).flatten().collect();
     let names: BTreeSet<&str> = tests.iter().map(|test| test.name).collect();
     assert_eq!(names.len(), tests.len(), "a test is listed twice");

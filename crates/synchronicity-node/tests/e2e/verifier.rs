@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use crate::devnet::PROGRAM;
 
 /// Builds the client beside the node's program, so that it is never an old one.
-fn client() -> &'static Path {
+pub(crate) fn client() -> &'static Path {
     static CLIENT: OnceLock<PathBuf> = OnceLock::new();
     CLIENT.get_or_init(|| {
         let beside = Path::new(PROGRAM).with_file_name("synchronicity");

@@ -3,6 +3,7 @@
 use super::verdict::{Level, Verdict};
 use super::{Audited, Row};
 use crate::age;
+use crate::out::terminal::{Tint, tinted};
 use crate::printable::{column, printable};
 
 /// What is not allowed, or everything; then how many there are of each verdict.
@@ -17,7 +18,9 @@ pub(crate) fn table(audited: &Audited, all: bool) -> String {
     for level in [Level::Deny, Level::Warn, Level::Allow] {
         for row in shown.iter().filter(|row| row.level == level) {
             let of = format!("{} {}", row.dependency.name, row.dependency.version);
-            text += &line(row.level.as_str(), row.verdict.as_str(), &of, &because(row, groups));
+            let line = line(level.as_str(), row.verdict.as_str(), &of, &because(row, groups));
+            let (word, rest) = line.split_at(level.as_str().len());
+            text += &(tinted(word, tint(level)) + rest);
         }
     }
     if !shown.is_empty() {
@@ -51,6 +54,14 @@ pub(crate) fn table(audited: &Audited, all: bool) -> String {
         text += &format!("{group}: no vote (exit code {})\n", stop.code);
     }
     text + &summary(audited)
+}
+
+fn tint(level: Level) -> Tint {
+    match level {
+        Level::Deny => Tint::Bad,
+        Level::Warn => Tint::Doubtful,
+        Level::Allow => Tint::Good,
+    }
 }
 
 /// One line that says how it ended.

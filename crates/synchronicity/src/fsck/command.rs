@@ -66,9 +66,9 @@ pub fn fsck(args: &Fsck) -> Result<u8, Stop> {
     progress.end();
     let checked = checked.map_err(stop)?;
     if args.json {
-        println!("{}", as_json(&checked));
+        verbatim!("{}", as_json(&checked));
     } else {
-        print!("{}", in_words(&checked, &args.source, policy.as_ref()));
+        out!("{}", in_words(&checked, &args.source, policy.as_ref()));
     }
     Ok(exit::OK)
 }

@@ -1,5 +1,7 @@
 //! Which entry of a log an installation rests on.
 
+use std::collections::BTreeSet;
+
 use miette::Diagnostic;
 use semver::Version;
 use synchronicity_verify::entry::{Entry, Verdict};
@@ -57,14 +59,10 @@ pub(crate) fn choose<'e>(
     entries: &'e [(u64, Entry)],
     place: &str,
 ) -> Result<&'e (u64, Entry), NoChoice> {
-    let spec = match asked.version {
-        Some(version) => format!("{}@{version}", asked.name),
-        None => asked.name.to_string(),
-    };
+    let spec = asked.to_string();
     let about: Vec<_> = entries.iter().filter_map(|found| Some((version_of(asked, &found.1)?, found))).collect();
     let reproduced = about.iter().filter(|(_, (_, entry))| entry.verdict == Verdict::Reproduced);
-    let mut good: Vec<_> =
-        reproduced.clone().filter(|(_, (_, entry))| unfit(asked, &spec, &entry.request).is_none()).collect();
+    let mut good = fitting(asked, entries);
     if asked.version.is_none() {
         let newest = good.iter().map(|(version, _)| version).max();
         if let Some(found) = newest.filter(|_| good.iter().all(|(version, _)| !version.pre.is_empty())) {
@@ -73,7 +71,7 @@ pub(crate) fn choose<'e>(
         good.retain(|(version, _)| version.pre.is_empty());
     }
     // Of one version the newest entry: entries rise, and the last of several equal ones is taken.
-    let Some((version, found)) = good.into_iter().max_by_key(|(version, _)| version) else {
+    let Some((version, found)) = good.into_iter().max_by(|(a, _), (b, _)| a.cmp(b)) else {
         let nearest = reproduced.max_by_key(|(version, _)| version);
         let unfit = nearest.and_then(|(_, (_, entry))| unfit(asked, &spec, &entry.request));
         return Err(unfit.unwrap_or_else(|| match about.iter().max_by_key(|(version, _)| version) {
@@ -81,11 +79,35 @@ pub(crate) fn choose<'e>(
             None => NoChoice::Absent { spec, place: place.to_owned() },
         }));
     };
-    let source = found.1.request.source.checksum();
-    if about.iter().any(|(other, (_, entry))| other == version && entry.request.source.checksum() != source) {
+    if has_several_archives(asked, entries, &version) {
         return Err(NoChoice::OtherSource { spec: format!("{}@{version}", asked.name) });
     }
     Ok(found)
+}
+
+/// Every entry by which a version was reproduced as it is asked for, pre-releases too.
+pub(super) fn fitting<'e>(asked: &Asked<'_>, entries: &'e [(u64, Entry)]) -> Vec<(Version, &'e (u64, Entry))> {
+    let about = entries.iter().filter_map(|found| Some((version_of(asked, &found.1)?, found)));
+    let fits = |entry: &Entry| {
+        entry.verdict == Verdict::Reproduced && unfit(asked, &asked.to_string(), &entry.request).is_none()
+    };
+    about.filter(|(_, (_, entry))| fits(entry)).collect()
+}
+
+/// Whether entries about one version are about several archives, of which at most one is published.
+pub(super) fn has_several_archives(asked: &Asked<'_>, entries: &[(u64, Entry)], version: &Version) -> bool {
+    let about = entries.iter().filter(|(_, entry)| version_of(asked, entry).as_ref() == Some(version));
+    let archives: BTreeSet<_> = about.map(|(_, entry)| entry.request.source.checksum()).collect();
+    archives.len() > 1
+}
+
+impl std::fmt::Display for Asked<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.version {
+            Some(version) => write!(f, "{}@{version}", self.name),
+            None => write!(f, "{}", self.name),
+        }
+    }
 }
 
 /// The version of an entry that is about the crate.

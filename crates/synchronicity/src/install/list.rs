@@ -52,11 +52,11 @@ pub(crate) fn list(args: &List) -> Result<u8, Stop> {
     let bad = rows.iter().any(|(_, condition)| matches!(condition, Condition::Changed | Condition::Missing));
     let code = if bad { exit::MISMATCH } else { exit::OK };
     if args.json {
-        println!("{}", as_json(&root, &rows, code));
+        verbatim!("{}", as_json(&root, &rows, code));
     } else if rows.is_empty() {
-        println!("nothing is installed");
+        outln!("nothing is installed");
     } else {
-        print!("{}", table(&rows));
+        out!("{}", table(&rows));
     }
     Ok(code)
 }

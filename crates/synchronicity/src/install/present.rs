@@ -6,11 +6,11 @@ use miette::Diagnostic;
 use semver::Version;
 use serde_json::{Value, json};
 use synchronicity_verify::digest::Digest;
-use synchronicity_verify::entry::Entry;
 use synchronicity_verify::request::{BuildRequest, Features};
 use synchronicity_verify::result::Artifact;
 
 use super::place::Root;
+use super::together::Chosen;
 use crate::exit::{self, Stop};
 use crate::install_record::locked::Records;
 use crate::install_record::{Evidence, Installed, OURS, Ours};
@@ -60,17 +60,18 @@ pub(super) enum Occupied {
 }
 
 impl Present {
-    /// By the entry at `index` of the log with this origin.
-    pub(super) fn of_entry(log: &str, index: u64, entry: &Entry) -> Self {
-        Self::new(&entry.request, built(entry), Some(Evidence { log: log.to_owned(), entry: index }))
+    /// By entries of logs.
+    pub(super) fn of_entries(chosen: &Chosen) -> Self {
+        let evidence = |(log, entry): &(String, u64)| Evidence { log: log.clone(), entry: *entry };
+        Self::new(&chosen.entry.request, built(&chosen.entry), chosen.evidence.iter().map(evidence).collect())
     }
 
     /// A build of this machine.
     pub(super) fn of_build(request: &BuildRequest, artifacts: &[Artifact]) -> Self {
-        Self::new(request, artifacts, None)
+        Self::new(request, artifacts, Vec::new())
     }
 
-    fn new(request: &BuildRequest, artifacts: &[Artifact], evidence: Option<Evidence>) -> Self {
+    fn new(request: &BuildRequest, artifacts: &[Artifact], evidence: Vec<Evidence>) -> Self {
         let (name, version) = (request.source.name().to_string(), request.source.version().to_string());
         let executables: Vec<_> = artifacts.iter().map(|a| (a.name.to_string(), a.sha256)).collect();
         let ours = Ours::of(evidence, &executables);
@@ -106,8 +107,9 @@ impl Present {
         let is_right = |(name, sha256): &(String, Digest)| {
             root.place(name).is_file() && read::digest(&root.place(name)).is_ok_and(|found| found == *sha256)
         };
-        let recorded_right =
-            |installed: &&&Installed| installed.package == self.package && installed.ours.as_ref() == Some(&self.ours);
+        let recorded_right = |installed: &&&Installed| {
+            installed.package == self.package && installed.ours.as_ref().is_some_and(|ours| ours.is_same(&self.ours))
+        };
         if same_name.iter().find(recorded_right).is_some() && self.executables.iter().all(is_right) {
             return Ok(State::Installed);
         }

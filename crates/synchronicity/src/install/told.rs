@@ -8,10 +8,13 @@ use synchronicity_verify::request::BuildRequest;
 use synchronicity_verify::result::Artifact;
 
 use super::place::Root;
+use super::together::Chosen;
 use crate::exit::{self, Stop};
 use crate::install_record::Installed;
+use crate::out::terminal::{Tint, crate_link, tinted};
 use crate::printable::printable;
 use crate::verify::told::agreement;
+use crate::verify::votes::{self, Vote};
 use crate::{age, report};
 
 /// The name and version of the document, which changes together with `docs/schemas/install.schema.json`.
@@ -33,6 +36,10 @@ pub(super) struct Done {
     executables: Vec<Artifact>,
     /// The entry that it rests on; none for a build of this machine.
     evidence: Option<Resting>,
+    /// What each group says, if there are several.
+    votes: Vec<Vote>,
+    /// What somebody who installs it should hear.
+    remarks: Vec<String>,
 }
 
 /// An entry, and when a quorum vouched for it.
@@ -63,15 +70,10 @@ impl Row {
 }
 
 impl Done {
-    pub(super) fn by_entry(
-        action: Action,
-        before: Option<String>,
-        index: u64,
-        entry: &Entry,
-        vouched_s: Option<u64>,
-    ) -> Self {
-        let evidence = Some(Resting { index, entry: entry.clone(), vouched_s });
-        Self { evidence, ..Self::by_build(action, before, &entry.request, report::built(entry)) }
+    pub(super) fn by_entry(action: Action, before: Option<String>, chosen: Chosen) -> Self {
+        let built = Self::by_build(action, before, &chosen.entry.request, report::built(&chosen.entry));
+        let Chosen { index, entry, vouched_s, votes, remarks, .. } = chosen;
+        Self { evidence: Some(Resting { index, entry, vouched_s }), votes, remarks, ..built }
     }
 
     pub(super) fn by_build(
@@ -82,18 +84,23 @@ impl Done {
     ) -> Self {
         let (name, version) = (request.source.name().to_string(), request.source.version().to_string());
         let before = before.filter(|before| *before != version);
-        Self { action, name, version, before, executables: executables.to_vec(), evidence: None }
+        Self { action, before, executables: executables.to_vec(), ..Self::nothing(name, version) }
     }
 
     /// Of what is installed and stays.
     pub(super) fn left(installed: &Installed) -> Self {
-        let (name, version) = (installed.name.clone(), installed.version.clone());
-        Self { action: Action::Left, name, version, before: None, executables: Vec::new(), evidence: None }
+        Self::nothing(installed.name.clone(), installed.version.clone())
+    }
+
+    fn nothing(name: String, version: String) -> Self {
+        let (executables, votes, remarks) = (Vec::new(), Vec::new(), Vec::new());
+        Self { action: Action::Left, name, version, before: None, executables, evidence: None, votes, remarks }
     }
 
     fn by(&self) -> String {
         match &self.evidence {
             _ if self.action == Action::Left => "newer than what was reproduced".into(),
+            _ if !self.votes.is_empty() => votes::in_words(&self.votes),
             Some(Resting { index, entry, vouched_s }) => {
                 format!("{}, entry {index}, {}", agreement(entry), age::ago(*vouched_s))
             }
@@ -112,7 +119,9 @@ pub(super) fn in_words(root: &Root, row: &Row) -> String {
         Action::Left => "left as it is",
     };
     let before = done.before.as_ref().map(|before| format!(" in place of {}", printable(before))).unwrap_or_default();
-    let mut text = format!("{what}: {} {}{before}, {}\n", done.name, done.version, done.by());
+    let what = if done.action == Action::Left { what.to_owned() } else { tinted(what, Tint::Good) };
+    let of = crate_link(&printable(&done.name), &printable(&done.version));
+    let mut text = format!("{what}: {of}{before}, {}\n", done.by());
     for executable in &done.executables {
         let path = root.place(executable.name.as_str());
         text += &format!("  {} ({} bytes)\n", printable(&path.display().to_string()), executable.size);
@@ -134,7 +143,7 @@ pub(super) fn as_json(root: &Root, rows: &[Row], code: u8) -> Value {
             told["vouched"] = (*vouched_s).into();
             told
         };
-        json!({
+        let mut told = json!({
             "asked": row.spec,
             "exit": row.code(),
             "action": done.map(|done| done.action.as_str()),
@@ -144,16 +153,27 @@ pub(super) fn as_json(root: &Root, rows: &[Row], code: u8) -> Value {
             "evidence": done.and_then(|done| done.evidence.as_ref()).map(evidence),
             "error": stop.map(|stop| stop.report.to_string()),
             "help": stop.and_then(|stop| stop.report.help()).map(|help| help.to_string()),
-        })
+        });
+        if let Some(done) = done.filter(|done| !done.votes.is_empty()) {
+            told["groups"] = votes::as_json(&done.votes);
+        }
+        told
     };
     let crates = rows.iter().map(row).collect::<Vec<_>>();
     json!({ "schema": SCHEMA, "exit": code, "root": root.path.display().to_string(), "crates": crates })
 }
 
-/// Says on standard error why the others were not installed.
+/// Says on standard error why the others were not installed, and what there is to say of those that were.
 pub(super) fn reasons(rows: &[Row]) {
+    for (row, done) in rows.iter().filter_map(|row| Some((row, row.done.as_ref().ok()?))) {
+        done.remarks.iter().for_each(|remark| errln!("{}: {remark}", row.spec));
+        for vote in done.votes.iter().filter(|vote| vote.is_against()) {
+            let error = vote.error.as_deref().unwrap_or_default();
+            errln!("{}: {} has no vote: {error}", row.spec, vote.group);
+        }
+    }
     for (row, stop) in rows.iter().filter_map(|row| Some((row, row.done.as_ref().err()?))) {
-        eprintln!("{}: not installed (exit code {})\n{:?}", row.spec, stop.code, stop.report);
+        errln!("{}: not installed (exit code {})\n{:?}", row.spec, stop.code, stop.report);
     }
 }
 
@@ -162,7 +182,7 @@ pub(super) fn path(root: &Root, rows: &[Row]) {
     let new = |row: &Row| row.done.as_ref().is_ok_and(|done| matches!(done.action, Action::Installed | Action::Built));
     let known = env::var_os("PATH").is_some_and(|path| env::split_paths(&path).any(|folder| folder == root.bin()));
     if rows.iter().any(new) && !known {
-        eprintln!("add {} to PATH to run what was installed by its name", printable(&root.bin().display().to_string()));
+        note!("add {} to PATH to run what was installed by its name", printable(&root.bin().display().to_string()));
     }
 }
 

@@ -20,6 +20,9 @@ pub(crate) struct Uninstall {
     names: Vec<CrateName>,
     #[command(flatten)]
     root: RootFolder,
+    /// Say what would be removed, and remove nothing
+    #[arg(long)]
+    dry_run: bool,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -55,7 +58,7 @@ pub(crate) fn uninstall(args: &Uninstall) -> Result<u8, Stop> {
         }
         going.extend(found);
     }
-    for installed in &going {
+    for installed in going.iter().filter(|_| !args.dry_run) {
         // Files first: what is recorded and not there is removed by the next run, what is there and not recorded by none.
         installed.bins.iter().try_for_each(|bin| remove(&root.place(bin)))?;
         records.unmark(&installed.package);
@@ -63,11 +66,13 @@ pub(crate) fn uninstall(args: &Uninstall) -> Result<u8, Stop> {
     }
     if args.json {
         let crates = going.iter().map(|i| json!({ "name": i.name, "version": i.version, "executables": i.bins }));
-        println!("{}", json!({ "exit": exit::OK, "removed": crates.collect::<Vec<_>>() }));
+        let what = if args.dry_run { "would_remove" } else { "removed" };
+        verbatim!("{}", json!({ "exit": exit::OK, what: crates.collect::<Vec<_>>() }));
     } else {
         for installed in going {
             let bins = installed.bins.iter().map(|bin| printable(bin)).collect::<Vec<_>>().join(", ");
-            println!("removed: {} {} ({bins})", printable(&installed.name), printable(&installed.version));
+            let what = if args.dry_run { "would be removed" } else { "removed" };
+            outln!("{what}: {} {} ({bins})", printable(&installed.name), printable(&installed.version));
         }
     }
     Ok(exit::OK)

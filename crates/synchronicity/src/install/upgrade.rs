@@ -6,7 +6,7 @@ use synchronicity_verify::request::CrateName;
 
 use super::present::Occupied;
 use super::told::Row;
-use super::{How, Opened, Wanted};
+use super::{How, Session, Wanted};
 use crate::exit::{self, Stop};
 use crate::install_record::Installed;
 use crate::origin::Origin;
@@ -24,8 +24,9 @@ pub(crate) struct Upgrade {
 }
 
 const LONG_HELP: &str = "\
-Installs the newest version that a group reproduced, with the features that are recorded,
-where it is newer than what is installed. Named crates may have been installed by cargo.
+Installs the newest version that a group reproduced, with the features that are
+recorded, where it is newer than what is installed. Named crates may have been
+installed by cargo.
 
 Examples:
   synchronicity upgrade --policy policy.txt --node http://127.0.0.1:8080
@@ -51,8 +52,8 @@ pub(crate) fn upgrade(args: &Upgrade) -> Result<u8, Stop> {
     let installed = root.lock(&Progress::new())?.installed()?;
     let wanted = wanted(&args.names, &installed)?;
     let context = args.how.asked.read_named()?;
-    let policy = context.policy.clone().one()?;
-    let session = Opened::new(&args.how, &policy, &context.places, &wanted)?.session()?;
+    let groups = context.policy.asked(&context.places)?;
+    let session = Session::open(&args.how, &context, &groups, &wanted)?;
     let upgraded = |wanted: &Wanted| match session.install(wanted) {
         // Somebody installed a newer one by other means: that is no failure of an upgrade.
         Err(stop) if Occupied::is_newer(&stop) => session.leave(wanted, &installed).ok_or(stop),

@@ -49,16 +49,16 @@ pub(super) fn lookup(args: &Lookup, combined: &Combined, subject: &Subject) -> R
     if args.json {
         let groups: Vec<_> = heard.iter().map(|heard| as_json(heard, args, subject)).collect();
         let artifact = agreed.map(|sha256| sha256.to_string());
-        println!(
-            "{}",
-            json!({ "exit": code, "needed": combined.needed, "agree": agreeing, "artifact": artifact, "groups": groups })
-        );
+        let told = json!({
+            "exit": code, "needed": combined.needed, "agree": agreeing, "artifact": artifact, "groups": groups,
+        });
+        verbatim!("{told}");
     } else {
-        heard.iter().for_each(|heard| print!("{}", in_words(heard, args, subject)));
-        println!("{} of {} groups got the same bytes: {}", agreeing.len(), heard.len(), agreeing.join(", "));
+        heard.iter().for_each(|heard| out!("{}", in_words(heard, args, subject)));
+        outln!("{} of {} groups got the same bytes: {}", agreeing.len(), heard.len(), agreeing.join(", "));
     }
     if let Some(stop) = stop {
-        eprintln!("{:?}", stop.report);
+        errln!("{:?}", stop.report);
     }
     Ok(code)
 }

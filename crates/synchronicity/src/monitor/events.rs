@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use synchronicity_verify::digest::Digest;
 
 use crate::age::now_s;
+use crate::out;
 
 /// In which way something is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -128,13 +129,13 @@ impl Event {
 
     /// One line on standard output.
     pub(super) fn print(&self, json: bool) -> io::Result<()> {
-        let mut out = io::stdout().lock();
+        let mut stdout = io::stdout().lock();
         if json {
-            writeln!(out, "{}", self.json())?;
-        } else {
-            writeln!(out, "{:<11} {}", self.name, plain(&self.words))?;
+            writeln!(stdout, "{}", self.json())?;
+        } else if !out::is_quiet() {
+            writeln!(stdout, "{}", out::folded(&format!("{:<11} {}", self.name, plain(&self.words))))?;
         }
-        out.flush()
+        stdout.flush()
     }
 }
 

@@ -87,7 +87,7 @@ pub(crate) fn monitor(args: &MonitorArgs) -> Result<u8, Stop> {
     let view = Arc::new(Mutex::new(metrics::View::default()));
     if let Some(address) = &args.metrics {
         let bound = metrics::serve(address, Arc::clone(&view))?;
-        eprintln!("metrics at http://{bound}/metrics");
+        note!("metrics at http://{bound}/metrics");
     }
     let webhook = args.webhook.as_deref().map(web).transpose()?.map(webhook::Webhook::new);
     let state = state::State::open(&args.state)?;

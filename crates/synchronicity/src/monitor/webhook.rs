@@ -35,7 +35,7 @@ impl Webhook {
             for event in waiting {
                 if !deliver(&agent, &url, &event) {
                     count.fetch_add(1, Ordering::Relaxed);
-                    eprintln!("webhook: an event was not delivered");
+                    errln!("webhook: an event was not delivered");
                 }
             }
             // Nobody may wait for it any more.

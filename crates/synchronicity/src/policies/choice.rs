@@ -13,7 +13,7 @@ use super::record::{GROUPS_MAX, sha256_of_any};
 use super::{Kept, Name, Policies};
 use crate::exit::{self, Stop};
 use crate::printable::printable;
-use crate::read;
+use crate::{read, user_settings};
 
 /// The name of the policy that is used where none is named.
 const DEFAULT: &str = "default";
@@ -116,7 +116,10 @@ impl Choice {
             (Some(text), _) => named(text.as_os_str(), Path::new(""))?,
             (None, Some((Wish::One(text), folder))) => named(text.as_ref(), folder)?,
             (None, Some((Wish::Any { needed, of }, folder))) => any(*needed, of, folder)?,
-            (None, None) => by_default()?,
+            (None, None) => match &user_settings::kept().policy {
+                Some(text) => named(text.as_ref(), user_settings::kept().folder())?,
+                None => by_default()?,
+            },
         };
         let found = trusted.sha256();
         match self.policy_sha256.or(pin) {
@@ -176,6 +179,18 @@ fn any(needed: usize, of: &[String], folder: &Path) -> Result<Trusted, Stop> {
     let group = |text: &String| Ok::<_, Stop>((printable(text), named(text.as_ref(), folder)?.one()?));
     let groups = of.iter().map(group).collect::<Result<_, Stop>>()?;
     Combined::new(needed, groups).map(Trusted::Any)
+}
+
+/// The one that is gone by where nobody names one, for people.
+pub(crate) fn by_default_in_words() -> String {
+    let names = Policies::open().map_err(Stop::from).and_then(|policies| Ok(policies.names()?));
+    let names: Vec<_> = names.unwrap_or_default().iter().map(ToString::to_string).collect();
+    match names.as_slice() {
+        names if names.iter().any(|name| name == DEFAULT) => DEFAULT.to_owned(),
+        [] => "none: no policy is trusted yet".into(),
+        [only] => format!("{only}, the only one that is trusted"),
+        _ => format!("none: several are trusted, and none is named {DEFAULT}"),
+    }
 }
 
 fn by_default() -> Result<Trusted, Stop> {

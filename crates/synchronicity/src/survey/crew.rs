@@ -18,6 +18,7 @@ use super::record::Record;
 use super::store::{Store, StoreError};
 use super::words;
 use crate::exit::Stop;
+use crate::out::{self, terminal::is_unicode};
 use crate::workshop::Workshop;
 
 /// Where a crate of the list was brought to.
@@ -124,10 +125,11 @@ struct Bar {
 
 impl Bar {
     fn new(total: usize, done_before: usize) -> Self {
-        let bar = io::stderr().is_terminal().then(|| {
+        let bar = (io::stderr().is_terminal() && !out::is_quiet()).then(|| {
             let bar = ProgressBar::new(total as u64).with_position(done_before as u64);
             let style = ProgressStyle::with_template("{bar:24} {pos}/{len}, about {eta} left: {wide_msg}");
-            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+            let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+            bar.set_style(if is_unicode() { style } else { style.progress_chars("#>-") });
             // What was done before took no time now.
             bar.reset_eta();
             bar.enable_steady_tick(Duration::from_millis(500));
@@ -145,7 +147,7 @@ impl Bar {
         self.under_way.borrow_mut().retain(|other| other != key);
         self.done.set(self.done.get() + 1);
         match &self.bar {
-            None => eprintln!("[{}/{}] {key}: {what}", self.done.get(), self.total),
+            None => note!("[{}/{}] {key}: {what}", self.done.get(), self.total),
             Some(bar) => {
                 bar.println(format!("{key}: {what}"));
                 bar.inc(1);

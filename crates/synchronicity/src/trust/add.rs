@@ -9,6 +9,7 @@ use synchronicity_verify::digest::Digest;
 use super::described;
 use super::offered::{Offer, Offered};
 use crate::exit::{self, Stop};
+use crate::out;
 use crate::policies::difference::{Difference, difference};
 use crate::policies::{Kept, Name, Policies, Single};
 
@@ -26,6 +27,9 @@ pub(crate) struct Add {
     /// Trust what a file says, without asking
     #[arg(long)]
     yes: bool,
+    /// Show whom it would be to trust, and trust nobody
+    #[arg(long)]
+    dry_run: bool,
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
@@ -55,6 +59,9 @@ pub(crate) struct Replace {
     /// The hash of the policy that takes its place
     #[arg(long, value_name = "SHA256")]
     pin: Digest,
+    /// Say what would change, and change nothing
+    #[arg(long)]
+    dry_run: bool,
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
@@ -118,6 +125,9 @@ pub(super) fn add(args: &Add) -> Result<u8, Stop> {
     let policies = Policies::open()?;
     // Before anybody is asked, and again when nobody else can change anything.
     let known = clash(&policies, &name, &offered.single)?;
+    if args.dry_run {
+        return would_add(args, &name, &offered, known);
+    }
     if !known {
         decide(args, &offered)?;
         let locked = policies.lock()?;
@@ -129,10 +139,26 @@ pub(super) fn add(args: &Add) -> Result<u8, Stop> {
         return Err(NotAdded::Unknown(name).stop());
     };
     if args.json {
-        println!("{}", described::single_json(&name, &kept));
+        verbatim!("{}", described::single_json(&name, &kept));
     } else {
         let already = if known { "already " } else { "" };
-        println!("{already}trusted as {name}: {}", described::in_a_line(&kept));
+        outln!("{already}trusted as {name}: {}", described::in_a_line(&kept));
+    }
+    Ok(exit::OK)
+}
+
+/// What `add` would come to if it were wanted.
+fn would_add(args: &Add, name: &Name, offered: &Offered, known: bool) -> Result<u8, Stop> {
+    let found = offered.single.policy.sha256();
+    if let Some(pin) = args.pin.filter(|pin| *pin != found) {
+        return Err(NotAdded::OtherPolicy { pin, found }.stop());
+    }
+    if args.json {
+        verbatim!("{}", described::single_json(name, &offered.single));
+    } else {
+        out!("{}", described::in_words(&offered.single));
+        let would = if known { "already trusted" } else { "would be trusted, once you say so," };
+        outln!("{would} as {name}: {}", described::in_a_line(&offered.single));
     }
     Ok(exit::OK)
 }
@@ -175,7 +201,11 @@ fn clash(policies: &Policies, name: &Name, offered: &Single) -> Result<bool, Sto
 /// Whether whoever runs this wants it.
 fn decide(args: &Add, offered: &Offered) -> Result<(), Stop> {
     let found = offered.single.policy.sha256();
-    eprint!("{}", described::in_words(&offered.single));
+    let asks = args.pin.is_none() && !args.yes;
+    // Nobody answers what was not shown.
+    if asks || !out::is_quiet() {
+        errln!("{}", described::in_words(&offered.single).trim_end());
+    }
     match args.pin {
         Some(pin) if pin == found => return Ok(()),
         Some(pin) => return Err(NotAdded::OtherPolicy { pin, found }.stop()),
@@ -216,16 +246,19 @@ pub(super) fn replace(args: &Replace) -> Result<u8, Stop> {
         }
     }
     let changed = difference(&known, &offered);
-    locked.put(&args.name, &Kept::Single(Box::new(offered.clone())))?;
+    if !args.dry_run {
+        locked.put(&args.name, &Kept::Single(Box::new(offered.clone())))?;
+    }
     if args.json {
         let mut told = described::single_json(&args.name, &offered);
         told["changes"] = changed.lines.into();
         told["weaker"] = changed.weaker.into();
-        println!("{told}");
+        verbatim!("{told}");
     } else if changed.lines.is_empty() {
-        println!("{}: nothing changes", args.name);
+        outln!("{}: nothing changes", args.name);
     } else {
-        println!("{}: {changed}", args.name);
+        let would = if args.dry_run { "would change: " } else { "" };
+        outln!("{would}{}: {changed}", args.name);
     }
     Ok(exit::OK)
 }

@@ -108,16 +108,16 @@ fn show_policy(name: &Name, args: &Show) -> Result<u8, Stop> {
         let mut told = described::as_json(name, &kept);
         told["seen"] =
             seen.map(|seen| json!({ "size": seen.checkpoint.size, "root": seen.checkpoint.root.to_string() })).into();
-        println!("{told}");
+        verbatim!("{told}");
         return Ok(exit::OK);
     }
     match &kept {
-        Kept::Single(single) => print!("{}", described::in_words(single)),
-        Kept::Any(any) => println!("{}", described::combination(any)),
+        Kept::Single(single) => out!("{}", described::in_words(single)),
+        Kept::Any(any) => outln!("{}", described::combination(any)),
     }
     if let Some(seen) = seen {
-        println!("  {:<12}{} entries, root", "seen", seen.checkpoint.size);
-        println!("  {:<12}{}", "", seen.checkpoint.root);
+        outln!("  {:<12}{} entries, root", "seen", seen.checkpoint.size);
+        outln!("  {:<12}{}", "", seen.checkpoint.root);
     }
     Ok(exit::OK)
 }
@@ -125,12 +125,12 @@ fn show_policy(name: &Name, args: &Show) -> Result<u8, Stop> {
 fn show(args: &Show) -> Result<u8, Stop> {
     let seen = all(args.state.path()?)?;
     if args.json {
-        println!("{}", seen.iter().map(|(path, seen)| as_json(path, seen)).collect::<Value>());
+        verbatim!("{}", seen.iter().map(|(path, seen)| as_json(path, seen)).collect::<Value>());
     } else if seen.is_empty() {
-        println!("nothing is remembered yet");
+        outln!("nothing is remembered yet");
     }
     for (path, Seen { note, checkpoint }) in seen.iter().filter(|_| !args.json) {
-        println!("{}", checkpoint.origin);
+        outln!("{}", checkpoint.origin);
         let signers: Vec<_> = note.signatures.iter().map(|line| line.name.as_str()).collect();
         for (label, line) in [
             ("size", checkpoint.size.to_string()),
@@ -138,7 +138,7 @@ fn show(args: &Show) -> Result<u8, Stop> {
             ("signed by", signers.join(", ")),
             ("kept as", path.display().to_string()),
         ] {
-            println!("  {label:<25}{line}");
+            outln!("  {label:<25}{line}");
         }
     }
     Ok(exit::OK)
@@ -178,7 +178,7 @@ fn forget(args: &Forget) -> Result<u8, Stop> {
     let policy = args.policy.one()?;
     let path = Trust::open(&args.state, &policy)?.path();
     match fs::remove_file(&path) {
-        Ok(()) => println!("forgotten: {}", policy.log().name()),
+        Ok(()) => outln!("forgotten: {}", policy.log().name()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Err(Stop::new(exit::USAGE, Unknown(policy.log().name().to_owned())));
         }

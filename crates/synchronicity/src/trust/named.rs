@@ -51,7 +51,8 @@ Example:
   synchronicity trust combine three --any 2 alder birch cedar
   synchronicity verify ~/.cargo/bin/hexyl --policy three
 
-Each group keeps a log of its own; `verify`, `audit` and `gate` ask all of them, and go by what enough of them say.";
+Each group keeps a log of its own; `verify`, `audit` and `gate` ask all of them,
+and go by what enough of them say.";
 
 /// Why a name stays as it is.
 #[derive(Debug, thiserror::Error, Diagnostic)]
@@ -82,12 +83,12 @@ impl NamedTrouble {
 pub(super) fn list(args: &List) -> Result<u8, Stop> {
     let all = Policies::open()?.all()?;
     if args.json {
-        println!("{}", all.iter().map(|(name, kept)| described::as_json(name, kept)).collect::<Value>());
+        verbatim!("{}", all.iter().map(|(name, kept)| described::as_json(name, kept)).collect::<Value>());
     } else if all.is_empty() {
-        println!("no policy is trusted yet: `synchronicity trust add URL` adds one");
+        outln!("no policy is trusted yet: `synchronicity trust add URL` adds one");
     } else {
-        print!("{}", described::heading());
-        all.iter().for_each(|(name, kept)| print!("{}", described::row(name, kept)));
+        out!("{}", described::heading());
+        all.iter().for_each(|(name, kept)| out!("{}", described::row(name, kept)));
     }
     Ok(exit::OK)
 }
@@ -103,7 +104,7 @@ pub(super) fn remove(args: &Remove) -> Result<u8, Stop> {
     get(&policies, &args.name)?;
     unused(&policies, &args.name)?;
     locked.remove(&args.name)?;
-    println!("no longer trusted: {}", args.name);
+    outln!("no longer trusted: {}", args.name);
     Ok(exit::OK)
 }
 
@@ -114,7 +115,7 @@ pub(super) fn rename(args: &Rename) -> Result<u8, Stop> {
     free(&policies, &args.new)?;
     unused(&policies, &args.name)?;
     locked.rename(&args.name, &args.new)?;
-    println!("{} is now {}", args.name, args.new);
+    outln!("{} is now {}", args.name, args.new);
     Ok(exit::OK)
 }
 
@@ -138,10 +139,10 @@ pub(super) fn combine(args: &Combine) -> Result<u8, Stop> {
     if args.json {
         let mut told = described::as_json(&args.name, &kept);
         told["sha256"] = sha256.to_string().into();
-        println!("{told}");
+        verbatim!("{told}");
     } else if let Kept::Any(any) = &kept {
-        println!("trusted as {}: {}", args.name, described::combination(any));
-        println!("  {:<12}{}", "sha256", sha256);
+        outln!("trusted as {}: {}", args.name, described::combination(any));
+        outln!("  {:<12}{}", "sha256", sha256);
     }
     Ok(exit::OK)
 }

@@ -22,6 +22,9 @@ pub(crate) struct Update {
     name: Name,
     #[command(flatten)]
     from: Handed,
+    /// Say what would change, and change nothing
+    #[arg(long)]
+    dry_run: bool,
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
@@ -48,7 +51,9 @@ pub(super) fn update(args: &Update) -> Result<u8, Stop> {
         let policy = succeeded.policy;
         // The group file that was kept is of members that have gone.
         let single = Single { text: policy.to_string(), policy, group: None, from, added_s: age::now_s() };
-        locked.put(&args.name, &Kept::Single(Box::new(single.clone())))?;
+        if !args.dry_run {
+            locked.put(&args.name, &Kept::Single(Box::new(single.clone())))?;
+        }
         (single, succeeded.changes)
     };
     let changed = difference(&known, &single);
@@ -57,12 +62,13 @@ pub(super) fn update(args: &Update) -> Result<u8, Stop> {
         told["steps"] = changes.iter().map(succeed::as_json).collect();
         told["changes"] = changed.lines.into();
         told["weaker"] = changed.weaker.into();
-        println!("{told}");
+        verbatim!("{told}");
     } else if changes.is_empty() {
-        println!("{}: nothing changes, it is of the members to whom the succession leads", args.name);
+        outln!("{}: nothing changes, it is of the members to whom the succession leads", args.name);
     } else {
-        changes.iter().for_each(|change| println!("{}", succeed::in_words(change)));
-        println!("{}: {changed}", args.name);
+        changes.iter().for_each(|change| outln!("{}", succeed::in_words(change)));
+        let would = if args.dry_run { "would change: " } else { "" };
+        outln!("{would}{}: {changed}", args.name);
     }
     Ok(exit::OK)
 }

@@ -48,27 +48,30 @@ pub struct Verify {
 
 const LONG_HELP: &str = "\
 Where evidence is looked for, in this order:
-  FILE.tlog-proof, and every other .tlog-proof in the folder of FILE that is about it
+  FILE.tlog-proof, and every other .tlog-proof in the folder of FILE that is
+    about it
   the copy of the policy's log that this machine keeps
-  the log itself, at --node or at the policy's address: all of it is fetched, or what is new in it,
-  so that nobody is told which file it is
+  the log itself, at --node or at the policy's address: all of it is fetched, or
+    what is new in it, so that nobody is told which file it is
 
 Examples:
-  synchronicity verify ~/.cargo/bin/hexyl --policy policy.txt --node http://127.0.0.1:8080
-  synchronicity verify target/release/app --crate app@1.2.0 --policy policy.txt --bundle log.bundle
+  synchronicity verify ~/.cargo/bin/hexyl --node http://127.0.0.1:8080
+  synchronicity verify target/release/app --crate app@1.2.0 --bundle log.bundle
   synchronicity verify --installed --policy policy.txt
   synchronicity verify hexyl-0.17.0.tlog-proof hexyl --policy policy.txt
   synchronicity verify builder-3.equivocation --group group.toml
 
 Exit codes:
   0   every file is what a group built; or the proof holds
-  40  the evidence is invalid, or of another crate than the one that was named; or it shows that the log
-      has forked, or that a member has equivocated
+  40  the evidence is invalid, or of another crate than the one that was named;
+      or it shows that the log has forked, or that a member has equivocated
   41  there is no evidence for a file
-  42  there is evidence for the crate that was named, or recorded, and it is of other bytes
+  42  there is evidence for the crate that was named, or recorded, and it is of
+      other bytes
   43  fewer builders signed, or fewer groups agree, than the policy wants
   75  try later: no log answers, or what is there is too old
-With several files it is the first of 40, 42, 43, 41, 2, 75 that any of them got.";
+With several files it is the first of 40, 42, 43, 41, 2, 75 that any of them
+got.";
 
 /// The forms of the command.
 #[derive(Debug, PartialEq, Eq)]

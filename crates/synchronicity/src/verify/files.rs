@@ -90,9 +90,9 @@ pub(super) fn verify(args: &Verify, files: &[PathBuf], trusted: &Trusted) -> Res
     let looked = look_up(wanted, args.proof.as_deref(), &args.places, trusted)?;
     let code = gravest(looked.iter().map(Looked::code));
     if args.json {
-        println!("{}", told::as_json(&looked, code));
+        verbatim!("{}", told::as_json(&looked, code));
     } else {
-        looked.iter().for_each(|looked| println!("{}", told::in_a_line(looked)));
+        looked.iter().for_each(|looked| outln!("{}", told::in_a_line(looked)));
     }
     told::reasons(&looked);
     Ok(code)
@@ -189,7 +189,7 @@ impl Search<'_> {
         }
         let trust = Trust::open_offline(&self.asked.places.state, self.asked.policy)?;
         trust.map_or(Ok(()), |trust| trust.compare(&checkpoint, self.asked.policy))?;
-        self.asked.places.max_age.map_or(Ok(()), |most| most.check(verified.vouched_s))?;
+        self.asked.places.max_age().map_or(Ok(()), |most| most.check(verified.vouched_s))?;
         Ok(Proven { verified, place })
     }
 

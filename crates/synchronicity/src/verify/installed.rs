@@ -58,9 +58,9 @@ pub(super) fn verify(args: &Verify, trusted: &Trusted) -> Result<u8, Stop> {
     let rows = look_up_all(&root, &recorded(&root)?, args, trusted)?;
     let code = gravest(rows.iter().map(|row| row.looked.code()));
     if args.json {
-        println!("{}", as_json(&root, &rows, code));
+        verbatim!("{}", as_json(&root, &rows, code));
     } else {
-        print!("{}", table(&rows));
+        out!("{}", table(&rows));
     }
     Ok(code)
 }
@@ -116,7 +116,8 @@ fn verdict(row: &Row) -> (&'static str, String) {
             let verified = &proven.verified;
             let entry = format!("entry {}, {}", verified.index, age::ago(verified.vouched_s));
             let by = if row.looked.votes.is_empty() {
-                format!("{}, {entry}", told::agreement(&verified.entry))
+                // As wide as the column.
+                format!("{}, {entry}", told::agreement(&verified.entry).trim_end_matches(" builders"))
             } else {
                 votes::in_words(&row.looked.votes)
             };

@@ -4,9 +4,10 @@ use serde_json::{Value, json};
 use synchronicity_verify::entry::Entry;
 
 use super::files::Looked;
-use super::votes::{self, Vote};
+use super::votes;
+use crate::out::terminal::{Tint, crate_link, tinted};
 use crate::printable::printable;
-use crate::{age, exit, report};
+use crate::{age, report};
 
 /// The name and version of the documents, which change together with `docs/schemas/verify.schema.json`.
 pub(crate) const SCHEMA: &str = "synchronicity/verify@v1";
@@ -15,7 +16,7 @@ pub(crate) const SCHEMA: &str = "synchronicity/verify@v1";
 pub(crate) fn in_a_line(looked: &Looked) -> String {
     let path = printable(&looked.path.display().to_string());
     match &looked.found {
-        Err(stop) => format!("{path}: not proven (exit code {})", stop.code),
+        Err(stop) => format!("{path}: {} (exit code {})", tinted("not proven", Tint::Bad), stop.code),
         Ok(proven) => {
             let (verified, source) = (&proven.verified, &proven.verified.entry.request.source);
             let by = if looked.votes.is_empty() {
@@ -24,7 +25,8 @@ pub(crate) fn in_a_line(looked: &Looked) -> String {
             } else {
                 votes::in_words(&looked.votes)
             };
-            format!("{path}: {} {}, {}, {by}", source.name(), source.version(), recipe(&verified.entry))
+            let of = crate_link(source.name().as_str(), source.version().as_str());
+            format!("{path}: {of}, {}, {by}", recipe(&verified.entry))
         }
     }
 }
@@ -83,13 +85,12 @@ pub(crate) fn file(looked: &Looked) -> Value {
 /// Says on standard error why each of the others is not proven, and what a group that is not needed says against it.
 pub(crate) fn reasons(looked: &[Looked]) {
     for looked in looked.iter().filter(|looked| looked.found.is_ok()) {
-        let against = |vote: &&Vote| matches!(vote.code, exit::INVALID | exit::MISMATCH);
-        for vote in looked.votes.iter().filter(against) {
+        for vote in looked.votes.iter().filter(|vote| vote.is_against()) {
             let (path, error) = (looked.path.display().to_string(), vote.error.as_deref().unwrap_or_default());
-            eprintln!("{}: {} has no vote: {}", printable(&path), vote.group, error);
+            errln!("{}: {} has no vote: {}", printable(&path), vote.group, error);
         }
     }
     for (path, stop) in looked.iter().filter_map(|looked| Some((&looked.path, looked.found.as_ref().err()?))) {
-        eprintln!("{}:\n{:?}", printable(&path.display().to_string()), stop.report);
+        errln!("{}:\n{:?}", printable(&path.display().to_string()), stop.report);
     }
 }

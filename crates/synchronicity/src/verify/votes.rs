@@ -19,6 +19,13 @@ pub(crate) struct Vote {
     pub(crate) error: Option<String>,
 }
 
+impl Vote {
+    /// Whether the group has, or serves, something that speaks against the others.
+    pub(crate) fn is_against(&self) -> bool {
+        matches!(self.code, exit::INVALID | exit::MISMATCH)
+    }
+}
+
 /// What the groups come to, with the evidence of the first that agrees; one group without a name is no vote.
 ///
 /// Groups agree that have the file from the same archive of the same crate and version.
@@ -84,13 +91,13 @@ fn vote(group: &str, found: &Result<Proven, Stop>, agrees: bool) -> Vote {
 }
 
 /// As in `by alder, birch (2 of 3 groups)`.
-pub(super) fn in_words(votes: &[Vote]) -> String {
+pub(crate) fn in_words(votes: &[Vote]) -> String {
     let agreeing: Vec<_> = votes.iter().filter(|vote| vote.agrees).map(|vote| vote.group.as_str()).collect();
     format!("by {} ({} of {} groups)", agreeing.join(", "), agreeing.len(), votes.len())
 }
 
 /// A list for programs.
-pub(super) fn as_json(votes: &[Vote]) -> Value {
+pub(crate) fn as_json(votes: &[Vote]) -> Value {
     let vote = |vote: &Vote| {
         json!({
             "name": vote.group,

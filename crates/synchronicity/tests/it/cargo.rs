@@ -51,7 +51,7 @@ fn commands() -> Outcome {
     let dir = tempfile::tempdir()?;
     let help = cargo(dir.path(), &["--help"]);
     let help = String::from_utf8_lossy(&help.stdout).into_owned();
-    assert!(help.contains("Usage: cargo synchronicity <COMMAND>"), "{help}");
+    assert!(help.contains("Usage: cargo synchronicity [OPTIONS] <COMMAND>"), "{help}");
     let alone = run(dir.path(), ["--help"]).expect(0).out;
     let commands = |text: &str| -> Vec<String> {
         let lines = text.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());

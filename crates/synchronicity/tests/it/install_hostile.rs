@@ -10,10 +10,10 @@ use std::sync::{Arc, LazyLock, Mutex};
 use libtest_mimic::{Failed, Trial};
 use synchronicity_verify::digest::Digest;
 
-use crate::logs::{Log, file_at};
+use crate::logs::{Log, Party, file_at};
 use crate::sample;
 use crate::server::{Answer, Part, Server, head, part_of};
-use crate::store::{bin, entries, install, installed, on_root, program, says, store};
+use crate::store::{Round, bin, entries, install, installed, on_root, program, says, store};
 
 type Outcome = Result<(), Failed>;
 
@@ -26,6 +26,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         Trial::test("install_hostile::a_place_that_breaks_off_is_asked_for_the_rest", breaks_off),
         Trial::test("install_hostile::what_a_liar_left_behind_is_fetched_anew", left_by_a_liar),
         Trial::test("install_hostile::an_old_a_forked_and_an_unsigned_log_install_nothing", bad_logs),
+        Trial::test("install_hostile::an_endless_a_broken_and_another_groups_log_install_nothing", other_logs),
         Trial::test("install_hostile::another_crates_executable_and_an_older_version_are_not_taken", other_crate),
         Trial::test("install_hostile::records_that_are_not_cargos_stop_an_installation", bad_records),
     ]
@@ -267,6 +268,31 @@ fn bad_logs() -> Outcome {
     nothing(&log);
     install(&log, &["tool"]).expect(0);
     assert_eq!(says(&log, "tool"), "new");
+    Ok(())
+}
+
+fn other_logs() -> Outcome {
+    let rounds: [Round<'_>; 1] = [("tool@1.0.0", &[("tool", program("tool", 100))])];
+    let log = store(&rounds);
+    let answers: [(fn() -> Answer, i32, &str); 5] = [
+        (|| Answer::Flood(head(200, ""), vec![b'x'; 4096]), 40, "the most that is accepted here"),
+        (|| Answer::Whole(b"no checkpoint".to_vec()), 40, "checkpoint"),
+        (|| Answer::Status(500), 75, "status 500"),
+        (|| Answer::Status(404), 75, "there is no"),
+        (|| Answer::Raw(head(200, "Content-Length: 9")), 75, "broke off"),
+    ];
+    for (answer, code, words) in answers {
+        let node = Server::start(move |_| answer());
+        let ran = on_root(&log, &["install", "tool", "--policy", "policy", "--node", &node.address]).expect(code);
+        assert!(ran.err.contains(words) && ran.out.is_empty(), "{words}: {}", ran.err);
+        nothing(&log);
+    }
+    // Another group has the same crate, of the same bytes; it is not the one that is trusted.
+    let other = Log::by(Party::named("other"), entries(&rounds), &[0, 1, 2, 3]);
+    let place = other.path().display().to_string();
+    on_root(&log, &["install", "tool", "--policy", "policy", "--node", &place]).expect(40);
+    nothing(&log);
+    install(&log, &["tool"]).expect(0);
     Ok(())
 }
 

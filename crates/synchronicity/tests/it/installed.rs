@@ -53,7 +53,7 @@ fn table() -> Outcome {
     let lines: Vec<_> = ran.out.lines().collect();
     assert_eq!(lines[0].split_whitespace().collect::<Vec<_>>(), ["EXECUTABLE", "CRATE", "VERDICT", "BY"]);
     assert!(
-        lines.iter().any(|line| line.starts_with("crate-1 ") && line.contains(" reproduced  4 of 4 builders")),
+        lines.iter().any(|line| line.starts_with("crate-1 ") && line.contains(" reproduced  4 of 4, entry ")),
         "{}",
         ran.out
     );

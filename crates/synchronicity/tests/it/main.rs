@@ -10,11 +10,13 @@ mod check;
 mod diff;
 mod diff_builds;
 mod equivocation;
+mod feel;
 mod fsck;
 mod gate;
 mod groups;
 mod install;
 mod install_hostile;
+mod install_together;
 mod installed;
 mod logs;
 mod look_up;
@@ -39,7 +41,9 @@ mod store;
 mod succeed;
 mod survey;
 mod survey_ends;
+mod terminal;
 mod together;
+mod transcripts;
 mod trust;
 mod verify;
 
@@ -56,10 +60,12 @@ fn main() {
         diff::trials(),
         diff_builds::trials(),
         equivocation::trials(),
+        feel::trials(),
         fsck::trials(),
         gate::trials(),
         install::trials(),
         install_hostile::trials(),
+        install_together::trials(),
         installed::trials(),
         look_up::trials(),
         look_up_hostile::trials(),
@@ -68,6 +74,8 @@ fn main() {
         monitor_state::trials(),
         together::trials(),
         succeed::trials(),
+        terminal::trials(),
+        transcripts::trials(),
         trust::trials(),
         verify::trials(),
         policies::trials(),

@@ -35,20 +35,7 @@ pub(crate) fn run_with<A: AsRef<OsStr>>(
     arguments: impl IntoIterator<Item = A>,
     variables: &[(&str, &Path)],
 ) -> Ran {
-    let output = Command::new(env!("CARGO_BIN_EXE_synchronicity"))
-        .args(arguments)
-        .current_dir(dir)
-        .env_remove("SYNCHRONICITY_POLICY")
-        .env_remove("SYNCHRONICITY_POLICY_SHA256")
-        .env_remove("SYNCHRONICITY_NODE")
-        .env("NO_COLOR", "1")
-        .env_remove("SYNCHRONICITY_CONFIG")
-        .env("SYNCHRONICITY_STATE", dir.join(".state"))
-        .env("SYNCHRONICITY_CACHE", dir.join(".cache"))
-        .env("SYNCHRONICITY_POLICIES", dir.join(".policies"))
-        .envs(variables.iter().copied())
-        .output()
-        .expect("the program starts");
+    let output = command(dir).args(arguments).envs(variables.iter().copied()).output().expect("the program starts");
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("the program prints UTF-8");
     let words = text(&output.stderr).replace('│', " ");
     Ran {
@@ -56,6 +43,25 @@ pub(crate) fn run_with<A: AsRef<OsStr>>(
         out: text(&output.stdout),
         err: words.split_whitespace().collect::<Vec<_>>().join(" "),
     }
+}
+
+/// The program in the folder `dir`, with nothing of whoever runs the tests: all that it keeps is in the folder.
+pub(crate) fn command(dir: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_synchronicity"));
+    command.current_dir(dir);
+    for name in ["POLICY", "POLICY_SHA256", "NODE", "CONFIG", "USER_CONFIG", "MIRROR", "SANDBOX", "DIR"] {
+        command.env_remove(format!("SYNCHRONICITY_{name}"));
+    }
+    command
+        .env_remove("PAGER")
+        .env("NO_COLOR", "1")
+        .env("LC_ALL", "C.UTF-8")
+        .env("TERM", "xterm")
+        .env("XDG_CONFIG_HOME", dir.join(".config"))
+        .env("SYNCHRONICITY_STATE", dir.join(".state"))
+        .env("SYNCHRONICITY_CACHE", dir.join(".cache"))
+        .env("SYNCHRONICITY_POLICIES", dir.join(".policies"));
+    command
 }
 
 /// A file of the verifier's crate: its examples and vectors are the same for every implementation.

@@ -51,14 +51,21 @@ fn words() -> Answer {
         ran.out,
         "\
 reproduced: hexyl 0.17.0
-  source                   published on crates.io, sha256 c8d18c54d108f4f0237eb4e1c4473cfd3dbd267afe97c2d967003bda0f546e08
-  recipe                   rustc 1.95.0 for x86_64-unknown-linux-gnu, executables, default features, lock as published, image 97e9d7a16021e6d07fbe28cce398f5847fc00c574991fbff65d95fd5e032d389
+  source                   published on crates.io, sha256
+    c8d18c54d108f4f0237eb4e1c4473cfd3dbd267afe97c2d967003bda0f546e08
+  recipe                   rustc 1.95.0 for x86_64-unknown-linux-gnu,
+                           executables, default features, lock as published,
+                           image
+    97e9d7a16021e6d07fbe28cce398f5847fc00c574991fbff65d95fd5e032d389
   builder against builder  4 of 4 got the same bytes; 3 are needed
                            agree: builder-0, builder-1, builder-2, builder-3
   artifact                 hexyl, 10 bytes
-                           sha256 c9798c8b717225ba988b01e15f41967cbab9a4974dc4ac448866bd06a0619259
+                           sha256
+    c9798c8b717225ba988b01e15f41967cbab9a4974dc4ac448866bd06a0619259
   log                      entry 4 of synchronicity.example/sample, at size 7
-  cosigned by              builder-0, builder-1, builder-2, builder-3; the policy wants 3 of builder-0, builder-1, builder-2, builder-3
+  cosigned by              builder-0, builder-1, builder-2, builder-3; the
+                           policy wants 3 of builder-0, builder-1, builder-2,
+                           builder-3
   group against file       not compared: name a file to compare it
 "
     );
