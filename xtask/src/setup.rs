@@ -25,22 +25,32 @@ impl Readiness {
 }
 
 /// What only tests need, each for itself. All but the first say with `--list` what is there.
-const TOOLS: [&str; 4] =
-    ["scripts/test-tools.sh", "scripts/interop-tools.sh", "scripts/s3-tools.sh", "scripts/attest-tools.sh"];
+const TOOLS: [&str; 5] = [
+    "scripts/test-tools.sh",
+    "scripts/interop-tools.sh",
+    "scripts/s3-tools.sh",
+    "scripts/attest-tools.sh",
+    "scripts/browser-tools.sh",
+];
 
 /// Runs the set-up scripts. Docker needs both of its own; what only tests need is installed as far as it can be.
 pub(crate) fn run(root: &Path) -> Readiness {
-    for name in TOOLS {
-        if let Err(why) = script(root, name) {
-            eprintln!("set-up: {why}; the tests that need more tools will be SKIPPED and counted as skipped");
-        }
-    }
+    tools(root);
     for name in ["scripts/docker-up.sh", "scripts/sandbox-image.sh"] {
         if let Err(why) = script(root, name) {
             return embedded_only(&why);
         }
     }
     Readiness::Docker
+}
+
+/// Installs what only tests need, as far as it can be.
+pub(crate) fn tools(root: &Path) {
+    for name in TOOLS {
+        if let Err(why) = script(root, name) {
+            eprintln!("set-up: {why}; the tests that need more tools will be SKIPPED and counted as skipped");
+        }
+    }
 }
 
 /// Which tools of others are here, by the names that tests know them by.

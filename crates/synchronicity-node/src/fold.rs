@@ -16,8 +16,10 @@ use synchronicity_core::log::Logged;
 use synchronicity_core::machine::{Applied, Executed};
 use synchronicity_core::rejection::Rejection;
 use synchronicity_verify::leaf::Leaf;
+use synchronicity_web::model::Moment;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::chronicle::{At, Chronicler};
 use crate::health::{Health, Topic};
 use crate::publish::{self, SharedLog};
 use crate::state::State;
@@ -55,16 +57,22 @@ struct Folding {
     state: State,
     store: Arc<Store>,
     log: SharedLog,
+    chronicler: Chronicler,
     health: Health,
     ending: Arc<AtomicBool>,
 }
 
 impl Fold {
     /// Starts the fold's thread.
-    pub fn start(state: State, store: Arc<Store>, log: SharedLog, health: Health) -> (Fold, FoldThread) {
+    pub fn start(
+        state: State,
+        store: Arc<Store>,
+        (log, chronicler): (SharedLog, Chronicler),
+        health: Health,
+    ) -> (Fold, FoldThread) {
         let (queue, mut tasks) = mpsc::channel::<Task>(QUEUE);
         let ending = Arc::new(AtomicBool::new(false));
-        let folding = Folding { state: state.clone(), store, log, health, ending: ending.clone() };
+        let mut folding = Folding { state: state.clone(), store, log, chronicler, health, ending: ending.clone() };
         let run = move || {
             while let Some(Task::Execute(block, done)) = tasks.blocking_recv() {
                 // An engine that has ended waits for no answer; the block is on disk all the same.
@@ -121,7 +129,7 @@ impl Executor for Fold {
 }
 
 impl Folding {
-    fn execute(&self, block: &OrderedBlock) -> Result<(), ExecuteError> {
+    fn execute(&mut self, block: &OrderedBlock) -> Result<(), ExecuteError> {
         if block.height <= self.state.persisted().height {
             return Ok(());
         }
@@ -139,6 +147,8 @@ impl Folding {
             thread::sleep(RETRY);
         }
         self.health.recover(Topic::Disk);
+        // Before anybody acts on the block: a page that is asked for then must know that builders can commit again.
+        self.chronicler.show();
         self.state.set_persisted(executed);
         Ok(())
     }
@@ -152,7 +162,7 @@ impl Folding {
     }
 
     /// Folds a block into memory: what it did, and how far that is.
-    fn apply(&self, block: &OrderedBlock) -> Result<(Applied, Executed), String> {
+    fn apply(&mut self, block: &OrderedBlock) -> Result<(Applied, Executed), String> {
         let mut folded = self.state.lock();
         let applied = folded.machine.apply(block).map_err(|error| error.to_string())?;
         for (id, rejection) in &applied.rejected {
@@ -169,9 +179,15 @@ impl Folding {
                 }
             }
             folded.logged(*index, &leaf);
+            self.chronicler.chronicle.logged(*index, &leaf, Some(self.state.group()));
         }
         if !applied.logged.is_empty() {
             folded.keep_map();
+        }
+        let at = At { height: block.height, time: Moment(block.time_ms) };
+        match applied.changed {
+            true => self.chronicler.chronicle.block(at, &folded.machine),
+            false => self.chronicler.chronicle.passed(at),
         }
         Ok((applied, folded.machine.executed()))
     }

@@ -16,6 +16,8 @@
 //! | `/artifacts/SHA256`, `/transcripts/ID/NAME` | of this node's own builds, once their round is concluded |
 //! | `/equivocations`, `/equivocations/ID` | proofs that members signed contradictory votes |
 //! | `/explanations/ID` | why builders diverged, as this node sees it: advice, never evidence |
+//!
+//! Pages for people and the API are in [`web`].
 
 mod answer;
 mod artifact;
@@ -27,6 +29,7 @@ pub mod log;
 mod lookup;
 mod revalidate;
 mod server;
+pub mod web;
 
 use std::sync::Arc;
 
@@ -42,13 +45,14 @@ use synchronicity_verify::request::BuildRequest;
 
 use self::answer::{JSON, Keep, TEXT, compressible, known_by, missing, text, whole};
 use self::log::LogSite;
+use self::web::WebSite;
 use crate::artifact_store::ArtifactStore;
 use crate::attestations::Attester;
 use crate::explaining::Explanations;
 use crate::offences::Offences;
 use crate::view::View;
 
-pub use server::{Served, serve};
+pub use server::{Caller, Served, serve};
 
 /// What the routes read from.
 #[derive(Clone)]
@@ -73,11 +77,13 @@ pub struct Site {
     pub succession: Option<Arc<str>>,
     /// Signs statements for other tools.
     pub attester: Attester,
+    /// Pages and API.
+    pub web: WebSite,
 }
 
 /// The routes over a site.
 pub fn router(site: Site) -> Router {
-    let log = log::router(site.log.clone());
+    let (log, web) = (log::router(site.log.clone()), site.web.clone());
     let node = Router::new()
         .route("/attestation/index/{index}/{kind}", get(attestation::attestation))
         .route("/policy", get(|Shared(site): Shared<Site>| async move { document(&site.policy) }))
@@ -92,10 +98,15 @@ pub fn router(site: Site) -> Router {
         .route("/equivocations/{id}", get(equivocation::proof))
         .route("/explanations/{id}", get(explanation::explanation))
         .with_state(site);
-    public(node.merge(log))
+    with_pages(node.merge(log), web)
 }
 
-/// Routes as everybody sees them: compressed, revalidated, readable from other sites.
+/// Routes as everybody sees them, with the pages and the API beside them.
+pub fn with_pages(routes: Router, web: WebSite) -> Router {
+    revalidate::layered(routes.merge(web::router(web)))
+}
+
+/// Routes as everybody sees them, without pages: compressed, revalidated, readable from other sites.
 pub fn public(routes: Router) -> Router {
     let nothing = || async { missing("there is nothing here; the paths are in docs/operating.md") };
     revalidate::layered(routes.fallback(nothing))

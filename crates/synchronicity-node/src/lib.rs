@@ -28,6 +28,8 @@
 //!
 //! [`offences`] keeps what other members did wrong.
 //!
+//! For people: the [`chronicle`] is folded beside the state, [`pages`] makes of it what is shown, and [`http`] serves that.
+//!
 //! [`node`] puts the parts together; [`commands`] is what a person types; [`devnet`] runs a whole group.
 
 pub mod artifact_store;
@@ -36,6 +38,7 @@ pub mod attestations;
 pub mod builds;
 pub mod catalogue;
 pub mod changes;
+pub mod chronicle;
 pub mod cli;
 pub mod commands;
 pub mod config;
@@ -65,6 +68,7 @@ pub mod node;
 pub mod offences;
 pub mod operator;
 pub mod outbox;
+pub mod pages;
 pub mod progress;
 pub mod proofs;
 pub mod publish;

@@ -16,6 +16,7 @@ use synchronicity_verify::result::BuildResult;
 
 use crate::health::Health;
 use crate::offences::Offences;
+use crate::pages::{Present, RoundCopy};
 use crate::progress::Progress;
 use crate::publisher::Published;
 use crate::state::{Folded, State};
@@ -67,6 +68,11 @@ impl View {
         self.parts.published.borrow().clone()
     }
 
+    /// The published checkpoint, and a sign when there is another.
+    pub fn follow_published(&self) -> Published {
+        self.parts.published.clone()
+    }
+
     /// `ok`, or every complaint.
     pub fn health(&self) -> String {
         self.parts.health.text()
@@ -80,6 +86,27 @@ impl View {
     /// A request that the group was asked for.
     pub fn request(&self, id: &RequestId) -> Option<BuildRequest> {
         self.state().lock().machine.round(id).map(|round| round.request().clone())
+    }
+
+    /// What of the node's present pages show.
+    pub fn present(&self) -> Present {
+        let (parts, group) = (&self.parts, self.state().group());
+        let heard = parts.chain.status().connected;
+        let here =
+            group.members().iter().filter(|member| member.name == parts.name || heard.contains(&member.consensus));
+        Present {
+            building: parts.progress.list(),
+            connected: here.map(|member| member.command).collect(),
+            health: self.health(),
+        }
+    }
+
+    /// A copy of the latest round of a request: held is the state's lock for as long as it takes to copy.
+    pub fn round_copy(&self, id: &RequestId) -> Option<RoundCopy> {
+        let folded = self.state().lock();
+        let round = folded.machine.round(id)?;
+        let results = round.members().filter_map(|(builder, _)| Some((*builder, round.result(builder)?.clone())));
+        Some(RoundCopy { request: round.request().clone(), number: round.number(), results: results.collect() })
     }
 
     /// The rounds, described once for each block and each proof, however many ask: a description holds the state's lock.

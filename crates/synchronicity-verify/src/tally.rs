@@ -79,6 +79,14 @@ impl Tally {
 }
 
 impl Verdict {
+    /// Every verdict, in the order in which they are listed.
+    pub const ALL: [Self; 4] = [Self::Reproduced, Self::Diverged, Self::Unbuildable, Self::Inconclusive];
+
+    /// The verdict with this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|verdict| verdict.as_str() == name)
+    }
+
     /// The verdict's name, as entries, status documents and command lines spell it.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -13,7 +13,7 @@ function print(lines) {
 }
 
 if (round?.dataset.live === "true") {
-  const source = new EventSource(`/requests/${round.dataset.request}/events`);
+  const source = new EventSource(`/requests/${round.dataset.request}/events?round=${round.dataset.round}`);
   source.addEventListener("round", (event) => {
     round.innerHTML = JSON.parse(event.data).html;
   });

@@ -10,12 +10,14 @@ mod log;
 mod request;
 mod time;
 mod trends;
+pub mod verdict;
 
 use serde::Serialize;
+pub use synchronicity_verify::entry::Verdict;
 use utoipa::ToSchema;
 
 pub use self::builder::{BuilderRecord, Builders, Participation};
-pub use self::entry::{Counts, CrateHit, CratePage, EntryRow, OpenRow, Release, Verdict};
+pub use self::entry::{Counts, CrateHit, CratePage, EntryRow, OpenRow, Release};
 pub use self::group::{ApiOperation, ApiPage, GroupMember, GroupPage};
 pub use self::log::{Cosigner, LogPage};
 pub use self::request::{

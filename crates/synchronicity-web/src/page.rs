@@ -6,7 +6,7 @@ use crate::asset;
 use crate::chart;
 use crate::model::{
     ApiPage, BuilderRecord, Builders, CratePage, Frame, GroupPage, Home, LogPage, Missing, Queue, RequestPage, Search,
-    TranscriptPage, TrendsPage, Verdict,
+    TranscriptPage, TrendsPage, Verdict, verdict,
 };
 
 macro_rules! pages {

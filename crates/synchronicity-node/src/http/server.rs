@@ -65,7 +65,7 @@ impl Served {
 /// Answers requests until `stop` resolves.
 pub async fn serve(served: Served, router: Router, stop: impl Future<Output = ()>) {
     let room = Arc::new(Semaphore::new(CONNECTIONS));
-    let guests = Guests::default();
+    let guests = Guests::of(CONNECTIONS_PER_IP);
     tokio::pin!(stop);
     loop {
         // Without room, connections wait in the kernel's queue.
@@ -80,7 +80,7 @@ pub async fn serve(served: Served, router: Router, stop: impl Future<Output = ()
                 let Some(guest) = guests.admit(from.ip()) else { continue };
                 let router = router.clone();
                 tokio::spawn(async move {
-                    connection(stream, router).await;
+                    connection(stream, from.ip(), router).await;
                     drop((guest, permit));
                 });
             }
@@ -93,26 +93,37 @@ pub async fn serve(served: Served, router: Router, stop: impl Future<Output = ()
     }
 }
 
-/// How many connections each address has. Clones share the count.
-#[derive(Clone, Default)]
-struct Guests(Arc<Mutex<BTreeMap<IpAddr, usize>>>);
+/// Who asks, with every request that came over a connection.
+#[derive(Clone, Copy, Debug)]
+pub struct Caller(pub IpAddr);
 
-/// One connection of an address, counted while this lives.
-struct Guest {
+/// How many of something each address has, and may have. Clones share the count.
+#[derive(Clone)]
+pub(super) struct Guests {
+    most: usize,
+    counts: Arc<Mutex<BTreeMap<IpAddr, usize>>>,
+}
+
+/// One of an address, counted while this lives.
+pub(super) struct Guest {
     guests: Guests,
     from: IpAddr,
 }
 
 impl Guests {
-    fn admit(&self, from: IpAddr) -> Option<Guest> {
-        self.change(from, |count| (count < CONNECTIONS_PER_IP).then_some(count + 1))?;
+    pub(super) fn of(most: usize) -> Guests {
+        Guests { most, counts: Arc::default() }
+    }
+
+    pub(super) fn admit(&self, from: IpAddr) -> Option<Guest> {
+        self.change(from, |count| (count < self.most).then_some(count + 1))?;
         Some(Guest { guests: self.clone(), from })
     }
 
     /// Changes a count, unless `next` declines; addresses without connections are forgotten.
     fn change(&self, from: IpAddr, next: impl FnOnce(usize) -> Option<usize>) -> Option<()> {
         // A map of numbers is whole at every point at which a thread can panic.
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         match next(counts.get(&from).copied().unwrap_or(0))? {
             0 => counts.remove(&from),
             count => counts.insert(from, count),
@@ -127,10 +138,13 @@ impl Drop for Guest {
     }
 }
 
-async fn connection(stream: TcpStream, router: Router) {
+async fn connection(stream: TcpStream, from: IpAddr, router: Router) {
     // Answers are written whole: to wait for more to send only delays them. Without it they still arrive.
     let _ = stream.set_nodelay(true);
-    let service = service_fn(move |request| answer(router.clone(), request));
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(Caller(from));
+        answer(router.clone(), request)
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIME)
@@ -166,13 +180,14 @@ mod tests {
 
     #[test]
     fn one_address_has_its_share_of_connections_and_gets_it_back() {
-        let (guests, here, there) = (Guests::default(), IpAddr::from([192, 0, 2, 1]), IpAddr::from([192, 0, 2, 2]));
+        let (guests, here, there) =
+            (Guests::of(CONNECTIONS_PER_IP), IpAddr::from([192, 0, 2, 1]), IpAddr::from([192, 0, 2, 2]));
         let mut admitted: Vec<Option<Guest>> = (0..CONNECTIONS_PER_IP).map(|_| guests.admit(here)).collect();
         assert!(admitted.iter().all(Option::is_some) && guests.admit(here).is_none());
         assert!(guests.admit(there).is_some());
         admitted.pop();
         assert!(guests.admit(here).is_some());
         drop(admitted);
-        assert!(guests.0.lock().is_ok_and(|counts| counts.is_empty()));
+        assert!(guests.counts.lock().is_ok_and(|counts| counts.is_empty()));
     }
 }

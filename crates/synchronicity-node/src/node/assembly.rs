@@ -19,6 +19,7 @@ use crate::artifact_store::retention::Keeper;
 use crate::attestations::Attester;
 use crate::builds::Builds;
 use crate::changes::Changes;
+use crate::chronicle::{self, Chronicler};
 use crate::config::{self, Config};
 use crate::cosign::{Cosignatures, Statement};
 use crate::durable::Synced;
@@ -33,6 +34,7 @@ use crate::fold::Fold;
 use crate::folder::Folder;
 use crate::health::Health;
 use crate::http::log::LogSite;
+use crate::http::web::WebSite;
 use crate::http::{self, Site};
 use crate::journal::PersistedJournal;
 use crate::log_reader::LogReader;
@@ -41,6 +43,7 @@ use crate::monitor::{self, Known};
 use crate::offences::Offences;
 use crate::operator::{self, Desk};
 use crate::outbox::Outbox;
+use crate::pages::{Pages, Sources};
 use crate::progress::Progress;
 use crate::publish::{self, SharedLog};
 use crate::publisher::{Owed, Published, Publisher};
@@ -101,7 +104,7 @@ struct Base {
 pub(super) fn start(choices: Choices, prepared: Prepared) -> Result<Started, Stop> {
     let health = Health::default();
     let recovered = recovery::recover(&prepared.folder, &prepared.group)?;
-    let Recovered { store, over, state, journal, log, cosignatures, inherited } = recovered;
+    let Recovered { store, over, state, chronicle, journal, log, cosignatures, inherited } = recovered;
     if let Some(next) = over {
         return Ok(Started::Over(Box::new(next)));
     }
@@ -111,7 +114,8 @@ pub(super) fn start(choices: Choices, prepared: Prepared) -> Result<Started, Sto
     let reader = LogReader::new(&prepared.folder.log());
     let witness = witness(&prepared, &store)?;
     let sealed = Arc::downgrade(&store);
-    let (fold, fold_thread) = Fold::start(state.clone(), store, log.clone(), health.clone());
+    let (chronicler, chronicle) = Chronicler::new(chronicle);
+    let (fold, fold_thread) = Fold::start(state.clone(), store, (log.clone(), chronicler), health.clone());
     let chain = start_engine(&prepared, fold)?;
     // Only now: an engine that is refused its folder changes nothing.
     epochs::prune_chains(&prepared.folder, &prepared.group);
@@ -150,7 +154,8 @@ pub(super) fn start(choices: Choices, prepared: Prepared) -> Result<Started, Sto
     };
     let explainer = explain(&base, keeper, choices.program);
     let succession = succession.map(|succession| succession.to_string().into());
-    let shown = Shown { store: kept.clone(), explanations: explanations.clone(), offences, attester, succession };
+    let shown =
+        Shown { store: kept.clone(), explanations: explanations.clone(), offences, attester, succession, chronicle };
     let site = site(&view, (&group, &config), log, shown)?;
     let routes = http::router(site).merge(witness::serve::router(witness, base.resting.clone()));
     tokio::spawn(http::serve(http, routes, told(base.stopping.clone())));
@@ -298,15 +303,39 @@ struct Shown {
     offences: Offences,
     attester: Attester,
     succession: Option<Arc<str>>,
+    chronicle: chronicle::Shown,
 }
 
 fn site(view: &View, about: (&Group, &Config), log: LogSite, shown: Shown) -> Result<Site, Stop> {
     let (group, config) = about;
-    let Shown { store, explanations, offences, attester, succession } = shown;
+    let Shown { store, explanations, offences, attester, succession, chronicle } = shown;
     let policy = group.policy_text(Some(&config.log_url())).map_err(RunError::from).or_usage()?;
-    let (policy, group) = (policy.into(), group.to_text().into());
+    let (policy, group) = (Arc::<str>::from(policy), group.to_text().into());
     let name = config.name.as_str().into();
-    Ok(Site { name, store, explanations, offences, view: view.clone(), log, policy, group, attester, succession })
+    let pages = pages(view, config, policy.clone(), (chronicle, explanations.clone()));
+    let web = WebSite::new(pages, store.clone());
+    Ok(Site { name, store, explanations, offences, view: view.clone(), log, policy, group, attester, succession, web })
+}
+
+/// Pages over the parts of this node.
+fn pages(
+    view: &View,
+    config: &Config,
+    policy: Arc<str>,
+    (chronicle, explanations): (chronicle::Shown, Explanations),
+) -> Pages {
+    let (now, copies) = (view.clone(), view.clone());
+    Pages::new(Sources {
+        name: config.name.clone(),
+        url: config.log_url().trim_end_matches('/').to_owned(),
+        group: view.state().group().clone(),
+        policy,
+        chronicle,
+        published: view.follow_published(),
+        present: Arc::new(move || now.present()),
+        round: Arc::new(move |request| copies.round_copy(request)),
+        explained: Arc::new(move |request| explanations.of(request).ok()),
+    })
 }
 
 fn log_site(reader: LogReader, published: Published, view: &View) -> LogSite {

@@ -13,9 +13,11 @@ use synchronicity_core::resume::{ResumeError, Resuming};
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::leaf::{Leaf, LeafError};
 use synchronicity_verify::map::PrefixMap;
+use synchronicity_web::model::Moment;
 use thiserror::Error;
 
 use crate::catalogue::Catalogue;
+use crate::chronicle::{At, Chronicle};
 use crate::cosign::{Cosignatures, Statement};
 use crate::durable::{self, Synced};
 use crate::epochs::Epochs;
@@ -26,7 +28,7 @@ use crate::log_reader::{LogReader, ReadError};
 use crate::publish::{AppendError, PublishedLog, SharedLog};
 use crate::publisher::{self, AdoptError, Adopted};
 use crate::state::State;
-use crate::store::{OpenError, Store};
+use crate::store::{OpenError, Position, Store};
 
 /// What the disk gave.
 pub(super) struct Recovered {
@@ -34,6 +36,8 @@ pub(super) struct Recovered {
     /// The group that follows, where the epoch of the group file is over and its end on record.
     pub(super) over: Option<Group>,
     pub(super) state: State,
+    /// What happened so far, for people.
+    pub(super) chronicle: Chronicle,
     pub(super) journal: PersistedJournal,
     pub(super) log: SharedLog,
     pub(super) cosignatures: Cosignatures,
@@ -89,7 +93,8 @@ pub(super) fn recover(folder: &Folder, group: &Group) -> Result<Recovered, Stop>
 
     let mut history = History::of([cosigned, published]);
     let first = beginning(&store, &founding, folder, &log, &mut history).or_usage()?;
-    let mut machine = store.fold(first.clone(), |logged| history.take(logged, log.size())).or_internal()?;
+    let folded = store.fold_blocks(first.clone(), |at, machine, logged| history.block(at, machine, logged, log.size()));
+    let mut machine = folded.or_internal()?;
     if machine.closed().is_some_and(|next| next.id() == group.id()) {
         machine.begin_epoch();
     }
@@ -115,7 +120,8 @@ pub(super) fn recover(folder: &Folder, group: &Group) -> Result<Recovered, Stop>
     if let Some(map) = history.map {
         state.lock().keep_published_map(log.size(), map);
     }
-    Ok(Recovered { store, over, state, journal, log: Arc::new(Mutex::new(log)), cosignatures, inherited })
+    let chronicle = history.chronicle;
+    Ok(Recovered { store, over, state, chronicle, journal, log: Arc::new(Mutex::new(log)), cosignatures, inherited })
 }
 
 /// The machine with which the blocks of the store begin: of a newcomer, that with which its first epoch began.
@@ -132,7 +138,7 @@ fn beginning(
         let entry = reader.entry(log.size(), index)?.ok_or(FoldError::Base(size))?;
         resuming.append(&entry)?;
         let replay = resuming.replay();
-        history.take(Logged { index, entry, root: replay.root(), map: replay.map().clone() }, log.size())?;
+        history.take(Logged { index, entry, root: replay.root(), map: replay.map().clone() }, log.size(), None)?;
     }
     if resuming.replay().root() != root {
         return Err(FoldError::Base(size));
@@ -152,6 +158,7 @@ fn extend(log: &mut PublishedLog<Synced>, store: &Store, first: Machine, machine
 /// What a fold passes by.
 struct History {
     catalogue: Catalogue,
+    chronicle: Chronicle,
     /// Roots at the sizes that matter.
     roots: BTreeMap<u64, Option<Digest>>,
     /// The map under the published checkpoint, with which lookups are answered until the next one. It is the right one
@@ -162,11 +169,21 @@ struct History {
 impl History {
     fn of(statements: [Option<Statement>; 2]) -> History {
         let sizes = statements.into_iter().flatten().map(|(size, _)| (size, None));
-        History { catalogue: Catalogue::default(), roots: sizes.collect(), map: None }
+        let (catalogue, chronicle) = (Catalogue::default(), Chronicle::default());
+        History { catalogue, chronicle, roots: sizes.collect(), map: None }
     }
 
-    fn take(&mut self, logged: Logged, published: u64) -> Result<(), FoldError> {
-        self.catalogue.add(&Leaf::from_bytes(&logged.entry)?);
+    fn block(&mut self, at: Position, machine: &Machine, logged: Vec<Logged>, published: u64) -> Result<(), FoldError> {
+        logged.into_iter().try_for_each(|logged| self.take(logged, published, Some(machine.group())))?;
+        self.chronicle.block(At { height: at.height, time: Moment(at.time_ms) }, machine);
+        Ok(())
+    }
+
+    /// `group` is that of the entry, where it is known.
+    fn take(&mut self, logged: Logged, published: u64, group: Option<&Group>) -> Result<(), FoldError> {
+        let leaf = Leaf::from_bytes(&logged.entry)?;
+        self.catalogue.add(&leaf);
+        self.chronicle.logged(logged.index, &leaf, group);
         let size = logged.index + 1;
         if let Some(at) = self.roots.get_mut(&size) {
             *at = Some(logged.root);

@@ -30,6 +30,8 @@ pub(crate) enum Need {
     AttestTools,
     /// The program cosign.
     CosignTool,
+    /// Chromium and its driver, as `scripts/browser-tools.sh` installs them.
+    Browser,
 }
 
 impl Need {
@@ -58,6 +60,7 @@ impl Machine {
             (Need::S3, s3()),
             (Need::AttestTools, attest_tools()),
             (Need::CosignTool, cosign_tool()),
+            (Need::Browser, crate::webdriver::is_there()),
         ];
         Self(found.into_iter().filter_map(|(need, why)| Some((need, why.err()?))).collect())
     }

@@ -254,7 +254,6 @@ async fn what_http_serves(nodes: &Nodes, submitted: &Submitted) {
     let (_, _, health) = nodes.get(0, "/health").await;
     assert_eq!(health, b"ok\n");
     for path in [
-        "/",
         "/tile/0/0",
         "/tile/0/000.p/0",
         "/tile/0/../../../keys/log.key",

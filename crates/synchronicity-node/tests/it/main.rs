@@ -18,6 +18,7 @@ mod restarted;
 mod serve;
 mod store;
 mod transcripts;
+mod web;
 mod witness;
 mod witnessing;
 mod world;

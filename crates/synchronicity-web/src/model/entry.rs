@@ -1,65 +1,10 @@
 //! Entries of the log and open rounds, as rows.
 
-use serde::{Deserialize, Serialize};
-use synchronicity_verify::entry;
+use serde::Serialize;
+use synchronicity_verify::entry::Verdict;
 use utoipa::ToSchema;
 
-use super::{Millis, Moment};
-
-/// What the group found out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Verdict {
-    /// At least a threshold of builders got the same bytes: the only verdict that is evidence.
-    Reproduced,
-    /// Enough builders revealed, and no threshold of them agreed.
-    Diverged,
-    /// At least a threshold of builders failed in the same named way.
-    Unbuildable,
-    /// Too few builders revealed.
-    Inconclusive,
-}
-
-impl Verdict {
-    /// In the order in which they are listed.
-    pub const ALL: [Self; 4] = [Self::Reproduced, Self::Diverged, Self::Unbuildable, Self::Inconclusive];
-
-    /// Its word, in pages, paths and JSON.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Reproduced => "reproduced",
-            Self::Diverged => "diverged",
-            Self::Unbuildable => "unbuildable",
-            Self::Inconclusive => "inconclusive",
-        }
-    }
-
-    /// The verdict with this word.
-    pub fn of_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|verdict| verdict.as_str() == word)
-    }
-
-    /// A sign beside the word, so that no meaning hangs on a colour.
-    pub fn sign(self) -> &'static str {
-        match self {
-            Self::Reproduced => "✓",
-            Self::Diverged => "≠",
-            Self::Unbuildable => "✕",
-            Self::Inconclusive => "?",
-        }
-    }
-}
-
-impl From<entry::Verdict> for Verdict {
-    fn from(verdict: entry::Verdict) -> Self {
-        match verdict {
-            entry::Verdict::Reproduced => Self::Reproduced,
-            entry::Verdict::Diverged => Self::Diverged,
-            entry::Verdict::Unbuildable => Self::Unbuildable,
-            entry::Verdict::Inconclusive => Self::Inconclusive,
-        }
-    }
-}
+use super::{Millis, Moment, verdict};
 
 /// How many entries have which verdict.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
@@ -119,6 +64,8 @@ pub struct EntryRow {
     /// Toolchain, target, products and features in short.
     pub recipe: String,
     /// What the group found out.
+    #[serde(serialize_with = "verdict::word")]
+    #[schema(schema_with = verdict::schema)]
     pub verdict: Verdict,
     /// Builders behind the agreed result, or behind the largest one.
     pub agree: u16,
@@ -181,8 +128,8 @@ pub struct CratePage {
     pub releases: Vec<Release>,
     /// Where the log is served, for badges and commands.
     pub url: String,
-    /// Whether older entries are left out.
-    pub more: bool,
+    /// Ask for entries below this index for older ones; nothing where there are none.
+    pub next_before: Option<u64>,
 }
 
 /// All that the log says of one version.

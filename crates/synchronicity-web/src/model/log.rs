@@ -1,9 +1,10 @@
 //! The transparency log.
 
 use serde::Serialize;
+use synchronicity_verify::entry::Verdict;
 use utoipa::ToSchema;
 
-use super::{EntryRow, Millis, Moment, Verdict};
+use super::{EntryRow, Millis, Moment, verdict};
 
 /// A page of the log.
 #[derive(Clone, Debug, Default, Serialize, ToSchema)]
@@ -29,6 +30,8 @@ pub struct LogPage {
     /// Entries, the newest first.
     pub entries: Vec<EntryRow>,
     /// Only entries with this verdict are listed; nothing for all.
+    #[serde(serialize_with = "verdict::word_if_any")]
+    #[schema(schema_with = verdict::schema_if_any)]
     pub verdict: Option<Verdict>,
     /// Ask for entries below this index for the next page; nothing on the last.
     pub next_before: Option<u64>,

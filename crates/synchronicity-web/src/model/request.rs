@@ -1,9 +1,10 @@
 //! A request: its rounds, who did what when, and what came out.
 
 use serde::Serialize;
+use synchronicity_verify::entry::Verdict;
 use utoipa::ToSchema;
 
-use super::{Bytes, Moment, Verdict};
+use super::{Bytes, Moment, verdict};
 
 /// Where a round is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -48,6 +49,8 @@ pub struct RequestPage {
     /// When the phase ends at the latest, unless concluded.
     pub deadline: Option<Moment>,
     /// What the group found out, once concluded.
+    #[serde(serialize_with = "verdict::word_if_any")]
+    #[schema(schema_with = verdict::schema_if_any)]
     pub verdict: Option<Verdict>,
     /// Index of the entry, once concluded.
     pub index: Option<u64>,
@@ -87,6 +90,8 @@ pub struct Attempt {
     /// Index of its entry.
     pub index: u64,
     /// What it came to.
+    #[serde(serialize_with = "verdict::word")]
+    #[schema(schema_with = verdict::schema)]
     pub verdict: Verdict,
 }
 

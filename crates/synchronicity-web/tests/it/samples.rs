@@ -123,7 +123,7 @@ fn home(text: &str) -> Home {
 
 fn of_crate(text: &str) -> CratePage {
     let release = Release { version: text.into(), entries: vec![row(text)] };
-    CratePage { name: text.into(), releases: vec![release], url: "https://node.example".into(), more: true }
+    CratePage { name: text.into(), releases: vec![release], url: "https://node.example".into(), next_before: Some(7) }
 }
 
 fn request(text: &str) -> RequestPage {

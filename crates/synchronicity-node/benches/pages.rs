@@ -1,0 +1,136 @@
+//! What pages cost with 10^5 verdicts in memory: `cargo bench -p synchronicity-node --bench pages`.
+//!
+//! Each page is made from the chronicle and rendered, again and again; between two of them the chronicle is shown anew, as a
+//! block does. Ends with status 1 if a page takes more than 10 ms at the 99th percentile or has more than 100 kB.
+
+#![allow(clippy::unwrap_used, reason = "a benchmark that cannot go on has failed")]
+
+#[path = "../tests/it/world.rs"]
+#[allow(dead_code, reason = "what only the tests need")]
+mod world;
+
+mod made;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Instant;
+
+use synchronicity_node::chronicle::{Chronicle, Chronicler};
+use synchronicity_node::pages::{Pages, Present, Sources};
+use synchronicity_verify::digest::Digest;
+use synchronicity_verify::entry::{ENTRY_SCHEMA, Entry, MemberRecord, Opening, Verdict};
+use synchronicity_verify::leaf::Leaf;
+use synchronicity_verify::request::Source;
+use synchronicity_verify::result::{Artifact, Artifacts, BuildResult, Failure};
+use synchronicity_web::page;
+use tokio::sync::watch;
+use world::World;
+
+const VERDICTS: u64 = 100_000;
+const TURNS: usize = 400;
+const MICROS_MAX: u128 = 10_000;
+const BYTES_MAX: usize = 100_000;
+
+fn main() -> ExitCode {
+    let world = World::of(4);
+    let process = std::process::id();
+    let before = made::resident(process);
+    let mut chronicle = Chronicle::default();
+    let since = Instant::now();
+    for index in 0..VERDICTS {
+        chronicle.logged(index, &Leaf::Build(entry(&world, index)), Some(&world.group));
+    }
+    let each = (made::resident(process) - before) / VERDICTS;
+    println!("{VERDICTS} verdicts of 4 builders: {each} bytes each, folded in {} ms", since.elapsed().as_millis());
+    let request = entry(&world, VERDICTS / 2).request.id();
+    let (chronicler, shown) = Chronicler::new(chronicle);
+    let pages = pages(&world, shown);
+    let frame = pages.frame();
+    let all: [(&str, &dyn Fn() -> String); 9] = [
+        ("home", &|| page::home(&frame, &pages.home())),
+        ("search, few", &|| page::search(&frame, &pages.search("crate-77", 50))),
+        ("search, none", &|| page::search(&frame, &pages.search("zzz", 50))),
+        ("crate", &|| page::of_crate(&frame, &pages.of_crate("crate-777", None, u64::MAX, 100).unwrap())),
+        ("request", &|| page::request(&frame, &pages.request(&request, None).unwrap())),
+        ("builders", &|| page::builders(&frame, &pages.builders())),
+        ("log", &|| page::log(&frame, &pages.log(VERDICTS / 2, 100, None))),
+        ("log, one verdict", &|| page::log(&frame, &pages.log(VERDICTS / 2, 100, Some(Verdict::Diverged)))),
+        ("trends", &|| page::trends(&frame, &pages.trends())),
+    ];
+    let mut good = true;
+    println!("page               median      p99    bytes");
+    for (name, make) in all {
+        let mut times = Vec::new();
+        let mut bytes = 0;
+        for _ in 0..TURNS {
+            chronicler.show();
+            let since = Instant::now();
+            bytes = make().len();
+            times.push(since.elapsed().as_micros());
+        }
+        times.sort_unstable();
+        let (median, most) = (times[TURNS / 2], times[TURNS * 99 / 100]);
+        println!("{name:<16} {median:>5} us {most:>5} us {bytes:>8}");
+        good &= most <= MICROS_MAX && bytes <= BYTES_MAX;
+    }
+    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn pages(world: &World, chronicle: synchronicity_node::chronicle::Shown) -> Pages {
+    let (_, published) = watch::channel(None);
+    Pages::new(Sources {
+        name: "builder-00".to_owned(),
+        url: "https://node.example".to_owned(),
+        group: Arc::new(world.group.clone()),
+        policy: "".into(),
+        chronicle,
+        published,
+        present: Arc::new(|| Present { health: "ok".to_owned(), ..Present::default() }),
+        round: Arc::new(|_| None),
+        explained: Arc::new(|_| None),
+    })
+}
+
+/// One of 30,000 crates; four in five are reproduced.
+fn entry(world: &World, index: u64) -> Entry {
+    let mut request = world::request(index / 30_000);
+    if let Source::Registry { name, .. } = &mut request.source {
+        *name = format!("crate-{}", index * 7919 % 30_000).parse().unwrap();
+    }
+    let artifact = |content: u8| {
+        let name = "tool".to_owned().try_into().unwrap();
+        BuildResult::Built(Artifacts::new(vec![Artifact { name, size: 7, sha256: Digest([content; 32]) }]).unwrap())
+    };
+    let (verdict, agreed) = match index % 10 {
+        0 => (Verdict::Diverged, None),
+        1 => (Verdict::Unbuildable, Some(BuildResult::Failed(Failure::Compile))),
+        _ => (Verdict::Reproduced, Some(artifact(0))),
+    };
+    let mut members: Vec<MemberRecord> = Vec::new();
+    for (place, member) in world.group.members().iter().enumerate() {
+        let own = || artifact(u8::try_from(place).unwrap());
+        let result = agreed.clone().unwrap_or_else(own).digest();
+        members.push(MemberRecord {
+            builder: member.command,
+            name: member.name.clone(),
+            commitment: Some(result),
+            opening: Some(Opening { nonce: [0; 32], result }),
+            attestation: Some(result),
+        });
+    }
+    members.sort_by_key(|member| member.builder);
+    Entry {
+        schema: ENTRY_SCHEMA,
+        group: world.group.id(),
+        epoch: 0,
+        height: index,
+        time_ms: 1_780_000_000_000 + index * 100_000,
+        request,
+        round: 0,
+        threshold: 3,
+        verdict,
+        agreed,
+        members,
+        map_root: Digest([0; 32]),
+    }
+}

@@ -1,0 +1,247 @@
+//! The API: every page as JSON, from the same models. Read-only; errors are problems (RFC 9457).
+
+mod document;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Path, State as Shared};
+use axum::http::{Response, StatusCode, Uri};
+use axum::middleware;
+use axum::routing::get;
+use serde::{Deserialize, Serialize};
+use synchronicity_verify::identity::RequestId;
+use synchronicity_web::model::{
+    BuilderRecord, Builders, CratePage, GroupPage, Home, LogPage, Queue, RequestPage, Search, TranscriptPage,
+    TrendsPage,
+};
+use utoipa::IntoParams;
+
+use super::super::answer::JSON;
+use super::html::tagged;
+use super::problem::{Problem, as_problems, problem};
+use super::{WebSite, asked, kind};
+
+pub(super) use document::in_words;
+
+/// Items on a page, unless another number is asked for.
+const LIMIT: usize = 50;
+
+/// Items on a page at most.
+const LIMIT_MAX: usize = 200;
+
+/// Adds to `/api/v1`.
+pub(super) fn router() -> Router<WebSite> {
+    Router::new()
+        .route("/home", get(home))
+        .route("/crates", get(search))
+        .route("/crates/{name}", get(of_crate))
+        .route("/crates/{name}/{version}", get(of_version))
+        .route("/requests/{id}", get(request))
+        .route("/requests/{id}/transcript", get(transcript))
+        .route("/builders", get(builders))
+        .route("/builders/{name}", get(builder))
+        .route("/queue", get(queue))
+        .route("/log", get(log))
+        .route("/trends", get(trends))
+        .route("/group", get(group))
+        .route("/openapi.json", get(document::openapi))
+        .fallback(|| async { problem(StatusCode::NOT_FOUND, "no such path: /api/v1/openapi.json lists them") })
+        .layer(middleware::from_fn(as_problems))
+}
+
+fn json(model: &impl Serialize) -> Response<Body> {
+    match serde_json::to_vec(model) {
+        Ok(told) => tagged(StatusCode::OK, JSON, told),
+        Err(error) => problem(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
+    }
+}
+
+fn found(model: Option<impl Serialize>, what: &str) -> Response<Body> {
+    model.map_or_else(|| problem(StatusCode::NOT_FOUND, what), |model| json(&model))
+}
+
+/// What cannot be asked, as an answer.
+fn wrong(why: impl Into<String>) -> Response<Body> {
+    problem(StatusCode::BAD_REQUEST, why)
+}
+
+fn limit(asked: Option<usize>) -> Result<usize, String> {
+    match asked.unwrap_or(LIMIT) {
+        limit @ 1..=LIMIT_MAX => Ok(limit),
+        _ => Err(format!("limit: 1 to {LIMIT_MAX}")),
+    }
+}
+
+const NO_CRATE: &str = "the log does not speak of that: no evidence so far, and never `not reproducible`";
+const NO_REQUEST: &str = "this group was never asked for that";
+
+/// Counts, the latest entries, and what is being rebuilt
+#[utoipa::path(get, path = "/api/v1/home", tag = "pages", responses((status = 200, body = Home), (status = 429, body = Problem)))]
+async fn home(Shared(site): Shared<WebSite>) -> Response<Body> {
+    json(&site.pages.home())
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct Searched {
+    /// A part of a crate's name; nothing is found for none.
+    #[serde(default)]
+    query: String,
+    /// How many at most: 1 to 200, 50 if not given.
+    limit: Option<usize>,
+}
+
+/// Crates by a part of their name
+#[utoipa::path(get, path = "/api/v1/crates", tag = "pages", params(Searched),
+    responses((status = 200, body = Search), (status = 400, body = Problem), (status = 429, body = Problem)))]
+async fn search(Shared(site): Shared<WebSite>, uri: Uri) -> Response<Body> {
+    match asked::<Searched>(&uri).and_then(|it| Ok((it.query, limit(it.limit)?))) {
+        Ok((query, most)) => json(&site.pages.search(&query, most)),
+        Err(why) => wrong(why),
+    }
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct Below {
+    /// Only entries below this index of the log: `next_before` of the page before.
+    before: Option<u64>,
+    /// How many at most: 1 to 200, 50 if not given.
+    limit: Option<usize>,
+}
+
+fn of(site: &WebSite, name: &str, version: Option<&str>, uri: &Uri) -> Response<Body> {
+    match asked::<Below>(uri).and_then(|it| Ok((it.before.unwrap_or(u64::MAX), limit(it.limit)?))) {
+        Ok((before, most)) => found(site.pages.of_crate(name, version, before, most), NO_CRATE),
+        Err(why) => wrong(why),
+    }
+}
+
+/// What the log says of a crate
+#[utoipa::path(get, path = "/api/v1/crates/{name}", tag = "pages", params(("name" = String, Path, description = "Name of the crate"), Below),
+    responses((status = 200, body = CratePage), (status = 400, body = Problem), (status = 404, body = Problem), (status = 429, body = Problem)))]
+async fn of_crate(Shared(site): Shared<WebSite>, Path(name): Path<String>, uri: Uri) -> Response<Body> {
+    of(&site, &name, None, &uri)
+}
+
+/// What the log says of a version
+#[utoipa::path(get, path = "/api/v1/crates/{name}/{version}", tag = "pages",
+    params(("name" = String, Path, description = "Name of the crate"), ("version" = String, Path, description = "Its version"), Below),
+    responses((status = 200, body = CratePage), (status = 400, body = Problem), (status = 404, body = Problem), (status = 429, body = Problem)))]
+async fn of_version(
+    Shared(site): Shared<WebSite>,
+    Path((name, version)): Path<(String, String)>,
+    uri: Uri,
+) -> Response<Body> {
+    of(&site, &name, Some(&version), &uri)
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct Attempt {
+    /// Which attempt, counted from 0; the latest if not given.
+    round: Option<u32>,
+}
+
+/// One attempt at a request: time line, builders, artifacts
+#[utoipa::path(get, path = "/api/v1/requests/{id}", tag = "pages", params(("id" = String, Path, description = "Identity of the request, 64 hex digits"), Attempt),
+    responses((status = 200, body = RequestPage), (status = 400, body = Problem), (status = 404, body = Problem), (status = 429, body = Problem)))]
+async fn request(Shared(site): Shared<WebSite>, Path(id): Path<String>, uri: Uri) -> Response<Body> {
+    let Ok(id) = id.parse::<RequestId>() else { return problem(StatusCode::NOT_FOUND, NO_REQUEST) };
+    let round = match asked::<Attempt>(&uri) {
+        Ok(attempt) => attempt.round,
+        Err(why) => return wrong(why),
+    };
+    let pages = site.pages;
+    match tokio::task::spawn_blocking(move || pages.request(&id, round)).await {
+        Ok(page) => found(page, NO_REQUEST),
+        Err(error) => problem(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
+    }
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct Lines {
+    /// Number of the first line, counted from 1.
+    #[serde(default)]
+    from: usize,
+    /// Only lines that contain this.
+    #[serde(default)]
+    find: String,
+}
+
+/// What this node's latest build of a request printed, once nobody can commit any more
+#[utoipa::path(get, path = "/api/v1/requests/{id}/transcript", tag = "pages", params(("id" = String, Path, description = "Identity of the request, 64 hex digits"), Lines),
+    responses((status = 200, body = TranscriptPage), (status = 400, body = Problem),
+        (status = 403, body = Problem, description = "Somebody can still commit"), (status = 404, body = Problem), (status = 429, body = Problem)))]
+async fn transcript(Shared(site): Shared<WebSite>, Path(id): Path<String>, uri: Uri) -> Response<Body> {
+    let Ok(id) = id.parse::<RequestId>() else { return problem(StatusCode::NOT_FOUND, NO_REQUEST) };
+    let Lines { from, find } = match asked(&uri) {
+        Ok(lines) => lines,
+        Err(why) => return wrong(why),
+    };
+    match site.transcript(id, from, find).await {
+        Ok(transcript) => json(&transcript),
+        Err(none) => {
+            let (code, why) = none.told();
+            problem(code, why)
+        }
+    }
+}
+
+/// All builders of the group, and how each has done
+#[utoipa::path(get, path = "/api/v1/builders", tag = "pages", responses((status = 200, body = Builders), (status = 429, body = Problem)))]
+async fn builders(Shared(site): Shared<WebSite>) -> Response<Body> {
+    json(&site.pages.builders())
+}
+
+/// One builder
+#[utoipa::path(get, path = "/api/v1/builders/{name}", tag = "pages", params(("name" = String, Path, description = "Name of the member")),
+    responses((status = 200, body = BuilderRecord), (status = 404, body = Problem), (status = 429, body = Problem)))]
+async fn builder(Shared(site): Shared<WebSite>, Path(name): Path<String>) -> Response<Body> {
+    found(site.pages.builder(&name), "there is no such builder")
+}
+
+/// Rounds without a verdict, in the order in which builders build them
+#[utoipa::path(get, path = "/api/v1/queue", tag = "pages", responses((status = 200, body = Queue), (status = 429, body = Problem)))]
+async fn queue(Shared(site): Shared<WebSite>) -> Response<Body> {
+    json(&site.pages.queue())
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct Part {
+    /// Only entries below this index: `next_before` of the page before.
+    before: Option<u64>,
+    /// How many at most: 1 to 200, 50 if not given.
+    limit: Option<usize>,
+    /// Only entries with this verdict: `reproduced`, `diverged`, `unbuildable` or `inconclusive`.
+    verdict: Option<String>,
+}
+
+/// Entries of the log, and the checkpoint over them
+#[utoipa::path(get, path = "/api/v1/log", tag = "pages", params(Part),
+    responses((status = 200, body = LogPage), (status = 400, body = Problem), (status = 429, body = Problem)))]
+async fn log(Shared(site): Shared<WebSite>, uri: Uri) -> Response<Body> {
+    let part = asked::<Part>(&uri).and_then(|it| Ok((it.before, limit(it.limit)?, kind(it.verdict.as_deref())?)));
+    match part {
+        Ok((before, most, kind)) => json(&site.pages.log(before.unwrap_or(u64::MAX), most, kind)),
+        Err(why) => wrong(why),
+    }
+}
+
+/// Rates over time and by cause
+#[utoipa::path(get, path = "/api/v1/trends", tag = "pages", responses((status = 200, body = TrendsPage), (status = 429, body = Problem)))]
+async fn trends(Shared(site): Shared<WebSite>) -> Response<Body> {
+    let pages = site.pages;
+    match tokio::task::spawn_blocking(move || pages.trends()).await {
+        Ok(trends) => json(&trends),
+        Err(error) => problem(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
+    }
+}
+
+/// Who the group is, and its policy
+#[utoipa::path(get, path = "/api/v1/group", tag = "pages", responses((status = 200, body = GroupPage), (status = 429, body = Problem)))]
+async fn group(Shared(site): Shared<WebSite>) -> Response<Body> {
+    json(&site.pages.group())
+}

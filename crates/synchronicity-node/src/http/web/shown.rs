@@ -1,0 +1,184 @@
+//! The pages, each from what is asked to the whole document.
+
+use axum::body::Body;
+use axum::extract::{Path, State as Shared};
+use axum::http::{HeaderMap, Response, StatusCode, Uri, header};
+use serde::Deserialize;
+use synchronicity_verify::identity::RequestId;
+use synchronicity_web::model::Missing;
+use synchronicity_web::page;
+
+use super::super::answer::missing;
+use super::html::html;
+use super::{WebSite, asked, broken, kind};
+use crate::pages::HITS;
+
+type Site = Shared<WebSite>;
+
+/// Entries on a page of the log, and of a crate.
+const ENTRIES: usize = 100;
+
+pub(super) async fn home(Shared(site): Site) -> Response<Body> {
+    html(StatusCode::OK, page::home(&site.pages.frame(), &site.pages.home()))
+}
+
+#[derive(Default, Deserialize)]
+struct Searched {
+    #[serde(default)]
+    q: String,
+}
+
+pub(super) async fn search(Shared(site): Site, uri: Uri) -> Response<Body> {
+    match asked::<Searched>(&uri) {
+        Ok(Searched { q }) => html(StatusCode::OK, page::search(&site.pages.frame(), &site.pages.search(&q, HITS))),
+        Err(why) => wrong(&site, &why),
+    }
+}
+
+#[derive(Default, Deserialize)]
+struct Part {
+    before: Option<u64>,
+    verdict: Option<String>,
+}
+
+pub(super) async fn of_crate(Shared(site): Site, Path(name): Path<String>, uri: Uri) -> Response<Body> {
+    crate_page(&site, &name, None, &uri)
+}
+
+pub(super) async fn of_version(
+    Shared(site): Site,
+    Path((name, version)): Path<(String, String)>,
+    uri: Uri,
+) -> Response<Body> {
+    crate_page(&site, &name, Some(&version), &uri)
+}
+
+fn crate_page(site: &WebSite, name: &str, version: Option<&str>, uri: &Uri) -> Response<Body> {
+    let before = match asked::<Part>(uri) {
+        Ok(part) => part.before.unwrap_or(u64::MAX),
+        Err(why) => return wrong(site, &why),
+    };
+    match site.pages.of_crate(name, version, before, ENTRIES) {
+        Some(of_crate) => html(StatusCode::OK, page::of_crate(&site.pages.frame(), &of_crate)),
+        None => not_found(
+            site,
+            "The log does not speak of that crate",
+            "That means: no evidence so far, and never “not reproducible”. Look for another way to write its name.",
+        ),
+    }
+}
+
+#[derive(Default, Deserialize)]
+struct Attempt {
+    round: Option<u32>,
+}
+
+pub(super) async fn request(Shared(site): Site, Path(id): Path<String>, uri: Uri) -> Response<Body> {
+    let Ok(id) = id.parse::<RequestId>() else { return unknown_request(&site) };
+    let round = match asked::<Attempt>(&uri) {
+        Ok(attempt) => attempt.round,
+        Err(why) => return wrong(&site, &why),
+    };
+    let pages = site.pages.clone();
+    // The explanation of a difference is read from disk.
+    match tokio::task::spawn_blocking(move || pages.request(&id, round)).await {
+        Ok(Some(request)) => html(StatusCode::OK, page::request(&site.pages.frame(), &request)),
+        Ok(None) => unknown_request(&site),
+        Err(error) => broken(&error),
+    }
+}
+
+#[derive(Default, Deserialize)]
+struct Lines {
+    #[serde(default)]
+    from: usize,
+    #[serde(default)]
+    find: String,
+}
+
+pub(super) async fn transcript(Shared(site): Site, Path(id): Path<String>, uri: Uri) -> Response<Body> {
+    let Ok(id) = id.parse::<RequestId>() else { return unknown_request(&site) };
+    let Lines { from, find } = match asked(&uri) {
+        Ok(lines) => lines,
+        Err(why) => return wrong(&site, &why),
+    };
+    match site.transcript(id, from, find).await {
+        Ok(transcript) => html(StatusCode::OK, page::transcript(&site.pages.frame(), &transcript)),
+        Err(none) => {
+            let (code, why) = none.told();
+            told(&site, code, "There is no transcript to show", why)
+        }
+    }
+}
+
+pub(super) async fn builders(Shared(site): Site) -> Response<Body> {
+    html(StatusCode::OK, page::builders(&site.pages.frame(), &site.pages.builders()))
+}
+
+pub(super) async fn builder(Shared(site): Site, Path(name): Path<String>) -> Response<Body> {
+    match site.pages.builder(&name) {
+        Some(builder) => html(StatusCode::OK, page::builder(&site.pages.frame(), &builder)),
+        None => not_found(&site, "There is no such builder", "The group’s members are on the page of builders."),
+    }
+}
+
+pub(super) async fn queue(Shared(site): Site) -> Response<Body> {
+    html(StatusCode::OK, page::queue(&site.pages.frame(), &site.pages.queue()))
+}
+
+pub(super) async fn log(Shared(site): Site, uri: Uri) -> Response<Body> {
+    let part = asked::<Part>(&uri).and_then(|part| Ok((part.before, kind(part.verdict.as_deref())?)));
+    match part {
+        Ok((before, kind)) => {
+            let log = site.pages.log(before.unwrap_or(u64::MAX), ENTRIES, kind);
+            html(StatusCode::OK, page::log(&site.pages.frame(), &log))
+        }
+        Err(why) => wrong(&site, &why),
+    }
+}
+
+pub(super) async fn trends(Shared(site): Site) -> Response<Body> {
+    let pages = site.pages.clone();
+    match tokio::task::spawn_blocking(move || pages.trends()).await {
+        Ok(trends) => html(StatusCode::OK, page::trends(&site.pages.frame(), &trends)),
+        Err(error) => broken(&error),
+    }
+}
+
+pub(super) async fn group(Shared(site): Site) -> Response<Body> {
+    html(StatusCode::OK, page::group(&site.pages.frame(), &site.pages.group()))
+}
+
+pub(super) async fn verify(Shared(site): Site) -> Response<Body> {
+    html(StatusCode::OK, page::verify(&site.pages.frame(), &site.pages.group()))
+}
+
+/// What is not there: a page for whoever reads pages, a line for programs.
+pub(super) async fn nothing(Shared(site): Site, asked: HeaderMap) -> Response<Body> {
+    let accepts = asked.get(header::ACCEPT).and_then(|accepts| accepts.to_str().ok()).unwrap_or_default();
+    if accepts.contains("text/html") {
+        return not_found(&site, "There is nothing here", "Look for a crate, or begin at the first page.");
+    }
+    missing("there is nothing here; the paths are in docs/operating.md and docs/web.md")
+}
+
+fn unknown_request(site: &WebSite) -> Response<Body> {
+    not_found(
+        site,
+        "This group was never asked for that",
+        "A request has an identity of 64 hex digits; its attempts are counted from 0.",
+    )
+}
+
+fn not_found(site: &WebSite, title: &str, advice: &str) -> Response<Body> {
+    told(site, StatusCode::NOT_FOUND, title, advice)
+}
+
+fn wrong(site: &WebSite, why: &str) -> Response<Body> {
+    told(site, StatusCode::BAD_REQUEST, "That cannot be asked", why)
+}
+
+fn told(site: &WebSite, code: StatusCode, title: &str, advice: &str) -> Response<Body> {
+    let missing = Missing { title: title.to_owned(), advice: advice.to_owned() };
+    html(code, page::missing(&site.pages.frame(), &missing))
+}

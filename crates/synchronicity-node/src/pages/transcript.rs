@@ -1,0 +1,84 @@
+//! Parts of what a build printed. All of it is hostile; a line that does not end is cut.
+
+use std::collections::VecDeque;
+
+use synchronicity_web::model::{Line, TranscriptPage};
+
+/// Lines on one page.
+pub const LINES: usize = 250;
+
+/// Characters of a line.
+const LINE_CHARS_MAX: usize = 2_000;
+
+/// Lines from the one numbered `from` on, counted from 1, that contain `find`.
+pub(super) fn page(
+    (request, title, builder): (String, String, String),
+    printed: &str,
+    from: usize,
+    find: &str,
+) -> TranscriptPage {
+    let wanted = |(_, text): &(usize, &str)| find.is_empty() || text.contains(find);
+    let (mut earlier, mut lines, mut after, mut total) = (VecDeque::new(), Vec::new(), None, 0);
+    for (index, text) in printed.lines().enumerate().filter(wanted) {
+        let number = index + 1;
+        total += 1;
+        if number < from {
+            earlier.push_back(number);
+            if earlier.len() > LINES {
+                earlier.pop_front();
+            }
+        } else if lines.len() < LINES {
+            lines.push(Line { number, text: cut(text) });
+        } else {
+            after = after.or(Some(number));
+        }
+    }
+    let before = earlier.front().copied();
+    TranscriptPage { request, title, builder, find: find.to_owned(), lines, before, after, total }
+}
+
+/// The last lines, each cut: at most so many.
+pub fn tail(printed: &str, most: usize) -> Vec<String> {
+    let mut lines: Vec<String> = printed.lines().rev().take(most).map(cut).collect();
+    lines.reverse();
+    lines
+}
+
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(LINE_CHARS_MAX) {
+        Some((at, _)) => format!("{}… ({} more bytes)", &text[..at], text.len() - at),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn about() -> (String, String, String) {
+        Default::default()
+    }
+
+    #[test]
+    fn pages_of_a_transcript_lead_to_each_other_and_back() {
+        let printed: String = (1..=600).map(|number| format!("line {number}\n")).collect();
+        let numbers = |page: &TranscriptPage| (page.lines[0].number, page.lines[page.lines.len() - 1].number);
+        let first = page(about(), &printed, 1, "");
+        assert_eq!((numbers(&first), first.before, first.after, first.total), ((1, 250), None, Some(251), 600));
+        let second = page(about(), &printed, 251, "");
+        assert_eq!((numbers(&second), second.before, second.after), ((251, 500), Some(1), Some(501)));
+        let last = page(about(), &printed, 501, "");
+        assert_eq!((numbers(&last), last.before, last.after), ((501, 600), Some(251), None));
+        let found = page(about(), &printed, 1, "line 30");
+        assert_eq!((found.total, found.lines[1].number), (11, 300));
+        assert!(page(about(), &printed, 9999, "").lines.is_empty() && page(about(), "", 1, "").lines.is_empty());
+    }
+
+    #[test]
+    fn a_line_that_does_not_end_is_cut_and_says_so() {
+        let printed = "é".repeat(100_000);
+        let shown = page(about(), &printed, 1, "");
+        assert!(shown.lines[0].text.ends_with("… (196000 more bytes)") && tail(&printed, 9)[0].len() < 5_000);
+        assert_eq!(tail("a\nb\nc\n", 2), ["b", "c"]);
+    }
+}
