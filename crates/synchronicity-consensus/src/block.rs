@@ -11,6 +11,7 @@
 //! *executed* state: of those who notarized it, every honest one has found that root by executing that height itself, or
 //! takes over the same claim from the parent, which a quorum notarized before.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use commonware_codec::{Buf, EncodeSize, Error, FixedSize, Read, ReadExt, Write};
@@ -20,12 +21,17 @@ use commonware_cryptography::{Digestible, Hasher, Sha256, sha256};
 use commonware_runtime::BufMut;
 use synchronicity_core::block::OrderedBlock;
 use synchronicity_core::command::{COMMAND_BYTES_MAX, Command};
-use synchronicity_core::group::Group;
 use synchronicity_core::machine::Executed;
 use synchronicity_verify::digest::Digest;
 
+use crate::checked::{Reading, Signed};
+
 /// Most commands in a block.
-pub const BLOCK_COMMANDS_MAX: usize = 256;
+pub const BLOCK_COMMANDS_MAX: usize = 4096;
+
+/// Most commands of one author in a block. A hostile leader has nobody's commands but its own to make the others check
+/// signatures that they have not checked yet.
+pub const BLOCK_AUTHOR_COMMANDS_MAX: usize = 256;
 
 /// Most bytes of commands in a block, their length prefixes included: room for the largest command and then some.
 pub const BLOCK_PAYLOAD_BYTES_MAX: usize = 1024 * 1024;
@@ -56,7 +62,7 @@ pub(crate) struct Block {
     pub(crate) height: u64,
     pub(crate) time_ms: u64,
     pub(crate) claim: Claim,
-    pub(crate) commands: Vec<Arc<Command>>,
+    pub(crate) commands: Vec<Arc<Signed>>,
 }
 
 impl Claim {
@@ -106,26 +112,26 @@ impl Write for Block {
         buf.put_u64(self.claim.height);
         buf.put_u64(self.claim.log_size);
         buf.put_slice(&self.claim.log_root.0);
-        buf.put_u16(u16::try_from(self.commands.len()).expect("a block has at most 256 commands"));
+        buf.put_u16(u16::try_from(self.commands.len()).expect("a block has at most 4096 commands"));
         for command in &self.commands {
-            let bytes = command.to_bytes();
+            let bytes = command.bytes();
             buf.put_u32(u32::try_from(bytes.len()).expect("a command has at most a MiB"));
-            buf.put_slice(&bytes);
+            buf.put_slice(bytes);
         }
     }
 }
 
 impl EncodeSize for Block {
     fn encode_size(&self) -> usize {
-        let payload = self.commands.iter().map(|c| COMMAND_PREFIX_BYTES + c.to_bytes().len());
+        let payload = self.commands.iter().map(|c| COMMAND_PREFIX_BYTES + c.bytes().len());
         HEADER_BYTES + payload.sum::<usize>()
     }
 }
 
 impl Read for Block {
-    type Cfg = Arc<Group>;
+    type Cfg = Reading;
 
-    fn read_cfg(buf: &mut impl Buf, group: &Self::Cfg) -> Result<Self, Error> {
+    fn read_cfg(buf: &mut impl Buf, reading: &Self::Cfg) -> Result<Self, Error> {
         let schema = u8::read(buf)?;
         if schema != SCHEMA {
             return Err(Error::InvalidEnum(schema));
@@ -134,17 +140,18 @@ impl Read for Block {
         let (height, time_ms) = (u64::read(buf)?, u64::read(buf)?);
         let claim =
             Claim { height: u64::read(buf)?, log_size: u64::read(buf)?, log_root: Digest(<[u8; 32]>::read(buf)?) };
-        Ok(Self { parent, height, time_ms, claim, commands: read_commands(buf, group)? })
+        Ok(Self { parent, height, time_ms, claim, commands: read_commands(buf, reading)? })
     }
 }
 
 /// Every length is compared with what may still come before anything of that length is allocated.
-fn read_commands(buf: &mut impl Buf, group: &Group) -> Result<Vec<Arc<Command>>, Error> {
+fn read_commands(buf: &mut impl Buf, reading: &Reading) -> Result<Vec<Arc<Signed>>, Error> {
     let count = usize::from(u16::read(buf)?);
     if count > BLOCK_COMMANDS_MAX {
         return Err(Error::InvalidLength(count));
     }
-    let mut commands: Vec<Arc<Command>> = Vec::with_capacity(count);
+    let mut commands: Vec<Arc<Signed>> = Vec::with_capacity(count);
+    let (mut ids, mut authors) = (BTreeSet::new(), BTreeMap::new());
     let mut left = BLOCK_PAYLOAD_BYTES_MAX;
     for _ in 0..count {
         let length = u32::read(buf)? as usize;
@@ -158,11 +165,16 @@ fn read_commands(buf: &mut impl Buf, group: &Group) -> Result<Vec<Arc<Command>>,
         left -= needed;
         let mut bytes = vec![0; length];
         buf.copy_to_slice(&mut bytes);
-        let command = Command::from_bytes(&bytes, group).map_err(|e| Error::Wrapped("command of a block", e.into()))?;
-        if commands.iter().any(|other| other.id() == command.id()) {
+        let command = reading.read(&bytes).map_err(|e| Error::Wrapped("command of a block", e.into()))?;
+        if !ids.insert(command.id()) {
             return Err(Error::Invalid("block", "the same command twice"));
         }
-        commands.push(Arc::new(command));
+        let of_author = authors.entry(command.author()).or_insert(0);
+        *of_author += 1;
+        if *of_author > BLOCK_AUTHOR_COMMANDS_MAX {
+            return Err(Error::Invalid("block", "too many commands of one author"));
+        }
+        commands.push(command);
     }
     Ok(commands)
 }

@@ -2,7 +2,6 @@
 //! disk and, in order, to the outlet.
 
 use std::num::NonZeroUsize;
-use std::sync::Arc;
 use std::time::Duration;
 
 use commonware_broadcast::buffered;
@@ -21,9 +20,9 @@ use commonware_runtime::{Clock, Handle, Metrics, Spawner, Storage};
 use commonware_storage::archive;
 use commonware_utils::{NZDuration, NZU64, NZUsize};
 use rand_core::CryptoRng;
-use synchronicity_core::group::Group;
 
 use crate::block::Block;
+use crate::checked::Reading;
 use crate::delivery::{Outlet, UNACKNOWLEDGED_MAX};
 use crate::storage;
 
@@ -48,13 +47,13 @@ pub(crate) const FETCH_RETRY: Duration = Duration::from_millis(200);
 const FRESH_BLOCKS_MAX: usize = 16;
 
 /// Missing blocks that are fetched at a time.
-const REPAIRS: NonZeroUsize = NZUsize!(64);
+const REPAIRS: NonZeroUsize = NZUsize!(256);
 
 /// What a chain is made of, besides links.
 pub(crate) struct Setup {
     pub(crate) scheme: Scheme,
     pub(crate) key: ed25519::PublicKey,
-    pub(crate) group: Arc<Group>,
+    pub(crate) reading: Reading,
     pub(crate) genesis: Digested<Block>,
     pub(crate) cache: CacheRef,
     pub(crate) outlet: Outlet,
@@ -86,7 +85,7 @@ where
     P: Provider<PublicKey = ed25519::PublicKey>,
     B: Blocker<PublicKey = ed25519::PublicKey>,
 {
-    let archives = storage::open(context, &setup.folder, &setup.cache, setup.group.clone()).await?;
+    let archives = storage::open(context, &setup.folder, &setup.cache, &setup.reading).await?;
     let (dissemination, fresh) = buffered::Engine::new(
         context.child("fresh"),
         buffered::Config {
@@ -94,7 +93,7 @@ where
             mailbox_size: MAILBOX,
             deque_size: FRESH_BLOCKS_MAX,
             priority: true,
-            codec_config: setup.group.clone(),
+            codec_config: setup.reading.clone(),
             peer_provider: links.peers.clone(),
             strategy: Sequential,
         },
@@ -133,7 +132,7 @@ fn config(setup: Setup) -> Config<ConstantProvider<Scheme, Epoch>, FixedEpocher,
         replay_buffer: storage::REPLAY_BUFFER_BYTES,
         key_write_buffer: storage::WRITE_BUFFER_BYTES,
         value_write_buffer: storage::WRITE_BUFFER_BYTES,
-        block_codec_config: setup.group,
+        block_codec_config: setup.reading,
         max_repair: REPAIRS,
         max_pending_acks: NonZeroUsize::new(UNACKNOWLEDGED_MAX).expect("16 is not zero"),
         strategy: Sequential,

@@ -107,11 +107,17 @@ impl Deliveries {
         if let Some(processed) = chain.get_processed().await {
             catch_up(local, chain, processed.height().get().saturating_add(1)).await?;
         }
-        while let Some((block, acknowledgement)) = self.0.recv().await {
-            let block = block.inner();
-            catch_up(local, chain, block.height).await?;
-            execute(local, block).await?;
-            acknowledgement.acknowledge();
+        while let Some(first) = self.0.recv().await {
+            let mut handed_over = vec![first];
+            while handed_over.len() < UNACKNOWLEDGED_MAX
+                && let Ok(next) = self.0.try_recv()
+            {
+                handed_over.push(next);
+            }
+            let (blocks, acknowledgements): (Vec<_>, Vec<_>) = handed_over.into_iter().unzip();
+            let blocks: Vec<&Block> = blocks.iter().map(Digested::inner).collect();
+            catch_up(local, chain, blocks[0].height).await?;
+            execute(local, &blocks, acknowledgements).await?;
         }
         Ok(())
     }
@@ -133,19 +139,38 @@ async fn catch_up<X: Executor>(
         let Some(block) = chain.get_block(Height::new(missing)).await else {
             return Err(DeliveryError::Missing { executed, missing });
         };
-        execute(local, block.inner()).await?;
+        execute(local, &[block.inner()], Vec::new()).await?;
     }
 }
 
-async fn execute<X: Executor>(local: &Local<X>, block: &Block) -> Result<(), DeliveryError> {
-    if block.height <= local.executor.executed().height {
-        return Ok(());
+/// Executes blocks that follow each other, as many at a time as the node likes, and acknowledges each when it is durable.
+async fn execute<X: Executor>(
+    local: &Local<X>,
+    mut blocks: &[&Block],
+    acknowledgements: Vec<Exact>,
+) -> Result<(), DeliveryError> {
+    let mut acknowledgements = acknowledgements.into_iter();
+    while let Some(first) = blocks.first() {
+        let known = blocks.iter().take_while(|block| block.height <= local.executor.executed().height).count();
+        let done = if known > 0 { known } else { execute_some(local, first.height, blocks).await? };
+        acknowledgements.by_ref().take(done).for_each(Acknowledgement::acknowledge);
+        blocks = &blocks[done..];
     }
-    local.executor.execute(block.to_ordered()).await?;
-    let executed = local.executor.executed().height;
-    if executed != block.height {
-        return Err(DeliveryError::NotExecuted { height: block.height, executed });
-    }
-    local.executed(&block.commands);
     Ok(())
+}
+
+/// Executes at least the first of `blocks`; how many of them.
+async fn execute_some<X: Executor>(local: &Local<X>, first: u64, blocks: &[&Block]) -> Result<usize, DeliveryError> {
+    let states = local.executor.execute_run(blocks.iter().map(|block| block.to_ordered()).collect()).await?;
+    let executed = local.executor.executed().height;
+    if states.is_empty() {
+        return Err(DeliveryError::NotExecuted { height: first, executed });
+    }
+    for (block, state) in blocks.iter().zip(&states) {
+        if state.height != block.height || executed < block.height {
+            return Err(DeliveryError::NotExecuted { height: block.height, executed });
+        }
+        local.executed(state, &block.commands);
+    }
+    Ok(states.len().min(blocks.len()))
 }

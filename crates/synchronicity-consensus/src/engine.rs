@@ -16,8 +16,9 @@ use std::fmt;
 use std::future::pending;
 use std::sync::Arc;
 
+use commonware_consensus::simplex::config::Floor;
 use commonware_consensus::simplex::scheme::ed25519::Scheme;
-use commonware_cryptography::{Digested, Digestible, Signer, ed25519};
+use commonware_cryptography::{Digested, Digestible, Signer, ed25519, sha256};
 use commonware_macros::select;
 use commonware_p2p::{Blocker, Provider, Receiver, Sender};
 use commonware_parallel::Sequential;
@@ -33,10 +34,13 @@ use tokio::sync::{mpsc, watch};
 use crate::block::Block;
 use crate::executor::Executor;
 use crate::hearing::{Listening, Watcher};
+use crate::journal::Own;
 use crate::local::Local;
+use crate::memory::{Answer, Memory};
 use crate::network::Network;
+use crate::recollection::{Asker, Standing};
 use crate::sightings::{Key, key_of};
-use crate::{chain, delivery, gossip, missing, storage, vote};
+use crate::{chain, delivery, gossip, journal, missing, recollection, storage, vote};
 
 /// Everything about a member that its engine needs and the network does not carry.
 pub(crate) struct Member<X> {
@@ -55,6 +59,9 @@ pub(crate) struct Member<X> {
     pub(crate) send: mpsc::Receiver<(usize, Vec<u8>)>,
     pub(crate) received: mpsc::Sender<(usize, Vec<u8>)>,
     pub(crate) shutdown: watch::Receiver<bool>,
+    pub(crate) standing: Arc<watch::Sender<Standing>>,
+    /// Whether the operator vouches for it that no vote is missing in the journal: nobody else is asked.
+    pub(crate) vouched: bool,
 }
 
 /// Why an engine ended.
@@ -87,7 +94,7 @@ where
     B: Blocker<PublicKey = ed25519::PublicKey>,
 {
     let participants = Set::from_iter_dedup(member.members.iter().map(|(key, _)| key.clone()));
-    let keys: Vec<Key> = participants.iter().map(key_of).collect();
+    let memory = Arc::new(Memory::new(participants.iter().map(key_of).collect()));
     let Some(scheme) = Scheme::signer(&namespace(&member.group), participants, member.identity.clone()) else {
         return Stopped::Failed("this node's consensus key is not among the members' keys".to_owned());
     };
@@ -106,27 +113,24 @@ where
         Ok(started) => started,
         Err(error) => return Stopped::Failed(format!("the chain's folder cannot be read: {error}")),
     };
-    if let Err(error) = delivery::not_behind(&member.local, &chain).await {
-        return Stopped::Failed(error.to_string());
-    }
-    let setup = vote::Setup {
-        scheme,
-        genesis: genesis.digest(),
-        cache,
-        chain: chain.clone(),
-        folder: member.folder.clone(),
-        blocker: network.blocker,
-        local: member.local.clone(),
-        watcher: Watcher::new(member.local.sightings.clone(), keys, member.group),
+    let own = match recall(&context, &member, &chain, (&cache, &memory)).await {
+        Ok(own) => own,
+        Err(reason) => return Stopped::Failed(reason),
     };
-    let (votes, heard_votes) = network.votes;
+    let (asker, answer) = asker_of(&member, &scheme, &memory, own);
+    let setup = voter_of(&member, (scheme, genesis.digest(), cache), chain.clone(), (network.blocker, memory.clone()));
+    let ((votes, heard_votes), sightings) = (network.votes, member.local.sightings.clone());
     let links = vote::Links {
         votes,
-        heard_votes: Listening::new(heard_votes, context.child("listening"), member.local.sightings.clone()),
+        heard_votes: Listening::new(heard_votes, context.child("listening"), sightings, memory.clone()),
         certificates: network.certificates,
         fetched: network.fetched_certificates,
     };
-    let mut voter = vote::start(&context, setup, links);
+    let asked = (!member.vouched).then(|| (asker, network.recollections.0.clone()));
+    let mut recollecting = context.child("recollecting").spawn(move |_| async move {
+        recollection::hear(&memory, network.recollections, answer).await;
+    });
+    let mut voter = context.child("voting").spawn(move |context| vote_when_allowed(context, asked, setup, links));
     let (local, asked, others) = (member.local.clone(), chain.clone(), others(&member));
     let mut asking =
         context.child("missing").spawn(move |clock| async move { missing::ask(&clock, &local, &asked, others).await });
@@ -144,14 +148,83 @@ where
         ended = &mut keeper => Stopped::Failed(format!("the keeper of the chain ended: {ended:?}")),
         ended = &mut voter => Stopped::Failed(format!("the voter ended: {ended:?}")),
         ended = &mut asking => Stopped::Failed(format!("whoever asks for missing blocks ended: {ended:?}")),
+        ended = &mut recollecting => Stopped::Failed(format!("whoever answers the others ended: {ended:?}")),
         ended = &mut talk => Stopped::Failed(format!("the gossip ended: {ended:?}")),
     }
+}
+
+/// Asks the others, if they are to be asked, and then runs the voter until it ends.
+async fn vote_when_allowed<E, X, S, R, B>(
+    mut context: E,
+    asked: Option<(Asker, S)>,
+    mut setup: vote::Setup<X, B>,
+    links: vote::Links<E, S, R>,
+) -> Result<(), commonware_runtime::Error>
+where
+    E: Clock + CryptoRng + Spawner + Storage + Metrics,
+    X: Executor,
+    S: Sender<PublicKey = ed25519::PublicKey>,
+    R: Receiver<PublicKey = ed25519::PublicKey>,
+    B: Blocker<PublicKey = ed25519::PublicKey>,
+{
+    if let Some((asker, network)) = asked
+        && let Some(finalization) = recollection::ask(&mut context, asker, network).await
+    {
+        setup.floor = Floor::Finalized(finalization);
+    }
+    vote::start(&context, setup, links).await
 }
 
 /// The keys of all members but this one.
 fn others<X>(member: &Member<X>) -> Vec<ed25519::PublicKey> {
     let own = member.identity.public_key();
     member.members.iter().map(|(key, _)| key).filter(|key| **key != own).cloned().collect()
+}
+
+/// What the disk says of this member's votes.
+///
+/// # Errors
+/// The reason for which it cannot go on from there.
+async fn recall<E: Storage + Metrics + Clock, X: Executor>(
+    context: &E,
+    member: &Member<X>,
+    chain: &chain::Chain,
+    (cache, memory): (&CacheRef, &Memory),
+) -> Result<Own, String> {
+    delivery::not_behind(&member.local, chain).await.map_err(|error| error.to_string())?;
+    let own = journal::read(context, &member.folder, cache, memory).await;
+    own.map_err(|error| format!("the journal of votes cannot be read: {error}"))
+}
+
+/// What asks the others about this member, and the way in for their answers.
+fn asker_of<X>(
+    member: &Member<X>,
+    scheme: &Scheme,
+    memory: &Arc<Memory>,
+    own: Own,
+) -> (Asker, mpsc::Sender<(Key, Answer)>) {
+    let (answer, answers) = mpsc::channel(recollection::ANSWERS_WAITING_MAX);
+    let (scheme, memory, standing) = (scheme.clone(), memory.clone(), member.standing.clone());
+    standing.send_replace(if member.vouched { Standing::Voting } else { Standing::Asking });
+    (Asker { scheme, memory, key: member.local.key, own, answers, standing }, answer)
+}
+
+fn voter_of<X: Executor, B>(
+    member: &Member<X>,
+    (scheme, genesis, cache): (Scheme, sha256::Digest, CacheRef),
+    chain: chain::Chain,
+    (blocker, memory): (B, Arc<Memory>),
+) -> vote::Setup<X, B> {
+    vote::Setup {
+        scheme,
+        floor: Floor::Genesis(genesis),
+        cache,
+        chain,
+        folder: member.folder.clone(),
+        blocker,
+        local: member.local.clone(),
+        watcher: Watcher::new(member.local.sightings.clone(), memory, member.group),
+    }
 }
 
 fn chain_of<X>(
@@ -162,7 +235,7 @@ fn chain_of<X>(
     chain::Setup {
         scheme,
         key: member.identity.public_key(),
-        group: member.local.group.clone(),
+        reading: member.local.reading.clone(),
         genesis,
         cache,
         outlet,

@@ -54,4 +54,15 @@ impl<X: Executor> Executor for InEpoch<X> {
         block.height = block.height.saturating_add(self.begun.height);
         self.inner.execute(block)
     }
+
+    async fn execute_run(&self, mut blocks: Vec<OrderedBlock>) -> Result<Vec<Executed>, ExecuteError> {
+        for block in &mut blocks {
+            block.height = block.height.saturating_add(self.begun.height);
+        }
+        let mut states = self.inner.execute_run(blocks).await?;
+        for executed in &mut states {
+            executed.height = executed.height.saturating_sub(self.begun.height);
+        }
+        Ok(states)
+    }
 }

@@ -40,6 +40,23 @@ pub trait Executor: Clone + Send + Sync + 'static {
     /// # Errors
     /// Any error stops the engine for good: a member that cannot keep what was ordered must not vote on.
     fn execute(&self, block: OrderedBlock) -> impl Future<Output = Result<(), ExecuteError>> + Send;
+
+    /// Executes the first of `blocks`, which follow each other, and as many of the others as it likes together with it: a
+    /// node that is behind then waits once for its disk, not once for each block. Gives the state after each block that it
+    /// executed, in order. What is said about [`execute`](Self::execute) holds for all of them.
+    ///
+    /// # Errors
+    /// As [`execute`](Self::execute).
+    fn execute_run(
+        &self,
+        blocks: Vec<OrderedBlock>,
+    ) -> impl Future<Output = Result<Vec<Executed>, ExecuteError>> + Send {
+        async move {
+            let Some(first) = blocks.into_iter().next() else { return Ok(Vec::new()) };
+            self.execute(first).await?;
+            Ok(vec![self.executed()])
+        }
+    }
 }
 
 /// Why an ordered block has no durable effect here. The text is the reason that

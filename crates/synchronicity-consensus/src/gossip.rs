@@ -14,11 +14,12 @@ use commonware_cryptography::ed25519::PublicKey;
 use commonware_macros::select;
 use commonware_p2p::{Receiver, Recipients, Sender};
 use commonware_runtime::Clock;
-use synchronicity_core::command::{COMMAND_BYTES_MAX, Command};
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::identity::BuilderId;
 use tokio::sync::mpsc;
 
+use crate::bundle;
+use crate::checked::ids;
 use crate::executor::Executor;
 use crate::local::{Local, NotTaken};
 use crate::offence::Conduct;
@@ -38,6 +39,13 @@ pub const PARCEL_PAUSE: Duration = Duration::from_millis(31);
 const RETELL_FIRST: Duration = Duration::from_secs(1);
 const RETELL_MAX: Duration = Duration::from_secs(8);
 
+/// Pause between two messages with commands, of which each holds as many as fit: 50 in a second, fewer than a link lets
+/// through (`network::quotas`), for what it does not let through is lost until it is told again.
+const TELL_PAUSE: Duration = Duration::from_millis(20);
+
+/// Commands of one member that are looked at in a second. More are dropped unread, and told again by an honest sender.
+const HEARD_PER_SECOND_MAX: usize = 4096;
+
 /// After this many messages that are no command of their sender, the sender is not listened to for a while: checking a
 /// signature costs more than sending garbage.
 const STRIKES_MAX: u32 = 32;
@@ -54,32 +62,65 @@ pub(crate) async fn hear_commands<E: Clock, X: Executor>(
     while let Ok((sender, bytes)) = network.recv().await {
         let sender = key_of(&sender);
         let now = clock.current();
-        let patience = patience.entry(sender).or_default();
+        let patience = patience.entry(sender).or_insert_with(|| Patience::new(now));
         if patience.deaf_until.is_some_and(|until| now < until) {
             continue;
         }
-        match accept(local, authors.get(&sender), bytes.as_ref()) {
-            Ok(()) => {}
-            Err(Refused::Useless(reason)) => {
-                tracing::debug!(sender = %hex(&sender), reason, "a command that cannot wait here");
+        let commands = match bundle::read(bytes.as_ref()) {
+            Ok(commands) => commands,
+            Err(reason) => {
+                patience.strike(local, sender, now, reason);
+                continue;
             }
-            Err(Refused::NotACommand(reason)) => {
-                patience.strikes += 1;
-                tracing::debug!(sender = %hex(&sender), reason, strikes = patience.strikes, "not a command");
-                if patience.strikes >= STRIKES_MAX {
-                    tracing::warn!(sender = %hex(&sender), "sends garbage: not listening to its commands for a minute");
-                    local.sightings.offended(sender, Conduct::Garbage);
-                    *patience = Patience { strikes: 0, deaf_until: now.checked_add(DEAF) };
+        };
+        for command in commands.into_iter().take(patience.room(now)) {
+            match accept(local, authors.get(&sender), command) {
+                Ok(()) => {}
+                Err(Refused::Useless(reason)) => {
+                    tracing::debug!(sender = %hex(&sender), reason, "a command that cannot wait here");
                 }
+                Err(Refused::NotACommand(reason)) => patience.strike(local, sender, now, &reason),
+            }
+            patience.heard += 1;
+            if patience.deaf_until.is_some() {
+                break;
             }
         }
     }
 }
 
-#[derive(Default)]
+/// What one sender may still do.
 struct Patience {
     strikes: u32,
     deaf_until: Option<SystemTime>,
+    /// Commands since the beginning of this second of the sender's.
+    heard: usize,
+    since: SystemTime,
+}
+
+impl Patience {
+    fn new(now: SystemTime) -> Self {
+        Self { strikes: 0, deaf_until: None, heard: 0, since: now }
+    }
+
+    /// How many more commands are looked at.
+    fn room(&mut self, now: SystemTime) -> usize {
+        // A clock that is set back begins a new second too.
+        if now.duration_since(self.since).map_or(true, |age| age >= Duration::from_secs(1)) {
+            *self = Self { heard: 0, since: now, strikes: self.strikes, deaf_until: None };
+        }
+        HEARD_PER_SECOND_MAX.saturating_sub(self.heard)
+    }
+
+    fn strike<X: Executor>(&mut self, local: &Local<X>, sender: Key, now: SystemTime, reason: &str) {
+        self.strikes += 1;
+        tracing::debug!(sender = %hex(&sender), reason, strikes = self.strikes, "not a command");
+        if self.strikes >= STRIKES_MAX {
+            tracing::warn!(sender = %hex(&sender), "sends garbage: not listening to its commands for a minute");
+            local.sightings.offended(sender, Conduct::Garbage);
+            *self = Self { deaf_until: now.checked_add(DEAF), ..Self::new(now) };
+        }
+    }
 }
 
 enum Refused {
@@ -90,16 +131,18 @@ enum Refused {
 }
 
 fn accept<X: Executor>(local: &Local<X>, author: Option<&BuilderId>, bytes: &[u8]) -> Result<(), Refused> {
-    if bytes.len() > COMMAND_BYTES_MAX {
-        return Err(Refused::NotACommand(format!("{} bytes", bytes.len())));
+    let full = || Refused::Useless("the author's quota is used up".to_owned());
+    // What finds no room needs no check. It may wait here already, which is as good.
+    if author.is_some_and(|author| !local.has_room(author, bytes.len())) {
+        return Err(full());
     }
-    let command = Command::from_bytes(bytes, &local.group).map_err(|e| Refused::NotACommand(e.to_string()))?;
+    let command = local.reading.read(bytes).map_err(|e| Refused::NotACommand(e.to_string()))?;
     if Some(&command.author()) != author {
         return Err(Refused::NotACommand("a command of another member".to_owned()));
     }
-    local.take(command, bytes.len()).map_err(|not_taken| match not_taken {
+    local.take(command).map_err(|not_taken| match not_taken {
         NotTaken::Rejected(rejection) => Refused::Useless(rejection.to_string()),
-        NotTaken::Full => Refused::Useless("the author's quota is used up".to_owned()),
+        NotTaken::Full => full(),
     })
 }
 
@@ -114,14 +157,18 @@ pub(crate) async fn tell_commands<E: Clock, X: Executor>(
     loop {
         news.borrow_and_update();
         let now = clock.current();
-        let waiting = local.own_commands();
-        told.retain(|id, _| waiting.iter().any(|command| command.id() == *id));
-        for command in &waiting {
-            let (due, pause) = told.get(&command.id()).copied().unwrap_or((now, RETELL_FIRST));
-            if due <= now {
-                network.send(Recipients::All, command.to_bytes(), false);
+        let mut waiting = local.own_commands();
+        let ids = ids(&waiting);
+        told.retain(|id, _| ids.contains(id));
+        waiting.retain(|command| told.get(&command.id()).is_none_or(|(due, _)| *due <= now));
+        if let Some((message, count)) = bundle::write(&waiting) {
+            network.send(Recipients::All, message, false);
+            for command in &waiting[..count] {
+                let pause = told.get(&command.id()).map_or(RETELL_FIRST, |(_, pause)| *pause);
                 told.insert(command.id(), (now + pause, (pause * 2).min(RETELL_MAX)));
             }
+            clock.sleep(TELL_PAUSE).await;
+            continue;
         }
         let next = told.values().map(|(due, _)| *due).min().unwrap_or(now + RETELL_MAX);
         select! {

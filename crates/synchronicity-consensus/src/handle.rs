@@ -11,12 +11,14 @@ use synchronicity_verify::identity::BuilderId;
 use thiserror::Error;
 use tokio::sync::{mpsc, watch};
 
+use crate::checked::Signed;
 use crate::engine::{Member, Stopped};
 use crate::epoch::InEpoch;
 use crate::executor::Executor;
 use crate::gossip::{PARCEL_BYTES_MAX, STATEMENT_BYTES_MAX};
 use crate::local::{Local, NotTaken, Pace};
 use crate::offence::Offences;
+use crate::recollection::Standing;
 use crate::sightings::{Sightings, key_of};
 use crate::vote::Patience;
 
@@ -66,6 +68,8 @@ pub struct ChainStatus {
     /// How far the local clock is ahead of the other leaders' clocks, in milliseconds (behind: negative): the median over
     /// distinct leaders, the way of a proposal included. `None` until another member has led.
     pub clock_skew_ms: Option<i64>,
+    /// Whether this member votes, and if not, why.
+    pub standing: Standing,
     /// Whether everything is executed that was seen to be final since the start. False until anything was.
     pub caught_up: bool,
 }
@@ -129,6 +133,7 @@ pub(crate) fn assemble<X: Executor>(
     let (received, to_receive) = mpsc::channel(PARCELS_WAITING_MAX);
     let (shutdown, wanted) = watch::channel(false);
     let (stopped, outcome) = watch::channel(None);
+    let standing = Arc::new(watch::Sender::new(Standing::Asking));
     Assembled {
         member: Member {
             identity,
@@ -141,9 +146,11 @@ pub(crate) fn assemble<X: Executor>(
             send: to_send,
             received,
             shutdown: wanted,
+            standing: standing.clone(),
+            vouched: false,
         },
         handle: Handle {
-            desk: Arc::new(Counter(local)),
+            desk: Arc::new(Counter(local, standing)),
             tell,
             heard: Arc::new(Mutex::new(Some(to_hear))),
             send,
@@ -267,24 +274,25 @@ trait Desk: Send + Sync {
     fn status(&self) -> ChainStatus;
 }
 
-struct Counter<X>(Arc<Local<InEpoch<X>>>);
+struct Counter<X>(Arc<Local<InEpoch<X>>>, Arc<watch::Sender<Standing>>);
 
 impl<X: Executor> Desk for Counter<X> {
     fn submit(&self, command: Command) -> Result<(), SubmitError> {
-        let Counter(local) = self;
+        let Counter(local, _) = self;
         if command.author() != local.author {
             return Err(SubmitError::AnotherAuthor(command.author()));
         }
         local.executor.screen(&command)?;
-        let bytes = command.to_bytes().len();
-        local.take(command, bytes).map_err(|not_taken| match not_taken {
+        let command = Signed::new(command);
+        local.reading.remember(&command);
+        local.take(command).map_err(|not_taken| match not_taken {
             NotTaken::Rejected(rejection) => SubmitError::Rejected(rejection),
             NotTaken::Full => SubmitError::Full,
         })
     }
 
     fn status(&self) -> ChainStatus {
-        let Counter(local) = self;
+        let Counter(local, standing) = self;
         let executed = local.executor.executed();
         let sightings = &local.sightings;
         ChainStatus {
@@ -294,6 +302,7 @@ impl<X: Executor> Desk for Counter<X> {
             connected: sightings.connected(&local.key, local.now()),
             mempool: local.waiting(),
             clock_skew_ms: sightings.clock_skew_ms(),
+            standing: *standing.borrow(),
             caught_up: sightings.final_height().is_some_and(|height| executed.height >= height),
         }
     }

@@ -15,10 +15,12 @@
 //! | `propose.rs` | what a leader puts into a block, and when |
 //! | `verify.rs` | what a member votes for |
 //! | `past.rs` | what is known about states executed earlier |
-//! | `mempool.rs`, `gossip.rs` | which commands wait here, and how they come here |
+//! | `checked.rs` | whose signature need not be checked again |
+//! | `mempool.rs`, `gossip.rs`, `bundle.rs` | which commands wait here, and how they come here |
 //! | `delivery.rs`, `executor.rs` | how final blocks are executed, and what the node promises |
 //! | `chain.rs`, `storage.rs` | fetching and keeping blocks |
 //! | `vote.rs` | the voter's settings |
+//! | `recollection.rs`, `memory.rs`, `journal.rs` | whether a member may vote after a start |
 //! | `sightings.rs`, `hearing.rs` | what is seen of the other members and of their clocks |
 //! | `offence.rs` | what no member does that keeps to the protocol, and the proof of it |
 //! | `network.rs` | channels, quotas, encrypted links |
@@ -29,7 +31,9 @@
 
 mod application;
 mod block;
+mod bundle;
 mod chain;
+mod checked;
 #[cfg(test)]
 #[path = "../tests/it/company.rs"]
 mod company;
@@ -41,13 +45,16 @@ mod folder;
 mod gossip;
 mod handle;
 mod hearing;
+mod journal;
 mod local;
+mod memory;
 mod mempool;
 mod missing;
 mod network;
 mod offence;
 mod past;
 mod propose;
+mod recollection;
 mod sightings;
 pub mod simulation;
 mod start;
@@ -57,7 +64,7 @@ mod storage;
 mod verify;
 mod vote;
 
-pub use block::{BLOCK_COMMANDS_MAX, BLOCK_PAYLOAD_BYTES_MAX};
+pub use block::{BLOCK_AUTHOR_COMMANDS_MAX, BLOCK_COMMANDS_MAX, BLOCK_PAYLOAD_BYTES_MAX};
 pub use engine::Stopped;
 pub use executor::{ExecuteError, Executor};
 pub use folder::FolderError;
@@ -65,4 +72,5 @@ pub use gossip::{PARCEL_BYTES_MAX, PARCEL_PAUSE, STATEMENT_BYTES_MAX};
 pub use handle::{BroadcastError, ChainStatus, Handle, Parcels, Statements, SubmitError};
 pub use mempool::{AUTHOR_BYTES_MAX, AUTHOR_COMMANDS_MAX};
 pub use offence::{Conduct, Offence, Offences};
+pub use recollection::Standing;
 pub use start::{EngineConfig, Peer, StartError, start};

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use synchronicity_core::command::Command;
 use synchronicity_core::group::Group;
 use synchronicity_core::machine::Executed;
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::identity::BuilderId;
 use tokio::sync::watch;
 
+use crate::checked::{Reading, Signed};
 use crate::executor::Executor;
 use crate::mempool::{Mempool, Offer};
 use crate::past::PastStates;
@@ -39,6 +39,7 @@ pub(crate) enum NotTaken {
 pub(crate) struct Local<X> {
     pub(crate) executor: X,
     pub(crate) group: Arc<Group>,
+    pub(crate) reading: Reading,
     /// This member's consensus key and command key.
     pub(crate) key: Key,
     pub(crate) author: BuilderId,
@@ -53,6 +54,8 @@ pub(crate) struct Local<X> {
     own: watch::Sender<u64>,
     /// The highest block that somebody here waited for.
     awaited: watch::Sender<u64>,
+    /// When this member has last proposed a block.
+    proposed: Mutex<Option<SystemTime>>,
 }
 
 impl<X: Executor> Local<X> {
@@ -66,6 +69,7 @@ impl<X: Executor> Local<X> {
         let past = PastStates::starting_from(&executor.executed());
         Self {
             executor,
+            reading: Reading::new(group.clone()),
             group,
             key,
             author,
@@ -77,6 +81,7 @@ impl<X: Executor> Local<X> {
             news: watch::Sender::new(0),
             own: watch::Sender::new(0),
             awaited: watch::Sender::new(0),
+            proposed: Mutex::default(),
         }
     }
 
@@ -86,15 +91,15 @@ impl<X: Executor> Local<X> {
     }
 
     /// Lets a command wait for a block. One that waits already is taken silently.
-    pub(crate) fn take(&self, command: Command, bytes: usize) -> Result<(), NotTaken> {
+    pub(crate) fn take(&self, command: Arc<Signed>) -> Result<(), NotTaken> {
         if let Err(rejection) = self.executor.screen(&command)
             && !(rejection.may_pass_later())
         {
             return Err(NotTaken::Rejected(rejection));
         }
-        let own = command.author() == self.author;
+        let (own, bytes) = (command.author() == self.author, command.bytes().len());
         let height = self.executor.executed().height;
-        match self.mempool().offer(Arc::new(command), bytes, height) {
+        match self.mempool().offer(command, bytes, height) {
             Offer::Full => return Err(NotTaken::Full),
             Offer::Known => return Ok(()),
             Offer::Accepted => {}
@@ -108,7 +113,7 @@ impl<X: Executor> Local<X> {
 
     /// Commands for a block upon the executed state, without those in `ancestors`; and the state that they were
     /// screened against. `None` when a block was executed meanwhile: ask again.
-    pub(crate) fn admissible(&self, ancestors: &BTreeSet<Digest>) -> Option<(Executed, Vec<Arc<Command>>)> {
+    pub(crate) fn admissible(&self, ancestors: &BTreeSet<Digest>) -> Option<(Executed, Vec<Arc<Signed>>)> {
         let executed = self.executor.executed();
         let commands = self.mempool().select(executed.height, |command| {
             !ancestors.contains(&command.id()) && self.executor.screen(command).is_ok()
@@ -116,10 +121,14 @@ impl<X: Executor> Local<X> {
         (self.executor.executed() == executed).then_some((executed, commands))
     }
 
-    /// Takes note that a block was executed.
-    pub(crate) fn executed(&self, ordered: &[Arc<Command>]) {
-        let executed = self.executor.executed();
-        self.past.remember(&executed);
+    /// Whether one more command of an author would find room.
+    pub(crate) fn has_room(&self, author: &BuilderId, bytes: usize) -> bool {
+        self.mempool().has_room(author, bytes)
+    }
+
+    /// Takes note that a block was executed, and of the state after it.
+    pub(crate) fn executed(&self, executed: &Executed, ordered: &[Arc<Signed>]) {
+        self.past.remember(executed);
         self.mempool().settle(executed.height, ordered, |command| self.executor.screen(command));
         self.news.send_modify(|n| *n += 1);
     }
@@ -139,8 +148,18 @@ impl<X: Executor> Local<X> {
         let _ = news.wait_for(|_| self.executor.executed().height >= height).await;
     }
 
+    /// Takes note that this member proposes a block.
+    pub(crate) fn proposes(&self, now: SystemTime) {
+        *self.proposed.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
+    }
+
+    /// When it last did.
+    pub(crate) fn last_proposal(&self) -> Option<SystemTime> {
+        *self.proposed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Commands of this member that wait, oldest first.
-    pub(crate) fn own_commands(&self) -> Vec<Arc<Command>> {
+    pub(crate) fn own_commands(&self) -> Vec<Arc<Signed>> {
         self.mempool().of(&self.author).cloned().collect()
     }
 

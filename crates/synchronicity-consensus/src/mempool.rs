@@ -11,10 +11,11 @@ use synchronicity_core::rejection::Rejection;
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::identity::BuilderId;
 
-use crate::block::{BLOCK_COMMANDS_MAX, BLOCK_PAYLOAD_BYTES_MAX, COMMAND_PREFIX_BYTES};
+use crate::block::{BLOCK_AUTHOR_COMMANDS_MAX, BLOCK_COMMANDS_MAX, BLOCK_PAYLOAD_BYTES_MAX, COMMAND_PREFIX_BYTES};
+use crate::checked::{Signed, ids};
 
 /// Most commands of one author that wait at a time.
-pub const AUTHOR_COMMANDS_MAX: usize = 256;
+pub const AUTHOR_COMMANDS_MAX: usize = 1024;
 
 /// Most bytes of one author's waiting commands.
 pub const AUTHOR_BYTES_MAX: usize = 2 * 1024 * 1024;
@@ -47,31 +48,38 @@ struct Queue {
 }
 
 struct Waiting {
-    command: Arc<Command>,
+    command: Arc<Signed>,
     bytes: usize,
     since_height: u64,
 }
 
 impl Mempool {
     /// Takes a command in. `bytes` is its encoded length, `height` the last block executed here.
-    pub(crate) fn offer(&mut self, command: Arc<Command>, bytes: usize, height: u64) -> Offer {
+    pub(crate) fn offer(&mut self, command: Arc<Signed>, bytes: usize, height: u64) -> Offer {
         if self.ids.contains(&command.id()) {
             return Offer::Known;
         }
-        let queue = self.authors.entry(command.author()).or_default();
-        if queue.waiting.len() >= AUTHOR_COMMANDS_MAX || queue.bytes + bytes > AUTHOR_BYTES_MAX {
+        if !self.has_room(&command.author(), bytes) {
             return Offer::Full;
         }
+        let queue = self.authors.entry(command.author()).or_default();
         self.ids.insert(command.id());
         queue.bytes += bytes;
         queue.waiting.push_back(Waiting { command, bytes, since_height: height });
         Offer::Accepted
     }
 
+    /// Whether a command of an author would be taken in, as far as its quota goes.
+    pub(crate) fn has_room(&self, author: &BuilderId, bytes: usize) -> bool {
+        self.authors.get(author).map_or(bytes <= AUTHOR_BYTES_MAX, |queue| {
+            queue.waiting.len() < AUTHOR_COMMANDS_MAX && queue.bytes + bytes <= AUTHOR_BYTES_MAX
+        })
+    }
+
     /// Picks commands for a block within its limits: one of each author in turn, beginning with a different author at
     /// each `turn`, only those that `admissible` lets pass.
-    pub(crate) fn select(&self, turn: u64, mut admissible: impl FnMut(&Command) -> bool) -> Vec<Arc<Command>> {
-        let mut queues: Vec<_> = self.authors.values().map(|q| q.waiting.iter()).collect();
+    pub(crate) fn select(&self, turn: u64, mut admissible: impl FnMut(&Command) -> bool) -> Vec<Arc<Signed>> {
+        let mut queues: Vec<_> = self.authors.values().map(|q| (q.waiting.iter(), 0)).collect();
         if queues.is_empty() {
             return Vec::new();
         }
@@ -79,12 +87,13 @@ impl Mempool {
         queues.rotate_left(first);
         let (mut picked, mut room) = (Vec::new(), BLOCK_PAYLOAD_BYTES_MAX);
         while !queues.is_empty() {
-            queues.retain_mut(|queue| {
+            queues.retain_mut(|(queue, taken)| {
                 let Some(next) = queue.find(|w| admissible(&w.command)) else {
                     return false;
                 };
+                *taken += 1;
                 let needed = next.bytes + COMMAND_PREFIX_BYTES;
-                if picked.len() == BLOCK_COMMANDS_MAX || needed > room {
+                if *taken > BLOCK_AUTHOR_COMMANDS_MAX || picked.len() == BLOCK_COMMANDS_MAX || needed > room {
                     return false;
                 }
                 room -= needed;
@@ -101,10 +110,10 @@ impl Mempool {
     pub(crate) fn settle(
         &mut self,
         height: u64,
-        ordered: &[Arc<Command>],
+        ordered: &[Arc<Signed>],
         screen: impl Fn(&Command) -> Result<(), Rejection>,
     ) {
-        let ordered: BTreeSet<Digest> = ordered.iter().map(|c| c.id()).collect();
+        let ordered = ids(ordered);
         self.retain(|waiting| {
             !ordered.contains(&waiting.command.id())
                 && screen(&waiting.command).err().is_none_or(|rejection| {
@@ -114,7 +123,7 @@ impl Mempool {
     }
 
     /// The waiting commands of one author, oldest first.
-    pub(crate) fn of(&self, author: &BuilderId) -> impl Iterator<Item = &Arc<Command>> {
+    pub(crate) fn of(&self, author: &BuilderId) -> impl Iterator<Item = &Arc<Signed>> {
         self.authors.get(author).into_iter().flat_map(|queue| queue.waiting.iter().map(|w| &w.command))
     }
 

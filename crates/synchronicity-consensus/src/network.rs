@@ -20,11 +20,12 @@ use synchronicity_core::command::COMMAND_BYTES_MAX;
 use synchronicity_core::group::Group;
 
 use crate::block::Block;
+use crate::checked::Reading;
 use crate::gossip::{PARCEL_BYTES_MAX, STATEMENT_BYTES_MAX};
 
 /// Number of channels: one each for votes, certificates, certificates that are asked for, blocks that are asked for,
-/// fresh blocks, commands, statements and parcels.
-pub(crate) const CHANNELS: usize = 8;
+/// fresh blocks, commands, statements, parcels and recollections.
+pub(crate) const CHANNELS: usize = 9;
 
 /// Number of the channel of votes on the wire.
 pub(crate) const VOTES_CHANNEL: u64 = 0;
@@ -48,6 +49,7 @@ pub(crate) struct Network<S, R, P, B> {
     pub(crate) commands: (S, R),
     pub(crate) statements: (S, R),
     pub(crate) parcels: (S, R),
+    pub(crate) recollections: (S, R),
     pub(crate) peers: P,
     pub(crate) blocker: B,
 }
@@ -55,8 +57,17 @@ pub(crate) struct Network<S, R, P, B> {
 impl<S, R, P, B> Network<S, R, P, B> {
     /// `channels` in the order of [`CHANNELS`], which is also their number on the wire.
     pub(crate) fn new(channels: [(S, R); CHANNELS], peers: P, blocker: B) -> Self {
-        let [votes, certificates, fetched_certificates, fetched_blocks, fresh_blocks, commands, statements, parcels] =
-            channels;
+        let [
+            votes,
+            certificates,
+            fetched_certificates,
+            fetched_blocks,
+            fresh_blocks,
+            commands,
+            statements,
+            parcels,
+            recollections,
+        ] = channels;
         Self {
             votes,
             certificates,
@@ -66,37 +77,45 @@ impl<S, R, P, B> Network<S, R, P, B> {
             commands,
             statements,
             parcels,
+            recollections,
             peers,
             blocker,
         }
     }
 }
 
-/// Messages that one member may send to another on each channel, per second. What comes faster is not read, so that the
-/// sender waits; a queue has room for one second of every member.
+/// Messages that one member may send to another on each channel, per second; a queue has room for one second of every
+/// member. What a member of this program would send faster is dropped on its own side, so everything that must arrive is
+/// sent more slowly (`propose`, `gossip`). What another program sends faster is not read for a while, nor is anything else
+/// on its link.
 pub(crate) fn quotas() -> [Quota; CHANNELS] {
     let per_second = |messages| Quota::per_second(messages);
     [
         per_second(NZU32!(256)),
         per_second(NZU32!(256)),
         per_second(NZU32!(256)),
-        per_second(NZU32!(256)),
-        // A fresh block costs every member the check of all its signatures, whoever sent it: no more than a leader needs.
-        per_second(NZU32!(8)),
+        // A member that was away asks for block after block, and is not asked for more than a few of the same.
+        per_second(NZU32!(1024)),
+        // A fresh block costs every member the check of its author's signatures: twice as many as a leader proposes, for it
+        // also hands the last block on to the next leader.
+        per_second(NZU32!(56)),
         per_second(NZU32!(64)),
         per_second(NZU32!(32)),
         // Twice as many as an honest member sends to all others together (`gossip::PARCEL_PAUSE`): its link, which carries
         // its votes too, is never left unread for their sake.
         per_second(NZU32!(64)),
+        // Questions and answers, while either of the two is starting.
+        per_second(NZU32!(16)),
     ]
 }
 
 /// Largest message of any channel. The engine panics on a larger one, so every size is taken from whoever sends it.
 pub(crate) fn message_bytes_max(group: &Arc<Group>) -> u32 {
+    let reading = Reading::new(group.clone());
     let members = u32::try_from(group.members().len()).expect("a group has at most 31 members");
     commonware_p2p::max_message_size(&[
         simplex::max_payload_size::<Scheme, sha256::Digest>(members),
-        marshal::max_payload_size::<Standard<Block>, Scheme>(members, group),
+        marshal::max_payload_size::<Standard<Block>, Scheme>(members, &reading),
         COMMAND_BYTES_MAX,
         STATEMENT_BYTES_MAX,
         PARCEL_BYTES_MAX,

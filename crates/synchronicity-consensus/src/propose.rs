@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use commonware_consensus::marshal::ancestry::Ancestry;
 use commonware_cryptography::Digested;
@@ -13,17 +14,22 @@ use commonware_cryptography::Digestible;
 use commonware_macros::select;
 use commonware_runtime::Clock;
 use futures::StreamExt;
-use synchronicity_core::command::Command;
 use synchronicity_core::machine::Executed;
 use synchronicity_verify::digest::Digest;
 
 use crate::block::{Block, Claim};
+use crate::checked::{Signed, ids as ids_of};
 use crate::executor::Executor;
 use crate::local::{Local, unix_ms};
 
 /// How many blocks that are not executed yet are looked through for commands. Beyond it a leader proposes an empty
 /// block: a member that walks far back stalls the group.
 pub(crate) const UNEXECUTED_BLOCKS_MAX: u64 = 64;
+
+/// Pause between two blocks of one leader, for each member of the group: a group goes through a hundred views a second at
+/// most. Each costs every member two votes and two certificates, and what a link's quota does not let through is lost
+/// (`network::quotas`): a leader that is faster loses its own block, and the view then lasts until it is given up.
+const PAUSE_PER_MEMBER: Duration = Duration::from_millis(10);
 
 /// How far behind the final blocks a member may be and still lead.
 const LAG_MAX: u64 = 8;
@@ -45,6 +51,7 @@ pub(crate) async fn propose<E: Clock, X: Executor>(
     let ancestors = unexecuted(local, &parent, ancestry).await;
 
     let deadline = clock.current() + local.pace.heartbeat;
+    pause(clock, local).await;
     let mut news = local.news();
     loop {
         news.borrow_and_update();
@@ -55,6 +62,7 @@ pub(crate) async fn propose<E: Clock, X: Executor>(
         };
         match found {
             Some((executed, commands)) if due || !commands.is_empty() => {
+                local.proposes(clock.current());
                 return build(unix_ms(local.now()), &parent, &executed, commands);
             }
             Some(_) => select! {
@@ -67,7 +75,16 @@ pub(crate) async fn propose<E: Clock, X: Executor>(
     }
 }
 
-fn build(now_ms: u64, parent: &Digested<Block>, executed: &Executed, commands: Vec<Arc<Command>>) -> Option<Block> {
+/// Waits until this member's last block was long enough ago.
+async fn pause<E: Clock, X: Executor>(clock: &E, local: &Local<X>) {
+    let members = u32::try_from(local.group.members().len()).unwrap_or(u32::MAX);
+    let pause = PAUSE_PER_MEMBER.saturating_mul(members);
+    if let Some(due) = local.last_proposal().and_then(|last| last.checked_add(pause)) {
+        clock.sleep_until(due.min(clock.current() + pause)).await;
+    }
+}
+
+fn build(now_ms: u64, parent: &Digested<Block>, executed: &Executed, commands: Vec<Arc<Signed>>) -> Option<Block> {
     let (digest, parent) = (parent.digest(), parent.inner());
     if executed.height > parent.height {
         // Something later than the parent is final: this view is over.
@@ -99,7 +116,7 @@ pub(crate) async fn unexecuted<X: Executor>(
         if block.height <= executed {
             break;
         }
-        ids.extend(block.commands.iter().map(|c| c.id()));
+        ids.extend(ids_of(&block.commands));
         if block.height - 1 <= executed {
             break;
         }

@@ -49,6 +49,9 @@ pub struct EngineConfig {
     pub heartbeat: Duration,
     /// How far a block's time may be from the local clock for this member to vote for it.
     pub max_clock_skew: Duration,
+    /// Whether the operator vouches for it that the journal of votes in `storage` is the latest one: the member then votes
+    /// without asking the others what they have seen of it. If that is not so it may contradict itself.
+    pub vouched: bool,
 }
 
 /// A member as the network knows it.
@@ -116,6 +119,7 @@ pub fn start<X: Executor>(config: EngineConfig, executor: X) -> Result<Handle, S
     let folder = folder::open(&config.storage, &config.namespace)?;
     let pace = Pace { heartbeat: config.heartbeat, max_clock_skew: config.max_clock_skew };
     let Assembled { member, handle, stopped } = assemble(executor, identity, members, place, pace, SystemTime::now);
+    let member = Member { vouched: config.vouched, ..member };
     let run = move || {
         let outcome = catch_unwind(AssertUnwindSafe(|| run(&config, folder, member)));
         let outcome = outcome.unwrap_or_else(|panic| Stopped::Failed(describe(panic.as_ref())));

@@ -16,6 +16,7 @@ use synchronicity_core::rejection::Rejection;
 use synchronicity_verify::digest::Digest;
 
 use crate::block::{Block, Claim};
+use crate::checked::Signed;
 use crate::company::Company;
 use crate::executor::{ExecuteError, Executor};
 use crate::local::{Local, Pace};
@@ -74,9 +75,9 @@ pub(crate) fn local(context: &deterministic::Context, company: &Company, height:
 }
 
 /// Moves the member on, with the block that `commands` were in.
-pub(crate) fn advance(local: &Local<Still>, to: Executed, commands: &[Arc<Command>]) {
+pub(crate) fn advance(local: &Local<Still>, to: Executed, commands: &[Arc<Signed>]) {
     *local.executor.executed.lock().unwrap() = to;
-    local.executed(commands);
+    local.executed(&to, commands);
 }
 
 /// Lets the state refuse one more command.
@@ -91,7 +92,7 @@ pub(crate) fn child(parent: &Digested<Block>, time_ms: u64, claimed: u64, comman
         height: parent.height().get() + 1,
         time_ms,
         claim: Claim::from(&executed(claimed)),
-        commands: commands.iter().cloned().map(Arc::new).collect(),
+        commands: commands.iter().cloned().map(Signed::new).collect(),
     })
 }
 

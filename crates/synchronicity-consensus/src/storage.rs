@@ -12,9 +12,9 @@ use commonware_runtime::buffer::paged::CacheRef;
 use commonware_runtime::{Clock, Metrics, Storage};
 use commonware_storage::archive::{self, immutable};
 use commonware_utils::{NZU16, NZU64, NZUsize};
-use synchronicity_core::group::Group;
 
 use crate::block::Block;
+use crate::checked::Reading;
 
 /// The engine's journal of its own votes, written and synced before a vote leaves.
 pub(crate) const VOTES: &str = "votes";
@@ -53,13 +53,14 @@ pub(crate) async fn open<E: Storage + Metrics + Clock>(
     context: &E,
     folder: &str,
     cache: &CacheRef,
-    group: Arc<Group>,
+    reading: &Reading,
 ) -> Result<Archives<E>, archive::Error> {
     let certificates = immutable::Archive::init(
         context.child("certificates"),
         layout(folder, CERTIFICATES, cache, Scheme::certificate_codec_config_unbounded()),
     );
-    let blocks = immutable::Archive::init(context.child("blocks"), layout(folder, BLOCKS, cache, group));
+    // Nothing comes in here that was not checked when it was read from the network.
+    let blocks = immutable::Archive::init(context.child("blocks"), layout(folder, BLOCKS, cache, reading.own_disk()));
     Ok(Archives { certificates: certificates.await?, blocks: blocks.await? })
 }
 

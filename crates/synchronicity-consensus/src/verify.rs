@@ -159,7 +159,7 @@ async fn commands<E: Clock, X: Executor>(
 /// with a newer state has its turn.
 async fn at_a_later_state<X: Executor>(local: &Local<X>, block: &Block) -> Result<(), &'static str> {
     let refused = block.commands.iter().filter(|c| local.executor.screen(c).is_err());
-    let bytes: usize = refused.map(|c| c.to_bytes().len()).sum();
+    let bytes: usize = refused.map(|c| c.bytes().len()).sum();
     if bytes > REFUSED_BYTES_MAX {
         tracing::warn!(height = block.height, bytes, "not voting for a block full of commands that count for nothing");
         return pending().await;

@@ -28,7 +28,11 @@ use crate::hearing::{Listening, Watcher};
 use crate::local::Local;
 use crate::storage;
 
-/// How long a leader that is awake may take beyond the heartbeat: disks stall, machines are shared.
+/// How long a leader that is awake may take beyond the heartbeat: two syncs of its disk, and the way to the others. Who waits
+/// behind a dead leader waits for this too, and a leader that is given up in vain costs a group that is idle nothing.
+const LEADERS_LENIENCE: Duration = Duration::from_millis(750);
+
+/// How long the rest of a view may take: disks stall, machines are shared.
 const LENIENCE: Duration = Duration::from_secs(2);
 
 /// The engine's waiting times. All follow from the heartbeat, so that a leader that waits for commands is never taken
@@ -47,15 +51,20 @@ pub(crate) struct Patience {
 
 impl Patience {
     pub(crate) fn for_heartbeat(heartbeat: Duration) -> Self {
-        let leader = heartbeat + LENIENCE;
-        Self { leader, certification: leader + LENIENCE, retry: leader, inactive: leader + 2 * LENIENCE }
+        Self {
+            leader: heartbeat + LEADERS_LENIENCE,
+            certification: heartbeat + 2 * LENIENCE,
+            retry: heartbeat + LENIENCE,
+            inactive: heartbeat + 3 * LENIENCE,
+        }
     }
 }
 
 /// What a voter is made of, besides links.
 pub(crate) struct Setup<X, B> {
     pub(crate) scheme: Scheme,
-    pub(crate) genesis: sha256::Digest,
+    /// Above what this member votes.
+    pub(crate) floor: Floor<Scheme, sha256::Digest>,
     pub(crate) cache: CacheRef,
     pub(crate) chain: Chain,
     /// Put in front of every name on disk.
@@ -98,7 +107,7 @@ where
         partition: format!("{}{}", setup.folder, storage::VOTES),
         mailbox_size: MAILBOX,
         epoch: EPOCH,
-        floor: Floor::Genesis(setup.genesis),
+        floor: setup.floor,
         replay_buffer: storage::REPLAY_BUFFER_BYTES,
         write_buffer: storage::WRITE_BUFFER_BYTES,
         page_cache: setup.cache,
@@ -109,7 +118,8 @@ where
         skip: SkipPolicy::Enabled { timeout: patience.inactive, budget: SkipBudget::Participants },
         fetch_timeout: NZDuration!(FETCH_TIMEOUT),
         fetch_retry_delay: FETCH_RETRY,
-        forward: ForwardPolicy::SilentVoters,
+        // To all who were silent it would be most of what a leader's link carries; they fetch a block once it is certified.
+        forward: ForwardPolicy::SilentLeader,
     };
     simplex::Engine::new(context.child("simplex"), config).start(
         (links.votes, links.heard_votes),

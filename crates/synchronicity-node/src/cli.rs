@@ -37,6 +37,10 @@ pub enum Command {
     Group(Group),
     /// Run the node
     Run(Run),
+    /// Keep what nobody else has of a node, and nothing that may be replayed
+    Backup(Backup),
+    /// Make a node's folder of a backup
+    Restore(Restore),
     /// Ask the group to rebuild a crate
     Submit(Submit),
     /// Say how the running node is
@@ -100,6 +104,10 @@ pub struct Run {
     /// Folder for toolchain and downloads that several nodes of one owner share
     #[arg(long, value_name = "DIR")]
     pub shared: Option<PathBuf>,
+    /// Vote without asking the other members what they have seen this node sign: only if its folder is surely the latest, and
+    /// nothing else runs with its keys
+    #[arg(long)]
+    pub recovered: bool,
     /// For demonstrations: break the protocol on purpose
     #[arg(long, hide = true)]
     pub misbehave: Option<Misbehaviour>,
@@ -115,6 +123,29 @@ pub enum Misbehaviour {
     Liar,
     /// Commits and never reveals.
     Silent,
+}
+
+/// `backup`
+#[derive(Debug, Args)]
+pub struct Backup {
+    /// The file to write
+    pub file: PathBuf,
+    /// The node's folder; a node may run on it
+    #[command(flatten)]
+    pub dir: Dir,
+    /// Put the secret keys into it too, but for the witness's
+    #[arg(long)]
+    pub keys: bool,
+}
+
+/// `restore`
+#[derive(Debug, Args)]
+pub struct Restore {
+    /// A file that `backup` wrote
+    pub file: PathBuf,
+    /// The folder to make; must not exist yet
+    #[command(flatten)]
+    pub dir: Dir,
 }
 
 /// `submit`

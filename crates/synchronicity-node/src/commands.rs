@@ -1,5 +1,6 @@
 //! The commands, one file each. Data goes to stdout, everything else to stderr.
 
+mod backup;
 mod completions;
 mod doctor;
 mod group;
@@ -37,6 +38,8 @@ pub fn execute(command: &Command) -> Result<u8, Stop> {
         Command::Group(Group::Rotate(dir)) => group::rotate::rotate(dir),
         Command::Group(Group::Join(args)) => group::join::join(args),
         Command::Run(args) => run::run(args),
+        Command::Backup(args) => backup::backup(args),
+        Command::Restore(args) => backup::restore(args),
         Command::Submit(args) => submit::submit(args),
         Command::Status(args) => status::status(args),
         Command::Requests(args) => requests::requests(args),

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use synchronicity_consensus::Handle;
+use synchronicity_consensus::{Handle, Standing};
 use synchronicity_core::command::{Action, Command, CommandKey};
 use synchronicity_core::duties::{self, Duty};
 use synchronicity_core::journal::Sealed;
@@ -134,6 +134,10 @@ impl Attendant {
     }
 
     fn attend(&mut self) {
+        // Whoever may have forgotten what it signed signs nothing, be it a vote, a command or a cosignature.
+        if self.chain.status().standing != Standing::Voting {
+            return;
+        }
         if !self.is_consistent() {
             return;
         }

@@ -48,7 +48,7 @@ pub struct FoldThread {
 
 #[derive(Debug)]
 enum Task {
-    Execute(OrderedBlock, oneshot::Sender<Result<(), ExecuteError>>),
+    Execute(Vec<OrderedBlock>, oneshot::Sender<Result<Vec<Executed>, ExecuteError>>),
     End,
 }
 
@@ -74,9 +74,9 @@ impl Fold {
         let ending = Arc::new(AtomicBool::new(false));
         let mut folding = Folding { state: state.clone(), store, log, chronicler, health, ending: ending.clone() };
         let run = move || {
-            while let Some(Task::Execute(block, done)) = tasks.blocking_recv() {
-                // An engine that has ended waits for no answer; the block is on disk all the same.
-                let _ = done.send(folding.execute(&block));
+            while let Some(Task::Execute(blocks, done)) = tasks.blocking_recv() {
+                // An engine that has ended waits for no answer; the blocks are on disk all the same.
+                let _ = done.send(folding.execute(&blocks));
             }
         };
         let thread = thread::Builder::new().name("fold".to_owned()).spawn(run);
@@ -112,50 +112,73 @@ impl Executor for Fold {
         self.state.group()
     }
 
-    fn execute(&self, block: OrderedBlock) -> impl Future<Output = Result<(), ExecuteError>> + Send {
+    async fn execute(&self, block: OrderedBlock) -> Result<(), ExecuteError> {
+        self.execute_run(vec![block]).await.map(|_| ())
+    }
+
+    fn execute_run(
+        &self,
+        blocks: Vec<OrderedBlock>,
+    ) -> impl Future<Output = Result<Vec<Executed>, ExecuteError>> + Send {
         let (queue, state) = (self.queue.clone(), self.state.clone());
         async move {
-            let height = block.height;
+            let height = blocks.first().map_or(0, |block| block.height);
             // The engine goes on until it is ended, and orders what counts in no epoch.
             if height > state.persisted().height && state.lock().machine.closed().is_some() {
                 return pending().await;
             }
             let ended = || ExecuteError { height, reason: "the thread that executes blocks has ended".to_owned() };
             let (done, outcome) = oneshot::channel();
-            queue.send(Task::Execute(block, done)).await.map_err(|_| ended())?;
+            queue.send(Task::Execute(blocks, done)).await.map_err(|_| ended())?;
             outcome.await.map_err(|_| ended())?
         }
     }
 }
 
 impl Folding {
-    fn execute(&mut self, block: &OrderedBlock) -> Result<(), ExecuteError> {
-        if block.height <= self.state.persisted().height {
-            return Ok(());
+    /// Executes blocks up to the one that ends the epoch, and has the disk written once for all of them.
+    fn execute(&mut self, blocks: &[OrderedBlock]) -> Result<Vec<Executed>, ExecuteError> {
+        let (mut states, mut effective, mut logged) = (Vec::new(), Vec::new(), Vec::new());
+        let mut height = self.state.persisted().height;
+        for block in blocks {
+            if block.height <= height {
+                states.push(self.state.persisted());
+                continue;
+            }
+            let applied = self.apply(block).map_err(|reason| ExecuteError { height: block.height, reason })?;
+            let (Applied { changed, logged: entries, .. }, executed) = applied;
+            effective.extend(changed.then_some(block));
+            logged.extend(entries);
+            states.push(executed);
+            height = executed.height;
+            if self.state.lock().machine.closed().is_some() {
+                break;
+            }
         }
-        let applied = self.apply(block).map_err(|reason| ExecuteError { height: block.height, reason })?;
-        let (Applied { changed, logged, .. }, executed) = applied;
-        let position = Position { height: executed.height, time_ms: executed.time_ms };
+        let Some(last) = states.last().filter(|last| last.height > self.state.persisted().height) else {
+            return Ok(states);
+        };
+        let position = Position { height: last.height, time_ms: last.time_ms };
         // From here on memory is ahead of the disk. Nobody signs for it, because everybody who signs waits for
-        // `persisted`; and the engine is not answered, so that after a crash it delivers the block again.
-        while let Err(error) = self.persist(position, changed.then_some(block), &logged) {
+        // `persisted`; and the engine is not answered, so that after a crash it delivers the blocks again.
+        while let Err(error) = self.persist(position, &effective, &logged) {
             let advice = "see that the disk has room; nothing is signed until then";
             self.health.complain(Topic::Disk, format!("{error}: {advice}"));
             if self.ending.load(Ordering::Relaxed) {
-                return Err(ExecuteError { height: block.height, reason: error });
+                return Err(ExecuteError { height: last.height, reason: error });
             }
             thread::sleep(RETRY);
         }
         self.health.recover(Topic::Disk);
-        // Before anybody acts on the block: a page that is asked for then must know that builders can commit again.
+        // Before anybody acts on the blocks: a page that is asked for then must know that builders can commit again.
         self.chronicler.show();
-        self.state.set_persisted(executed);
-        Ok(())
+        self.state.set_persisted(*last);
+        Ok(states)
     }
 
-    /// First the block, from which everything else can be made again, then what it logged. May be repeated.
-    fn persist(&self, position: Position, block: Option<&OrderedBlock>, logged: &[Logged]) -> Result<(), String> {
-        self.store.append(position, block).map_err(|error| error.to_string())?;
+    /// First the blocks, from which everything else can be made again, then what they logged. May be repeated.
+    fn persist(&self, position: Position, blocks: &[&OrderedBlock], logged: &[Logged]) -> Result<(), String> {
+        self.store.append(position, blocks.iter().copied()).map_err(|error| error.to_string())?;
         let Some(first) = logged.first() else { return Ok(()) };
         let entries: Vec<&[u8]> = logged.iter().map(|logged| logged.entry.as_slice()).collect();
         publish::locked(&self.log).append(first.index, &entries).map_err(|error| error.to_string())

@@ -10,6 +10,8 @@ pub enum Topic {
     Contradiction,
     /// The consensus engine.
     Engine,
+    /// Votes that this node has forgotten.
+    Votes,
     /// Room on the disk, for lack of which the engine is paused.
     Room,
     /// Writing ordered blocks to disk.

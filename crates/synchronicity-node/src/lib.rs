@@ -35,6 +35,7 @@
 pub mod artifact_store;
 pub mod attest_command;
 pub mod attestations;
+pub mod backup;
 pub mod builds;
 pub mod catalogue;
 pub mod changes;

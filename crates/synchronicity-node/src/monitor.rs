@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use synchronicity_consensus::{ChainStatus, Handle};
+use synchronicity_consensus::{ChainStatus, Handle, Standing};
 use synchronicity_core::group::Group;
 use tokio::sync::watch;
 
@@ -44,6 +44,7 @@ pub async fn watch(chain: Handle, known: Known, health: Health, mut stop: watch:
         }
         waited += EVERY;
         let status = chain.status();
+        tell(&health, Topic::Votes, votes(&status));
         tell(&health, Topic::Clock, clock(&status, skew_ms_max));
         if waited >= GRACE {
             tell(&health, Topic::Members, members(&status, &group, &unresolved));
@@ -66,6 +67,16 @@ fn clock(status: &ChainStatus, skew_ms_max: u64) -> Option<String> {
     Some(format!(
         "this machine's clock is {seconds} s {direction} the other members': set it right and keep it so (NTP); beyond \
          {skew_ms_max} ms this node votes for no block"
+    ))
+}
+
+/// A node that has forgotten votes says so until it is safe to vote again.
+fn votes(status: &ChainStatus) -> Option<String> {
+    let Standing::Forgetful { signed } = status.standing else { return None };
+    Some(format!(
+        "other members have seen this node vote in view {signed}, which is not in its journal: its folder was lost or is an old \
+         copy, or another node runs with its keys. It signs nothing until the group is past all that it may have signed, and \
+         then goes on by itself; see that no other node runs with these keys"
     ))
 }
 

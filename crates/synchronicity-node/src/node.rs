@@ -114,6 +114,9 @@ pub struct Choices {
     pub bench: BenchChoice,
     /// This executable, as which explanations run apart.
     pub program: PathBuf,
+    /// Whether the operator vouches for the journal of votes: see
+    /// [`EngineConfig::vouched`](synchronicity_consensus::EngineConfig::vouched).
+    pub vouched: bool,
 }
 
 /// Where builds happen.

@@ -24,6 +24,10 @@ pub struct Status {
     pub peers: usize,
     /// Whether this node has seen all that the group has ordered, as far as it knows.
     pub caught_up: bool,
+    /// Whether this node signs: `voting`; `asking`, while it waits for others to tell what they have seen of it; `forgetful`, while
+    /// that is more than it remembers.
+    #[serde(default)]
+    pub standing: String,
     /// The transparency log.
     pub log: LogStatus,
     /// Open rounds and the latest concluded ones; the latest last.

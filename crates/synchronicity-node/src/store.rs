@@ -178,18 +178,21 @@ impl Store {
         Ok(journal)
     }
 
-    /// Records that the chain has got to `position`, and the block there if it changed anything. One transaction: a
-    /// crash leaves both or neither.
+    /// Records that the chain has got to `position`, and those blocks up to it that changed anything. One transaction: a
+    /// crash leaves all or nothing.
     ///
     /// # Errors
     /// [`WriteError`].
-    pub fn append(&self, position: Position, effective: Option<&OrderedBlock>) -> Result<(), WriteError> {
+    pub fn append<'a, B>(&self, position: Position, effective: B) -> Result<(), WriteError>
+    where
+        B: IntoIterator<Item = &'a OrderedBlock>,
+    {
         self.write(|database| {
             let transaction = database.begin_write()?;
             {
-                let words = [position.height.to_be_bytes(), position.time_ms.to_be_bytes()].concat();
-                transaction.open_table(META)?.insert("position", words.as_slice())?;
-                if let Some(block) = effective {
+                let at = [position.height.to_be_bytes(), position.time_ms.to_be_bytes()].concat();
+                transaction.open_table(META)?.insert("position", at.as_slice())?;
+                for block in effective {
                     transaction.open_table(BLOCKS)?.insert(block.height, block.to_bytes().as_slice())?;
                 }
             }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use synchronicity_consensus::Handle;
+use synchronicity_consensus::{Handle, Standing};
 use synchronicity_core::group::Group;
 use synchronicity_core::machine::Machine;
 use synchronicity_core::round::{Phase, Round};
@@ -50,6 +50,14 @@ pub struct Parts {
     pub offences: Offences,
     /// How this node misbehaves on purpose.
     pub misbehaves: Option<String>,
+}
+
+fn standing(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Asking => "asking",
+        Standing::Forgetful { .. } => "forgetful",
+        Standing::Voting => "voting",
+    }
 }
 
 impl View {
@@ -144,6 +152,7 @@ impl View {
             clock_skew_ms: chain.clock_skew_ms,
             peers: chain.connected.len(),
             caught_up: chain.caught_up,
+            standing: standing(chain.standing).to_owned(),
             log: LogStatus {
                 size: persisted.log_size,
                 root: persisted.log_root.to_string(),

@@ -63,6 +63,7 @@ impl Quartet {
             storage: self.folder.join(format!("chain-{place}")),
             heartbeat: HEARTBEAT,
             max_clock_skew: Duration::from_secs(10),
+            vouched: false,
         };
         start(config, self.sinks[place].clone()).unwrap()
     }

@@ -84,25 +84,31 @@ impl Sink {
         self.state.lock().unwrap()
     }
 
-    fn apply(&self, block: &OrderedBlock) {
+    /// One sync for all blocks, as a node does it.
+    fn apply(&self, blocks: &[OrderedBlock]) -> Vec<Executed> {
         let state = &mut *self.lock();
-        if block.height <= state.executed.height {
-            return;
-        }
-        if !block.commands.is_empty() {
-            let bytes: Vec<u8> = block.commands.iter().flat_map(Command::to_bytes).collect();
+        let commands = blocks.iter().filter(|block| block.height > state.executed.height).flat_map(|b| &b.commands);
+        let bytes: Vec<u8> = commands.flat_map(Command::to_bytes).collect();
+        if !bytes.is_empty() {
             state.file.write_all(&bytes).unwrap();
             state.file.sync_data().unwrap();
         }
         let now = Instant::now();
-        for command in &block.commands {
-            state.seen.insert(command.id());
-            if let Some(at) = state.submitted.remove(&command.id()) {
-                state.took.push((at, now - at));
+        let mut states = Vec::new();
+        for block in blocks {
+            for command in &block.commands {
+                state.seen.insert(command.id());
+                if let Some(at) = state.submitted.remove(&command.id()) {
+                    state.took.push((at, now - at));
+                }
             }
+            if block.height > state.executed.height {
+                state.executed = Executed { height: block.height, time_ms: block.time_ms, ..state.executed };
+                state.blocks.push(now);
+            }
+            states.push(state.executed);
         }
-        state.executed = Executed { height: block.height, time_ms: block.time_ms, ..state.executed };
-        state.blocks.push(now);
+        states
     }
 }
 
@@ -124,7 +130,14 @@ impl Executor for Sink {
     }
 
     fn execute(&self, block: OrderedBlock) -> impl Future<Output = Result<(), ExecuteError>> + Send {
-        self.apply(&block);
+        self.apply(&[block]);
         ready(Ok(()))
+    }
+
+    fn execute_run(
+        &self,
+        blocks: Vec<OrderedBlock>,
+    ) -> impl Future<Output = Result<Vec<Executed>, ExecuteError>> + Send {
+        ready(Ok(self.apply(&blocks)))
     }
 }

@@ -15,12 +15,16 @@ fn block(commands: Vec<Command>) -> Block {
         height: 7,
         time_ms: 1_700_000_000_123,
         claim: Claim { height: 5, log_size: 2, log_root: Digest([9; 32]) },
-        commands: commands.into_iter().map(Arc::new).collect(),
+        commands: commands.into_iter().map(Signed::new).collect(),
     }
 }
 
+fn reading(group: &Group) -> Reading {
+    Reading::new(Arc::new(group.clone()))
+}
+
 fn decode(bytes: &[u8], group: &Group) -> Result<Block, Error> {
-    Block::decode_cfg(commonware_codec::Copying(bytes), &Arc::new(group.clone()))
+    Block::decode_cfg(commonware_codec::Copying(bytes), &reading(group))
 }
 
 #[test]
@@ -29,7 +33,7 @@ fn a_block_reads_back_as_it_was_written_and_every_byte_is_in_its_digest() {
     let block = block(vec![company.submission(0, 1), company.submission(3, 2)]);
     let bytes = block.encode();
     assert_eq!(bytes.len(), block.encode_size());
-    assert!(bytes.len() <= Block::max_encode_size(&Arc::new(company.group.clone())));
+    assert!(bytes.len() <= Block::max_encode_size(&reading(&company.group)));
     assert_eq!(decode(&bytes, &company.group).unwrap(), block);
     for at in 0..bytes.len() {
         let mut flipped = bytes.to_vec();
@@ -85,4 +89,15 @@ fn two_groups_share_no_block() {
     digests.sort();
     digests.dedup();
     assert_eq!(digests.len(), 6);
+}
+
+#[test]
+fn a_leader_has_only_so_many_commands_of_one_author_checked() {
+    let company = Company::of(4);
+    let commands: Vec<Command> = (0..=BLOCK_AUTHOR_COMMANDS_MAX).map(|number| company.submission(0, number)).collect();
+    let (most, more) = (&commands[1..], &commands[..]);
+    assert!(decode(&block(most.to_vec()).encode(), &company.group).is_ok());
+    assert!(decode(&block(more.to_vec()).encode(), &company.group).is_err());
+    let others = (0..BLOCK_AUTHOR_COMMANDS_MAX).map(|number| company.submission(1, number));
+    assert!(decode(&block(most.iter().cloned().chain(others).collect()).encode(), &company.group).is_ok());
 }

@@ -1,5 +1,3 @@
-use std::sync::Arc;
-
 use synchronicity_core::command::Command;
 use synchronicity_core::rejection::Rejection;
 
@@ -9,10 +7,10 @@ use crate::company::Company;
 const BYTES: usize = 500;
 
 fn offer(mempool: &mut Mempool, company: &Company, place: usize, number: usize) -> Offer {
-    mempool.offer(Arc::new(company.submission(place, number)), BYTES, 0)
+    mempool.offer(Signed::new(company.submission(place, number)), BYTES, 0)
 }
 
-fn authors(commands: &[Arc<Command>]) -> Vec<BuilderId> {
+fn authors(commands: &[Arc<Signed>]) -> Vec<BuilderId> {
     commands.iter().map(|command| command.author()).collect()
 }
 
@@ -32,7 +30,7 @@ fn an_author_fills_its_own_quota_only_in_number_and_in_bytes() {
     }
     assert_eq!(offer(&mut mempool, &company, 0, AUTHOR_COMMANDS_MAX), Offer::Full);
     assert_eq!(offer(&mut mempool, &company, 1, 0), Offer::Accepted);
-    let large = Arc::new(company.submission(2, 0));
+    let large = Signed::new(company.submission(2, 0));
     assert_eq!(mempool.offer(large.clone(), AUTHOR_BYTES_MAX + 1, 0), Offer::Full);
     assert_eq!(mempool.offer(large, AUTHOR_BYTES_MAX, 0), Offer::Accepted);
 }
@@ -47,7 +45,7 @@ fn a_block_takes_from_each_author_in_turn_and_stays_within_its_limits() {
         offer(&mut mempool, &company, 1, number);
     }
     let picked = mempool.select(0, |_| true);
-    assert_eq!(picked.len(), BLOCK_COMMANDS_MAX);
+    assert_eq!(picked.len(), BLOCK_AUTHOR_COMMANDS_MAX + 3);
     let second = company.keys[1].id();
     assert_eq!(authors(&picked[..6]).iter().filter(|author| **author == second).count(), 3);
     let starters: BTreeSet<BuilderId> = (0..2).map(|turn| mempool.select(turn, |_| true)[0].author()).collect();
@@ -55,7 +53,7 @@ fn a_block_takes_from_each_author_in_turn_and_stays_within_its_limits() {
 
     let mut large = Mempool::default();
     for number in 0..4 {
-        large.offer(Arc::new(company.submission(0, number)), BLOCK_PAYLOAD_BYTES_MAX / 3, 0);
+        large.offer(Signed::new(company.submission(0, number)), BLOCK_PAYLOAD_BYTES_MAX / 3, 0);
     }
     assert_eq!(large.select(0, |_| true).len(), 2);
 }
@@ -65,7 +63,7 @@ fn what_was_ordered_or_will_never_be_taken_is_forgotten_and_what_is_early_is_kep
     let (company, mut mempool) = (Company::of(4), Mempool::default());
     let [ordered, refused, early] = [0, 1, 2].map(|number| company.submission(0, number));
     for command in [&ordered, &refused, &early] {
-        mempool.offer(Arc::new(command.clone()), BYTES, 10);
+        mempool.offer(Signed::new(command.clone()), BYTES, 10);
     }
     let screen = |command: &Command| {
         if command.id() == refused.id() {
@@ -73,7 +71,7 @@ fn what_was_ordered_or_will_never_be_taken_is_forgotten_and_what_is_early_is_kep
         }
         Err(Rejection::TooEarly)
     };
-    mempool.settle(11, &[Arc::new(ordered.clone())], screen);
+    mempool.settle(11, &[Signed::new(ordered.clone())], screen);
     let waiting: Vec<_> = mempool.of(&early.author()).map(|command| command.id()).collect();
     assert_eq!(waiting, [early.id()]);
     mempool.settle(10 + EARLY_BLOCKS_MAX, &[], screen);

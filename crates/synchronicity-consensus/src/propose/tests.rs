@@ -45,10 +45,10 @@ fn a_command_is_proposed_as_soon_as_it_is_there() {
         |now| vec![root(5, now - 500, 4)],
         async |context, local| {
             context.sleep(Duration::from_millis(300)).await;
-            local.take(command.clone(), 500).unwrap();
+            local.take(Signed::new(command.clone())).unwrap();
         },
     );
-    assert_eq!(block.unwrap().commands, [Arc::new(command)]);
+    assert_eq!(block.unwrap().commands, [Signed::new(command)]);
     assert!((300..400).contains(&after_ms), "{after_ms} ms");
 }
 
@@ -60,7 +60,7 @@ fn a_command_that_an_unexecuted_ancestor_holds_is_left_out() {
         let parent = child(&grandparent, now - 400, 5, std::slice::from_ref(&command));
         vec![grandparent, parent]
     };
-    let (block, _) = proposal(5, chain, async |_, local| local.take(command.clone(), 500).unwrap());
+    let (block, _) = proposal(5, chain, async |_, local| local.take(Signed::new(command.clone())).unwrap());
     assert_eq!(block.unwrap().commands, []);
 }
 
@@ -97,4 +97,18 @@ fn a_leader_waits_until_it_has_executed_what_the_parent_claims() {
     );
     assert_eq!(block.unwrap().claim, Claim::from(&executed(5)));
     assert!(after_ms >= 700);
+}
+
+#[test]
+fn a_leader_leaves_a_pause_between_its_blocks_however_many_commands_wait() {
+    let company = Company::of(4);
+    let (_, after_ms) = proposal(
+        5,
+        |now| vec![root(5, now - 500, 4)],
+        async |context, local| {
+            local.proposes(context.current());
+            local.take(Signed::new(company.submission(2, 0))).unwrap();
+        },
+    );
+    assert!((40..80).contains(&after_ms), "{after_ms} ms");
 }

@@ -17,11 +17,31 @@ use crate::handle::{Assembled, Handle, assemble};
 use crate::local::Pace;
 use crate::network::{CHANNELS, FETCHED_BLOCKS_CHANNEL, FRESH_BLOCKS_CHANNEL, Network, VOTES_CHANNEL};
 
+/// What an engine is started upon.
+struct Upon<'a> {
+    /// Which of the member's disks: its first one has no name.
+    disk: &'a str,
+    vouched: bool,
+}
+
 impl World {
     /// Starts the engine of a member upon its disk, with an executor that holds its state.
     pub async fn start<X: Executor>(&mut self, place: usize, executor: X) -> Handle {
         let channels = self.channels(place).await;
-        self.launch(place, "", executor, channels)
+        self.launch(place, Upon { disk: "", vouched: false }, executor, channels)
+    }
+
+    /// Starts the engine of a member upon another disk of its own, which is empty at first: as after a loss, or, if it was
+    /// used before others were, as after a backup was restored.
+    pub async fn start_upon<X: Executor>(&mut self, place: usize, disk: &str, executor: X) -> Handle {
+        let channels = self.channels(place).await;
+        self.launch(place, Upon { disk, vouched: false }, executor, channels)
+    }
+
+    /// The same for an operator who vouches, rightly or not, for what is on that disk.
+    pub async fn start_vouched<X: Executor>(&mut self, place: usize, disk: &str, executor: X) -> Handle {
+        let channels = self.channels(place).await;
+        self.launch(place, Upon { disk, vouched: true }, executor, channels)
     }
 
     /// Starts an engine that tells only `confidants` which blocks it proposes, and gives them to nobody else.
@@ -33,7 +53,7 @@ impl World {
             (sender.split_with(partial::reaching(reached.clone(), Vec::new())).0, receiver)
         });
         let channels = channels.collect();
-        self.launch(place, "", executor, channels)
+        self.launch(place, Upon { disk: "", vouched: false }, executor, channels)
     }
 
     /// Starts two engines in the place of a member, with its key and a disk each, as when a node was copied. The first
@@ -53,7 +73,8 @@ impl World {
             first.push((senders.0, receivers.0));
             second.push((senders.1, receivers.1));
         }
-        [self.launch(place, "", twins.0, first), self.launch(place, "twin-", twins.1, second)]
+        let upon = |disk| Upon { disk, vouched: true };
+        [self.launch(place, upon(""), twins.0, first), self.launch(place, upon("twin-"), twins.1, second)]
     }
 
     /// Puts a hostile voter in the place of a member: it signs two contradictory votes for every vote that it hears.
@@ -74,7 +95,7 @@ impl World {
         }
     }
 
-    fn launch<X, S, R>(&mut self, place: usize, twin: &str, executor: X, channels: Vec<(S, R)>) -> Handle
+    fn launch<X, S, R>(&mut self, place: usize, upon: Upon<'_>, executor: X, channels: Vec<(S, R)>) -> Handle
     where
         X: Executor,
         S: Sender<PublicKey = PublicKey>,
@@ -83,7 +104,7 @@ impl World {
         let pace = Pace { heartbeat: self.cast.heartbeat, max_clock_skew: self.cast.max_clock_skew };
         let Assembled { member, handle, stopped } =
             assemble(executor, self.identity(place), self.members.clone(), place, pace, self.clock(place));
-        let member = Member { folder: format!("{twin}member-{place}-"), ..member };
+        let member = Member { folder: format!("{}member-{place}-", upon.disk), vouched: upon.vouched, ..member };
         let channels = (0u64..).zip(channels).map(|(number, (sender, receiver))| {
             let ballots = (number == VOTES_CHANNEL).then(|| self.ballots.clone());
             let receiver = ballots::Tapped::new(receiver, ballots);

@@ -2,24 +2,31 @@
 
 use std::time::Duration;
 
-use synchronicity_consensus::simulation::run;
+use synchronicity_consensus::Handle;
+use synchronicity_consensus::simulation::{World, run};
 
 use crate::cast::{HEARTBEAT, ROAD, cast, with_seed};
 use crate::company::Company;
-use crate::ledger::assert_same_order;
+use crate::ledger::{Ledger, assert_same_order};
 use crate::order::{all_have, assert_ordered_once, start_all, submit};
 
 const MINUTE: Duration = Duration::from_secs(60);
+
+/// All members over good roads, after each has had a command ordered.
+async fn working(world: &mut World, company: &Company) -> (Vec<Handle>, Vec<Ledger>) {
+    world.connect_all(ROAD).await;
+    let (handles, ledgers) = start_all(world, company).await;
+    let first = submit(company, &handles, &[0, 1, 2, 3], 0);
+    assert!(world.until(MINUTE, || all_have(&ledgers, &first)).await);
+    (handles, ledgers)
+}
 
 #[test]
 fn a_member_that_was_cut_off_catches_up_when_the_partition_heals() {
     with_seed(11, |seed| {
         let company = Company::of(4);
         run(seed, cast(&company), async |mut world| {
-            world.connect_all(ROAD).await;
-            let (handles, ledgers) = start_all(&mut world, &company).await;
-            let before = submit(&company, &handles, &[0, 1, 2, 3], 0);
-            assert!(world.until(MINUTE, || all_have(&ledgers, &before)).await);
+            let (handles, ledgers) = working(&mut world, &company).await;
 
             world.cut(&[3], &[0, 1, 2]).await;
             let height = ledgers[3].height();
@@ -48,10 +55,7 @@ fn with_two_of_four_down_the_group_halts_and_goes_on_when_one_returns() {
     with_seed(12, |seed| {
         let company = Company::of(4);
         run(seed, cast(&company), async |mut world| {
-            world.connect_all(ROAD).await;
-            let (mut handles, ledgers) = start_all(&mut world, &company).await;
-            let before = submit(&company, &handles, &[0, 1, 2, 3], 0);
-            assert!(world.until(MINUTE, || all_have(&ledgers, &before)).await);
+            let (mut handles, ledgers) = working(&mut world, &company).await;
 
             world.kill(2);
             world.kill(3);
@@ -98,10 +102,7 @@ fn a_member_whose_disk_takes_seconds_delays_the_group_only_while_it_leads_and_ne
     with_seed(15, |seed| {
         let company = Company::of(4);
         run(seed, cast(&company), async |mut world| {
-            world.connect_all(ROAD).await;
-            let (mut handles, ledgers) = start_all(&mut world, &company).await;
-            let before = submit(&company, &handles, &[0, 1, 2, 3], 0);
-            assert!(world.until(MINUTE, || all_have(&ledgers, &before)).await);
+            let (mut handles, ledgers) = working(&mut world, &company).await;
 
             world.slow_disk(3, Duration::from_secs(3));
             let begin = world.now_ms();

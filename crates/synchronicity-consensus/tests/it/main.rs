@@ -12,4 +12,5 @@ mod hostile;
 mod ledger;
 mod loopback;
 mod order;
+mod recollection;
 mod restart;

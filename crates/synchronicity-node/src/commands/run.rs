@@ -28,7 +28,8 @@ pub(super) fn run(args: &Run) -> Result<u8, Stop> {
     let runtime = runtime.map_err(RunError::Signals).or_internal()?;
     let bench = BenchChoice::Own { sandbox: args.sandbox, shared: args.shared.clone() };
     let program = env::current_exe().map_err(RunError::Program).or_internal()?;
-    let choices = Choices { dir: args.dir.path.clone(), misbehaviour: args.misbehave, bench, program };
+    let (dir, misbehaviour, vouched) = (args.dir.path.clone(), args.misbehave, args.recovered);
+    let choices = Choices { dir, misbehaviour, bench, program, vouched };
     let ended = runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate()).map_err(RunError::Signals).or_internal()?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(RunError::Signals).or_internal()?;

@@ -37,6 +37,7 @@ fn status(connected: &[[u8; 32]]) -> ChainStatus {
         connected: connected.to_vec(),
         mempool: 0,
         clock_skew_ms: None,
+        standing: Standing::Voting,
         caught_up: false,
     }
 }
@@ -58,4 +59,14 @@ fn a_member_without_an_address_is_named_until_it_connects() {
     let complaint = members(&status(&keys[1..3]), &group, &unresolved).unwrap();
     assert!(complaint.starts_with("builder-4"), "{complaint}");
     assert_eq!(members(&status(&keys[1..4]), &group, &unresolved), None);
+}
+
+#[test]
+fn votes_that_were_forgotten_are_told_while_the_node_is_silent() {
+    let silent = ChainStatus { standing: Standing::Forgetful { signed: 17 }, ..status(&[]) };
+    let complaint = votes(&silent).unwrap();
+    assert!(complaint.contains("view 17") && complaint.contains("signs nothing"), "{complaint}");
+    for standing in [Standing::Asking, Standing::Voting] {
+        assert_eq!(votes(&ChainStatus { standing, ..status(&[]) }), None);
+    }
 }

@@ -61,7 +61,7 @@ const HEARTBEAT: Duration = Duration::from_secs(2);
 /// Messages between two tasks; a task that is behind makes the other wait.
 const QUEUE: usize = 64;
 
-fn start_engine(prepared: &Prepared, fold: Fold) -> Result<Handle, Stop> {
+fn start_engine(prepared: &Prepared, fold: Fold, vouched: bool) -> Result<Handle, Stop> {
     let listen = config::resolve("listen", &prepared.config.listen).or_usage()?;
     let engine = EngineConfig {
         namespace: prepared.group.id(),
@@ -71,6 +71,7 @@ fn start_engine(prepared: &Prepared, fold: Fold) -> Result<Handle, Stop> {
         storage: prepared.folder.chain_of(&prepared.group),
         heartbeat: HEARTBEAT,
         max_clock_skew: Duration::from_millis(prepared.config.clock_skew_ms_max),
+        vouched,
     };
     synchronicity_consensus::start(engine, fold).map_err(|error| {
         let code = match &error {
@@ -116,7 +117,7 @@ pub(super) fn start(choices: Choices, prepared: Prepared) -> Result<Started, Sto
     let sealed = Arc::downgrade(&store);
     let (chronicler, chronicle) = Chronicler::new(chronicle);
     let (fold, fold_thread) = Fold::start(state.clone(), store, (log.clone(), chronicler), health.clone());
-    let chain = start_engine(&prepared, fold)?;
+    let chain = start_engine(&prepared, fold, choices.vouched)?;
     // Only now: an engine that is refused its folder changes nothing.
     epochs::prune_chains(&prepared.folder, &prepared.group);
     let Prepared { folder, lock, config, group, keys, http, socket, unresolved, outsiders, .. } = prepared;

@@ -25,7 +25,8 @@ async fn run(folder: &Folder) -> Result<(), (u8, String)> {
     let builds = folder.builds();
     let open = move || Bench::scripted(&builds, Script::new());
     let bench = BenchChoice::Opened(Box::new(open));
-    let choices = Choices { dir: folder.root().to_owned(), misbehaviour: None, bench, program: PROGRAM.into() };
+    let choices =
+        Choices { dir: folder.root().to_owned(), misbehaviour: None, bench, program: PROGRAM.into(), vouched: false };
     let ended = node::run(choices, async {}).await;
     ended.map(|_| ()).map_err(|stop| (stop.code, format!("{:?}", stop.report)))
 }

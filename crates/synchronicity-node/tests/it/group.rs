@@ -89,7 +89,8 @@ impl Nodes {
         let script = script(content);
         let open = move || Bench::scripted(&builds, script.clone());
         let bench = BenchChoice::Opened(Box::new(open));
-        let choices = Choices { dir: folder.root().to_owned(), misbehaviour, bench, program: PROGRAM.into() };
+        let choices =
+            Choices { dir: folder.root().to_owned(), misbehaviour, bench, program: PROGRAM.into(), vouched: false };
         let (stop, stopped) = oneshot::channel();
         let run = async move {
             let told = async {

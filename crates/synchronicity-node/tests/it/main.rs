@@ -3,11 +3,13 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod artifacts;
+mod backup;
 mod damaged;
 mod diverged;
 mod epochs;
 mod export;
 mod export_cut;
+mod fold;
 mod group;
 mod joining;
 mod journal;
