@@ -4,7 +4,6 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use serde_json::Value;
 use synchronicity_verify::entry::Verdict;
 use synchronicity_web::model::{Share, TrendsPage};
 
@@ -51,6 +50,8 @@ fn most_frequent_first(counts: impl Iterator<Item = (String, u64)>) -> Vec<Share
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
 
     #[test]

@@ -50,8 +50,7 @@ fn main() -> std::process::ExitCode {
     let machine = Machine::look();
     let of_groups = [verdict::tests(), crash::tests(), killed::tests(), stop::tests(), machine_trouble::tests()];
     let of_parts = [epochs::tests(), node::tests(), every_call::tests(), idle::tests(), real::tests(), s3::tests()];
-    let of_clients =
-        [clients::tests(), new_user::tests(), attest::tests(), witness_path::tests(), browser::tests()];
+    let of_clients = [clients::tests(), new_user::tests(), attest::tests(), witness_path::tests(), browser::tests()];
     let tests: Vec<Test> = of_groups.into_iter().chain(of_parts).chain(of_clients).flatten().collect();
     let names: BTreeSet<&str> = tests.iter().map(|test| test.name).collect();
     assert_eq!(names.len(), tests.len(), "a test is listed twice");
