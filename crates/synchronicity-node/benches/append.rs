@@ -8,6 +8,7 @@
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot go on has failed")]
 
 mod made;
+mod resident;
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -49,7 +50,7 @@ fn main() -> ExitCode {
         let Measured { ours, bare, files } = measure(&copy, &work.path().join("bare"), size);
         let ratio = median(ours.iter().zip(&bare).map(|(ours, bare)| ours / bare));
         let ms = |costs: &[f64]| median(costs.iter().map(|cost| cost * 1e3));
-        let memory = made::resident(process::id()) >> 20;
+        let memory = resident::bytes(process::id()) >> 20;
         println!("2^{bits:<9} {files:6} {:17.2} ms {:11.2} ms {ratio:7.2} {memory:4} MiB", ms(&ours), ms(&bare));
         good &= ratio <= RATIO_MAX;
     }

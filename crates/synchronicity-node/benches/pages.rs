@@ -9,7 +9,7 @@
 #[allow(dead_code, reason = "what only the tests need")]
 mod world;
 
-mod made;
+mod resident;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -34,13 +34,13 @@ const BYTES_MAX: usize = 100_000;
 fn main() -> ExitCode {
     let world = World::of(4);
     let process = std::process::id();
-    let before = made::resident(process);
+    let before = resident::bytes(process);
     let mut chronicle = Chronicle::default();
     let since = Instant::now();
     for index in 0..VERDICTS {
         chronicle.logged(index, &Leaf::Build(entry(&world, index)), Some(&world.group));
     }
-    let each = (made::resident(process) - before) / VERDICTS;
+    let each = (resident::bytes(process) - before) / VERDICTS;
     println!("{VERDICTS} verdicts of 4 builders: {each} bytes each, folded in {} ms", since.elapsed().as_millis());
     let request = entry(&world, VERDICTS / 2).request.id();
     let (chronicler, shown) = Chronicler::new(chronicle);

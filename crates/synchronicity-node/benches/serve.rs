@@ -8,6 +8,7 @@
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot go on has failed")]
 
 mod made;
+mod resident;
 
 use std::fmt;
 use std::fs;
@@ -59,18 +60,18 @@ fn main() -> ExitCode {
     BufReader::new(node.stdout.take().unwrap()).read_line(&mut address).unwrap();
     let address = address.trim();
     let (mut nginx, peer, _dir) = nginx(&folder);
-    let idle = made::resident(node.id());
+    let idle = resident::bytes(node.id());
     wrk(address, "proofs.lua", WARM);
     wrk(address, "tiles.lua", WARM);
     wrk(&peer, "tiles.lua", WARM);
-    let warm = made::resident(node.id());
+    let warm = resident::bytes(node.id());
     let turns: Vec<[f64; 3]> = (0..ROUNDS)
         .map(|_| {
             let proofs = wrk(address, "proofs.lua", TURN);
             [proofs, wrk(&peer, "tiles.lua", TURN), wrk(address, "tiles.lua", TURN)]
         })
         .collect();
-    let after = made::resident(node.id());
+    let after = resident::bytes(node.id());
     drop(node.stdin.take());
     node.wait().unwrap();
     // Killed outright, it would leave its workers behind.

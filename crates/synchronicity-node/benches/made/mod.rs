@@ -56,10 +56,3 @@ pub(crate) fn note(size: u64, root: Digest) -> SignedNote {
     let signatures = std::iter::once(log).chain((0..4).map(cosign)).collect();
     SignedNote { text, signatures }
 }
-
-/// Resident memory of a process in bytes.
-pub(crate) fn resident(process: u32) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
-    line.split_whitespace().next().and_then(|kib| kib.parse::<u64>().ok()).unwrap_or(0) * 1024
-}

@@ -21,7 +21,7 @@ async fn pages_of_the_log_lead_from_one_to_the_next_and_miss_nothing() {
     }
     let routes = stage.routes();
     for (query, count) in
-        [("", 45), ("&verdict=unbuildable", 15), ("&verdict=reproduced", 30), ("&verdict=diverged", 0)]
+        [("", 45_usize), ("&verdict=unbuildable", 15), ("&verdict=reproduced", 30), ("&verdict=diverged", 0)]
     {
         let mut path = format!("/api/v1/log?limit=7{query}");
         let (mut seen, mut pages) = (BTreeSet::new(), 0);
