@@ -12,8 +12,9 @@ use synchronicity_node::devnet::ports;
 use synchronicity_node::folder::Folder;
 use synchronicity_node::keys::{Keys, Seed};
 pub(crate) use synchronicity_samples::LOCK;
+use synchronicity_verify::digest::Digest;
 use synchronicity_verify::note::{KeyKind, Signer};
-use synchronicity_verify::request::BuildRequest;
+use synchronicity_verify::request::{BuildRequest, Source};
 
 /// A group and all of its secrets.
 pub(crate) struct World {
@@ -106,7 +107,10 @@ pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_synchronicity-node");
 
 /// Requests of different numbers differ.
 pub(crate) fn request(number: u64) -> BuildRequest {
-    synchronicity_samples::request(&format!("tool-{number}"))
+    let sample = synchronicity_samples::request("hexyl");
+    let Source::Registry { name, .. } = sample.source else { panic!("a sample is of the registry") };
+    let version = format!("0.{number}.0").parse().unwrap();
+    BuildRequest { source: Source::Registry { name, version, checksum: Digest::of(&number.to_be_bytes()) }, ..sample }
 }
 
 /// Nobody else listens there at this moment.
