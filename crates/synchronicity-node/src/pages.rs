@@ -63,6 +63,9 @@ pub struct RoundCopy {
     pub results: BTreeMap<BuilderId, BuildResult>,
 }
 
+/// What the node knows of a request now, if anything.
+type OfRequest<T> = Arc<dyn Fn(&RequestId) -> Option<T> + Send + Sync>;
+
 /// What pages are made from.
 pub struct Sources {
     /// The member's name.
@@ -80,9 +83,9 @@ pub struct Sources {
     /// What the node is now.
     pub present: Arc<dyn Fn() -> Present + Send + Sync>,
     /// Copies of the state.
-    pub round: Arc<dyn Fn(&RequestId) -> Option<RoundCopy> + Send + Sync>,
+    pub round: OfRequest<RoundCopy>,
     /// Why builders diverged in the latest round of a request. Reads a file.
-    pub explained: Arc<dyn Fn(&RequestId) -> Option<Value> + Send + Sync>,
+    pub explained: OfRequest<Value>,
 }
 
 /// Makes what pages show. Clones share it.

@@ -6,7 +6,7 @@ use synchronicity_sim::run::{Options, run};
 /// Runs seeds with the bug until one breaks this invariant.
 fn reports(plant: Plant, invariant: &'static str) {
     let options = Options { steps: 300, plant: Some(plant), heed: Some(invariant), ..Options::default() };
-    let seen = (0..80).any(|seed| run(seed, &options).is_err());
+    let seen = (0..400).any(|seed| run(seed, &options).is_err());
     assert!(seen, "invariant_{invariant} did not report {plant:?}");
 }
 

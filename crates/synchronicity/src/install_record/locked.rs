@@ -129,12 +129,15 @@ fn packages(list: &Locked) -> Result<BTreeMap<String, BTreeSet<String>>, Stop> {
     Ok(parsed.v1)
 }
 
+/// A JSON object.
+type Object = Map<String, Value>;
+
 /// What the second record has of each package, and what else is in it.
-fn document(details: &Locked) -> Result<(Map<String, Value>, Map<String, Value>), Stop> {
+fn document(details: &Locked) -> Result<(Object, Object), Stop> {
     if details.text.trim().is_empty() {
         return Ok((Map::new(), Map::new()));
     }
-    let mut document: Map<String, Value> =
+    let mut document: Object =
         serde_json::from_str(&details.text).map_err(|error| malformed(&details.path, error.to_string()))?;
     match document.remove("installs") {
         Some(Value::Object(installs)) if installs.values().all(Value::is_object) => Ok((installs, document)),

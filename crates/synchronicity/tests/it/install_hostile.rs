@@ -91,6 +91,9 @@ fn nothing(log: &Log) {
     assert_eq!(on_root(log, &["list"]).expect(0).out, "nothing is installed\n");
 }
 
+/// What a mirror answers to whoever asks for a part, or for all.
+type Mirror = Box<dyn Fn(Option<Part>) -> Answer + Send + Sync>;
+
 fn bad_files() -> Outcome {
     let whole = large();
     let other = [&whole[..SIZE / 2], &[0; 10], &whole[SIZE / 2 + 10..]].concat();
@@ -102,7 +105,7 @@ fn bad_files() -> Outcome {
         None => Answer::Flood(head(200, ""), vec![b'x'; 64 << 10]),
     };
     let cut = whole[..SIZE - 1].to_vec();
-    let kinds: Vec<(Box<dyn Fn(Option<Part>) -> Answer + Send + Sync>, i32, &str)> = vec![
+    let kinds: Vec<(Mirror, i32, &str)> = vec![
         (Box::new(move |part| part_of(&other, part)), 40, "it serves other bytes than the group built"),
         (Box::new(move |part| part_of(&cut, part)), 40, "has 3145727 bytes, and not the 3145728"),
         (Box::new(move |_| Answer::Whole(b"short".to_vec())), 40, "has 5 bytes, and not the 3145728"),
@@ -274,7 +277,8 @@ fn bad_logs() -> Outcome {
 fn other_logs() -> Outcome {
     let rounds: [Round<'_>; 1] = [("tool@1.0.0", &[("tool", program("tool", 100))])];
     let log = store(&rounds);
-    let answers: [(fn() -> Answer, i32, &str); 5] = [
+    type Serves = fn() -> Answer;
+    let answers: [(Serves, i32, &str); 5] = [
         (|| Answer::Flood(head(200, ""), vec![b'x'; 4096]), 40, "the most that is accepted here"),
         (|| Answer::Whole(b"no checkpoint".to_vec()), 40, "checkpoint"),
         (|| Answer::Status(500), 75, "status 500"),
