@@ -95,11 +95,15 @@ fn build_script(pinned: &Pinned) -> String {
     }
     for (name, value) in env {
         // A shell's word may hold the separator of Cargo's list of flags, but an editor would not show it.
-        let value = match value.split_once('\x1f') {
-            Some(_) => format!("\"$(printf '{}')\"", value.replace('%', "%%").replace('\x1f', "\\037")),
-            None => quoted(&value),
+        let value = match value.contains('\x1f') {
+            true => {
+                let escaped = value.replace('\\', r"\\").replace('\x1f', r"\0037");
+                format!("\"$(printf '%b' {})\"", quoted(&escaped))
+            }
+            false => quoted(&value),
         };
-        let _ = writeln!(script, "export {name}={value}");
+        // Two commands: a shell ends for a failure within an assignment, and not within an export.
+        let _ = writeln!(script, "{name}={value}\nexport {name}");
     }
     let words = in_one_line(&invocation::arguments(request));
     let folder = invocation::products_folder(request).join("/");
