@@ -19,13 +19,11 @@ const TOP: usize = 10;
 /// A stacked bar for each month.
 pub fn months(months: &[Month]) -> String {
     let shown = &months[months.len().saturating_sub(MONTHS)..];
-    let most = shown.iter().map(|month| month.counts.total()).max().unwrap_or(0).max(1);
+    // Even, so that the line in the middle stands for a whole number.
+    let most = shown.iter().map(|month| month.counts.total()).max().unwrap_or(0).max(1).next_multiple_of(2);
     let mut svg = head(FLOOR + 50, "Entries of each month by verdict; the table has the numbers");
     for part in 0..=2 {
         let (y, value) = (FLOOR - (FLOOR - TOP) * part / 2, most * part as u64 / 2);
-        if part == 1 && most < 2 {
-            continue;
-        }
         let _ = writeln!(svg, "<line class=\"grid\" x1=\"{LEFT}\" y1=\"{y}\" x2=\"{WIDTH}\" y2=\"{y}\"/>");
         let _ = writeln!(svg, "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{value}</text>", LEFT - 8, y + 4);
     }
@@ -123,6 +121,14 @@ mod tests {
         );
         assert!(svg.contains("<rect class=\"diverged\" x=\"62\" y=\"10.0\" width=\"84\" height=\"42.5\"/>"), "{svg}");
         assert!(svg.contains("y=\"95.0\" width=\"84\" height=\"85.0\""), "{svg}");
+    }
+
+    #[test]
+    fn each_line_stands_for_the_number_beside_it() {
+        let svg = months(&[month("2026-11", 3, 0)]);
+        for (y, value) in [(FLOOR + 4, 0), ((FLOOR + TOP) / 2 + 4, 2), (TOP + 4, 4)] {
+            assert!(svg.contains(&format!("y=\"{y}\" text-anchor=\"end\">{value}</text>")), "{svg}");
+        }
     }
 
     #[test]
