@@ -2,18 +2,16 @@
 #![allow(clippy::unwrap_used, reason = "a trial that panics is a failed trial, as in any test")]
 
 use std::fs;
-use std::path::Path;
 
 use libtest_mimic::{Failed, Trial};
 use serde_json::Value;
 use synchronicity_verify::digest::Digest;
-use tempfile::TempDir;
 
 use crate::logs::{Log, Party};
-use crate::policies::trust;
 use crate::program::{Ran, run};
 use crate::schema::Schemas;
 use crate::store::{entries, keep, program};
+use crate::three::{Groups, NAMES};
 
 type Outcome = Result<(), Failed>;
 
@@ -27,8 +25,6 @@ pub(crate) fn trials() -> Vec<Trial> {
     ]
 }
 
-const NAMES: [&str; 3] = ["alder", "birch", "cedar"];
-
 /// What each group built of `tool` and `side`, as `(spec, what the executable says)`: all have tool 1.0.0, cedar other
 /// bytes for 2.0.0; alder alone knows 3.0.0; nobody but alder and birch knows side.
 const BUILT: [&[(&str, &str)]; 3] = [
@@ -36,11 +32,6 @@ const BUILT: [&[(&str, &str)]; 3] = [
     &[("tool@1.0.0", "tool 1"), ("tool@2.0.0", "tool 2"), ("side@1.0.0", "side 1")],
     &[("tool@1.0.0", "tool 1"), ("tool@2.0.0", "tool 2 of cedar")],
 ];
-
-struct Groups {
-    dir: TempDir,
-    logs: Vec<Log>,
-}
 
 fn log_of(name: &str, built: &[(&str, &str)]) -> Log {
     let executables: Vec<_> =
@@ -51,28 +42,11 @@ fn log_of(name: &str, built: &[(&str, &str)]) -> Log {
     log
 }
 
+fn groups() -> Groups {
+    Groups::of(NAMES.iter().zip(BUILT).map(|(name, built)| log_of(name, built)).collect())
+}
+
 impl Groups {
-    fn new() -> Self {
-        let logs: Vec<_> = NAMES.iter().zip(BUILT).map(|(name, built)| log_of(name, built)).collect();
-        let groups = Self { dir: tempfile::tempdir().unwrap(), logs };
-        for (name, log) in NAMES.iter().zip(&groups.logs) {
-            fs::copy(log.policy(), groups.path().join(format!("{name}.txt"))).unwrap();
-            trust(groups.path(), &["add", &format!("{name}.txt"), "--yes"]).expect(0);
-        }
-        for (name, any) in [("one", "1"), ("two", "2"), ("three", "3")] {
-            trust(groups.path(), &[&["combine", name, "--any", any], &NAMES[..]].concat()).expect(0);
-        }
-        groups
-    }
-
-    fn path(&self) -> &Path {
-        self.dir.path()
-    }
-
-    fn places(&self) -> Vec<String> {
-        self.logs.iter().map(|log| log.path().display().to_string()).collect()
-    }
-
     fn at(&self, places: &[String], arguments: &[&str]) -> Ran {
         let nodes = places.iter().flat_map(|place| ["--node", place]);
         run(self.path(), arguments.iter().copied().chain(["--root", "root"]).chain(nodes))
@@ -89,7 +63,7 @@ impl Groups {
 }
 
 fn enough() -> Outcome {
-    let groups = Groups::new();
+    let groups = groups();
     let ran = groups.install("two", &["tool"]).expect(0);
     assert!(ran.out.starts_with("installed: tool 2.0.0, by alder, birch (2 of 3 groups)\n"), "{}", ran.out);
     assert!(ran.err.contains("tool 3.0.0 is passed over: only alder has these bytes"), "{}", ran.err);
@@ -117,7 +91,7 @@ fn enough() -> Outcome {
 }
 
 fn too_few() -> Outcome {
-    let groups = Groups::new();
+    let groups = groups();
     for (policy, spec, code, words) in [
         ("two", "tool@3.0.0", 43, "1 of 3 groups agree, and 2 must: birch: there is no evidence for tool@3.0.0"),
         ("three", "tool@2.0.0", 42, "2 of 3 groups agree, and 3 must: cedar: it got other bytes for tool 2.0.0"),
@@ -136,7 +110,7 @@ fn too_few() -> Outcome {
 }
 
 fn silent_or_forked() -> Outcome {
-    let groups = Groups::new();
+    let groups = groups();
     let mut places = groups.places();
     places[1] = "http://127.0.0.1:1".to_owned();
     // Birch might be the second one for side; for tool 1.0.0 nobody needs it.
@@ -164,7 +138,7 @@ fn silent_or_forked() -> Outcome {
 }
 
 fn upgrades() -> Outcome {
-    let groups = Groups::new();
+    let groups = groups();
     groups.logs[1].publish(1, &[0, 1, 2, 3]);
     let upgrade = ["upgrade", "--policy", "two"];
     assert!(groups.install("two", &["tool"]).expect(0).out.contains("installed: tool 1.0.0, by alder, birch, cedar"));
@@ -181,7 +155,7 @@ fn upgrades() -> Outcome {
 }
 
 fn bundles() -> Outcome {
-    let groups = Groups::new();
+    let groups = groups();
     for (name, place) in NAMES.iter().zip(groups.places()) {
         let out = format!("{name}.bundle");
         run(groups.path(), ["bundle", "--policy", name, "--node", &place, "--out", &out]).expect(0);

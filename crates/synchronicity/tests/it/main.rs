@@ -42,6 +42,7 @@ mod succeed;
 mod survey;
 mod survey_ends;
 mod terminal;
+mod three;
 mod together;
 mod transcripts;
 mod trust;

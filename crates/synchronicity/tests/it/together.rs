@@ -2,10 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a trial that panics is a failed trial, as in any test")]
 
 use std::fs;
-use std::path::Path;
 
 use libtest_mimic::{Failed, Trial};
-use tempfile::TempDir;
 
 use crate::audit::lock;
 use crate::logs::{Log, Party, file_at};
@@ -15,6 +13,7 @@ use crate::program::{Ran, run};
 use crate::sample;
 use crate::schema::Schemas;
 use crate::server::{Answer, Server};
+use crate::three::{Groups, NAMES};
 
 type Outcome = Result<(), Failed>;
 
@@ -30,50 +29,27 @@ pub(crate) fn trials() -> Vec<Trial> {
     ]
 }
 
-const NAMES: [&str; 3] = ["alder", "birch", "cedar"];
-
-/// Three groups. All built crate-0; alder and birch crate-1, of which cedar has other bytes; alder alone crate-2.
-struct Groups {
-    dir: TempDir,
-    logs: Vec<Log>,
-}
-
 fn log_of(name: &str, crates: &[(&str, &str)]) -> Log {
     let results = |content: &str| [0, 1, 2, 3].map(|_| Some(sample::built(&binary(content))));
     let crates: Vec<_> = crates.iter().map(|(name, content)| (*name, results(content))).collect();
     Log::by(Party::named(name), sample::history(&crates), &[0, 1, 2, 3])
 }
 
+/// All built crate-0; alder and birch crate-1, of which cedar has other bytes; alder alone crate-2.
+fn groups() -> Groups {
+    let same = |name| (name, name);
+    let groups = Groups::of(vec![
+        log_of("alder", &[same("crate-0"), same("crate-1"), same("crate-2")]),
+        log_of("birch", &[same("crate-0"), same("crate-1")]),
+        log_of("cedar", &[same("crate-0"), ("crate-1", "something else")]),
+    ]);
+    for name in ["crate-0", "crate-1", "crate-2", "nobodys"] {
+        fs::write(groups.path().join(name), binary(name)).unwrap();
+    }
+    groups
+}
+
 impl Groups {
-    fn new() -> Self {
-        let same = |name| (name, name);
-        let logs = vec![
-            log_of("alder", &[same("crate-0"), same("crate-1"), same("crate-2")]),
-            log_of("birch", &[same("crate-0"), same("crate-1")]),
-            log_of("cedar", &[same("crate-0"), ("crate-1", "something else")]),
-        ];
-        let groups = Self { dir: tempfile::tempdir().unwrap(), logs };
-        for (name, log) in NAMES.iter().zip(&groups.logs) {
-            fs::copy(log.policy(), groups.path().join(format!("{name}.txt"))).unwrap();
-            trust(groups.path(), &["add", &format!("{name}.txt"), "--yes"]).expect(0);
-        }
-        for (name, any) in [("one", "1"), ("two", "2"), ("three", "3")] {
-            trust(groups.path(), &[&["combine", name, "--any", any], &NAMES[..]].concat()).expect(0);
-        }
-        for name in ["crate-0", "crate-1", "crate-2", "nobodys"] {
-            fs::write(groups.path().join(name), binary(name)).unwrap();
-        }
-        groups
-    }
-
-    fn path(&self) -> &Path {
-        self.dir.path()
-    }
-
-    fn places(&self) -> Vec<String> {
-        self.logs.iter().map(|log| log.path().display().to_string()).collect()
-    }
-
     fn verify_at(&self, places: &[String], arguments: &[&str]) -> Ran {
         let nodes = places.iter().flat_map(|place| ["--node", place]);
         run(self.path(), ["verify"].into_iter().chain(arguments.iter().copied()).chain(nodes))
@@ -85,7 +61,7 @@ impl Groups {
 }
 
 fn enough() -> Outcome {
-    let groups = Groups::new();
+    let groups = groups();
     let by = |file: &str, policy: &str, code| groups.verify(&[file, "--policy", policy]).expect(code);
     let ran = by("crate-0", "two", 0);
     assert_eq!(ran.out, "crate-0: crate-0 0.17.0, rustc 1.95.0, by alder, birch, cedar (3 of 3 groups)\n");
@@ -120,7 +96,7 @@ fn enough() -> Outcome {
 }
 
 fn silent() -> Outcome {
-    let groups = Groups::new();
+    let groups = groups();
     let mut places = groups.places();
     places[2] = "http://127.0.0.1:1".to_owned();
     let verify = |file: &str| groups.verify_at(&places, &[file, "--policy", "two"]);
@@ -143,7 +119,7 @@ fn silent() -> Outcome {
 }
 
 fn false_at_one() -> Outcome {
-    let groups = Groups::new();
+    let groups = groups();
     let folder = groups.logs[1].path();
     let liar = Server::start(move |path| match file_at(&folder, path) {
         Answer::Whole(mut bytes) if path.starts_with("/tile/entries") => {
@@ -180,7 +156,7 @@ fn false_at_one() -> Outcome {
 }
 
 fn audited() -> Outcome {
-    let groups = Groups::new();
+    let groups = groups();
     let archive = "the archive";
     let crates = ["crate-0", "crate-1", "crate-2", "nowhere"].map(|name| (name, archive));
     fs::write(groups.path().join("Cargo.lock"), lock(&crates))?;
@@ -225,7 +201,7 @@ fn audited() -> Outcome {
 }
 
 fn settings() -> Outcome {
-    let groups = Groups::new();
+    let groups = groups();
     fs::write(groups.path().join("Cargo.lock"), lock(&[("crate-0", "the archive")]))?;
     let places = groups.places();
     let settings = |policy: &str, more: &str| {
@@ -256,7 +232,7 @@ fn settings() -> Outcome {
 }
 
 fn bundles_and_proofs() -> Outcome {
-    let groups = Groups::new();
+    let groups = groups();
     for (name, place) in NAMES.iter().zip(groups.places()) {
         let out = format!("{name}.bundle");
         run(groups.path(), ["bundle", "--policy", name, "--node", &place, "--out", &out]).expect(0);
@@ -301,7 +277,7 @@ fn bundles_and_proofs() -> Outcome {
 }
 
 fn refused() -> Outcome {
-    let groups = Groups::new();
+    let groups = groups();
     let combine = |arguments: &[&str]| trust(groups.path(), &[&["combine"], arguments].concat());
     // The builders of one group under a log of another name.
     let (alder, other) = (Party::named("alder"), Party::named("other"));
