@@ -72,11 +72,19 @@ fn limit(asked: Option<usize>) -> Result<usize, String> {
     }
 }
 
+/// The largest number that every reader of JSON keeps exactly (RFC 8259 §6).
+const PLACE_MAX: u64 = 9_007_199_254_740_991;
+
+/// A place in the log, or of a line.
+fn place(name: &str, asked: u64) -> Result<u64, String> {
+    if asked <= PLACE_MAX { Ok(asked) } else { Err(format!("{name}: 0 to {PLACE_MAX}")) }
+}
+
 const NO_CRATE: &str = "the log does not speak of that: no evidence so far, and never `not reproducible`";
 const NO_REQUEST: &str = "this group was never asked for that";
 
 /// Counts, the latest entries, and what is being rebuilt
-#[utoipa::path(get, path = "/api/v1/home", tag = "pages", responses((status = 200, body = Home), (status = 429, body = Problem)))]
+#[utoipa::path(get, path = "/api/v1/home", tag = "pages", responses((status = 200, body = Home), (status = 429, body = Problem, content_type = "application/problem+json")))]
 async fn home(Shared(site): Shared<WebSite>) -> Response<Body> {
     json(&site.pages.home())
 }
@@ -88,12 +96,13 @@ struct Searched {
     #[serde(default)]
     query: String,
     /// How many at most: 1 to 200, 50 if not given.
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<usize>,
 }
 
 /// Crates by a part of their name
 #[utoipa::path(get, path = "/api/v1/crates", tag = "pages", params(Searched),
-    responses((status = 200, body = Search), (status = 400, body = Problem), (status = 429, body = Problem)))]
+    responses((status = 200, body = Search), (status = 400, body = Problem, content_type = "application/problem+json"), (status = 429, body = Problem, content_type = "application/problem+json")))]
 async fn search(Shared(site): Shared<WebSite>, uri: Uri) -> Response<Body> {
     match asked::<Searched>(&uri).and_then(|it| Ok((it.query, limit(it.limit)?))) {
         Ok((query, most)) => json(&site.pages.search(&query, most)),
@@ -105,13 +114,15 @@ async fn search(Shared(site): Shared<WebSite>, uri: Uri) -> Response<Body> {
 #[into_params(parameter_in = Query)]
 struct Below {
     /// Only entries below this index of the log: `next_before` of the page before.
+    #[param(maximum = 9007199254740991_i64)]
     before: Option<u64>,
     /// How many at most: 1 to 200, 50 if not given.
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<usize>,
 }
 
 fn of(site: &WebSite, name: &str, version: Option<&str>, uri: &Uri) -> Response<Body> {
-    match asked::<Below>(uri).and_then(|it| Ok((it.before.unwrap_or(u64::MAX), limit(it.limit)?))) {
+    match asked::<Below>(uri).and_then(|it| Ok((place("before", it.before.unwrap_or(PLACE_MAX))?, limit(it.limit)?))) {
         Ok((before, most)) => found(site.pages.of_crate(name, version, before, most), NO_CRATE),
         Err(why) => wrong(why),
     }
@@ -119,7 +130,7 @@ fn of(site: &WebSite, name: &str, version: Option<&str>, uri: &Uri) -> Response<
 
 /// What the log says of a crate
 #[utoipa::path(get, path = "/api/v1/crates/{name}", tag = "pages", params(("name" = String, Path, description = "Name of the crate"), Below),
-    responses((status = 200, body = CratePage), (status = 400, body = Problem), (status = 404, body = Problem), (status = 429, body = Problem)))]
+    responses((status = 200, body = CratePage), (status = 400, body = Problem, content_type = "application/problem+json"), (status = 404, body = Problem, content_type = "application/problem+json"), (status = 429, body = Problem, content_type = "application/problem+json")))]
 async fn of_crate(Shared(site): Shared<WebSite>, Path(name): Path<String>, uri: Uri) -> Response<Body> {
     of(&site, &name, None, &uri)
 }
@@ -127,7 +138,7 @@ async fn of_crate(Shared(site): Shared<WebSite>, Path(name): Path<String>, uri: 
 /// What the log says of a version
 #[utoipa::path(get, path = "/api/v1/crates/{name}/{version}", tag = "pages",
     params(("name" = String, Path, description = "Name of the crate"), ("version" = String, Path, description = "Its version"), Below),
-    responses((status = 200, body = CratePage), (status = 400, body = Problem), (status = 404, body = Problem), (status = 429, body = Problem)))]
+    responses((status = 200, body = CratePage), (status = 400, body = Problem, content_type = "application/problem+json"), (status = 404, body = Problem, content_type = "application/problem+json"), (status = 429, body = Problem, content_type = "application/problem+json")))]
 async fn of_version(
     Shared(site): Shared<WebSite>,
     Path((name, version)): Path<(String, String)>,
@@ -145,7 +156,7 @@ struct Attempt {
 
 /// One attempt at a request: time line, builders, artifacts
 #[utoipa::path(get, path = "/api/v1/requests/{id}", tag = "pages", params(("id" = String, Path, description = "Identity of the request, 64 hex digits"), Attempt),
-    responses((status = 200, body = RequestPage), (status = 400, body = Problem), (status = 404, body = Problem), (status = 429, body = Problem)))]
+    responses((status = 200, body = RequestPage), (status = 400, body = Problem, content_type = "application/problem+json"), (status = 404, body = Problem, content_type = "application/problem+json"), (status = 429, body = Problem, content_type = "application/problem+json")))]
 async fn request(Shared(site): Shared<WebSite>, Path(id): Path<String>, uri: Uri) -> Response<Body> {
     let Ok(id) = id.parse::<RequestId>() else { return problem(StatusCode::NOT_FOUND, NO_REQUEST) };
     let round = match asked::<Attempt>(&uri) {
@@ -164,7 +175,8 @@ async fn request(Shared(site): Shared<WebSite>, Path(id): Path<String>, uri: Uri
 struct Lines {
     /// Number of the first line, counted from 1.
     #[serde(default)]
-    from: usize,
+    #[param(maximum = 9007199254740991_i64)]
+    from: u64,
     /// Only lines that contain this.
     #[serde(default)]
     find: String,
@@ -172,12 +184,13 @@ struct Lines {
 
 /// What this node's latest build of a request printed, once nobody can commit any more
 #[utoipa::path(get, path = "/api/v1/requests/{id}/transcript", tag = "pages", params(("id" = String, Path, description = "Identity of the request, 64 hex digits"), Lines),
-    responses((status = 200, body = TranscriptPage), (status = 400, body = Problem),
-        (status = 403, body = Problem, description = "Somebody can still commit"), (status = 404, body = Problem), (status = 429, body = Problem)))]
+    responses((status = 200, body = TranscriptPage), (status = 400, body = Problem, content_type = "application/problem+json"),
+        (status = 403, body = Problem, content_type = "application/problem+json", description = "Somebody can still commit"), (status = 404, body = Problem, content_type = "application/problem+json"), (status = 429, body = Problem, content_type = "application/problem+json")))]
 async fn transcript(Shared(site): Shared<WebSite>, Path(id): Path<String>, uri: Uri) -> Response<Body> {
     let Ok(id) = id.parse::<RequestId>() else { return problem(StatusCode::NOT_FOUND, NO_REQUEST) };
-    let Lines { from, find } = match asked(&uri) {
-        Ok(lines) => lines,
+    let lines = asked::<Lines>(&uri).and_then(|it| Ok((place("from", it.from)?, it.find)));
+    let (from, find) = match lines {
+        Ok((from, find)) => (usize::try_from(from).unwrap_or(usize::MAX), find),
         Err(why) => return wrong(why),
     };
     match site.transcript(id, from, find).await {
@@ -190,20 +203,20 @@ async fn transcript(Shared(site): Shared<WebSite>, Path(id): Path<String>, uri: 
 }
 
 /// All builders of the group, and how each has done
-#[utoipa::path(get, path = "/api/v1/builders", tag = "pages", responses((status = 200, body = Builders), (status = 429, body = Problem)))]
+#[utoipa::path(get, path = "/api/v1/builders", tag = "pages", responses((status = 200, body = Builders), (status = 429, body = Problem, content_type = "application/problem+json")))]
 async fn builders(Shared(site): Shared<WebSite>) -> Response<Body> {
     json(&site.pages.builders())
 }
 
 /// One builder
 #[utoipa::path(get, path = "/api/v1/builders/{name}", tag = "pages", params(("name" = String, Path, description = "Name of the member")),
-    responses((status = 200, body = BuilderRecord), (status = 404, body = Problem), (status = 429, body = Problem)))]
+    responses((status = 200, body = BuilderRecord), (status = 404, body = Problem, content_type = "application/problem+json"), (status = 429, body = Problem, content_type = "application/problem+json")))]
 async fn builder(Shared(site): Shared<WebSite>, Path(name): Path<String>) -> Response<Body> {
     found(site.pages.builder(&name), "there is no such builder")
 }
 
 /// Rounds without a verdict, in the order in which builders build them
-#[utoipa::path(get, path = "/api/v1/queue", tag = "pages", responses((status = 200, body = Queue), (status = 429, body = Problem)))]
+#[utoipa::path(get, path = "/api/v1/queue", tag = "pages", responses((status = 200, body = Queue), (status = 429, body = Problem, content_type = "application/problem+json")))]
 async fn queue(Shared(site): Shared<WebSite>) -> Response<Body> {
     json(&site.pages.queue())
 }
@@ -212,26 +225,31 @@ async fn queue(Shared(site): Shared<WebSite>) -> Response<Body> {
 #[into_params(parameter_in = Query)]
 struct Part {
     /// Only entries below this index: `next_before` of the page before.
+    #[param(maximum = 9007199254740991_i64)]
     before: Option<u64>,
     /// How many at most: 1 to 200, 50 if not given.
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<usize>,
     /// Only entries with this verdict: `reproduced`, `diverged`, `unbuildable` or `inconclusive`.
+    #[param(pattern = "^(reproduced|diverged|unbuildable|inconclusive)?$")]
     verdict: Option<String>,
 }
 
 /// Entries of the log, and the checkpoint over them
 #[utoipa::path(get, path = "/api/v1/log", tag = "pages", params(Part),
-    responses((status = 200, body = LogPage), (status = 400, body = Problem), (status = 429, body = Problem)))]
+    responses((status = 200, body = LogPage), (status = 400, body = Problem, content_type = "application/problem+json"), (status = 429, body = Problem, content_type = "application/problem+json")))]
 async fn log(Shared(site): Shared<WebSite>, uri: Uri) -> Response<Body> {
-    let part = asked::<Part>(&uri).and_then(|it| Ok((it.before, limit(it.limit)?, kind(it.verdict.as_deref())?)));
+    let part = asked::<Part>(&uri).and_then(|it| {
+        Ok((place("before", it.before.unwrap_or(PLACE_MAX))?, limit(it.limit)?, kind(it.verdict.as_deref())?))
+    });
     match part {
-        Ok((before, most, kind)) => json(&site.pages.log(before.unwrap_or(u64::MAX), most, kind)),
+        Ok((before, most, kind)) => json(&site.pages.log(before, most, kind)),
         Err(why) => wrong(why),
     }
 }
 
 /// Rates over time and by cause
-#[utoipa::path(get, path = "/api/v1/trends", tag = "pages", responses((status = 200, body = TrendsPage), (status = 429, body = Problem)))]
+#[utoipa::path(get, path = "/api/v1/trends", tag = "pages", responses((status = 200, body = TrendsPage), (status = 429, body = Problem, content_type = "application/problem+json")))]
 async fn trends(Shared(site): Shared<WebSite>) -> Response<Body> {
     let pages = site.pages;
     match tokio::task::spawn_blocking(move || pages.trends()).await {
@@ -241,7 +259,7 @@ async fn trends(Shared(site): Shared<WebSite>) -> Response<Body> {
 }
 
 /// Who the group is, and its policy
-#[utoipa::path(get, path = "/api/v1/group", tag = "pages", responses((status = 200, body = GroupPage), (status = 429, body = Problem)))]
+#[utoipa::path(get, path = "/api/v1/group", tag = "pages", responses((status = 200, body = GroupPage), (status = 429, body = Problem, content_type = "application/problem+json")))]
 async fn group(Shared(site): Shared<WebSite>) -> Response<Body> {
     json(&site.pages.group())
 }
