@@ -7,9 +7,8 @@ use crate::budget::Budget;
 use crate::cause::{Cause, Certainty};
 use crate::facts::Facts;
 use crate::guess::{self, Guess};
-use crate::moved;
 use crate::spot::{Spot, is_printable};
-use crate::{escape, guilty};
+use crate::{escape, guilty, moved, order};
 
 /// How near to the origin of a difference a part of a file is: what is written by hand before what is made from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -80,7 +79,12 @@ impl<'f> Findings<'f> {
         let (regions, whole) = align::regions(first, second, most, &mut self.budget);
         // Code behind a string that grew differs everywhere: a few places of it are enough.
         self.cut_short |= !whole && (part.texts || self.budget.is_spent());
-        let regions = if part.texts { moved::pair(first, second, regions, &mut self.budget) } else { regions };
+        let regions = if part.texts {
+            let regions = moved::pair(first, second, regions, &mut self.budget);
+            order::joined(first, second, regions, &mut self.budget)
+        } else {
+            regions
+        };
         let whole_regions = |region: &Region| vec![region.clone()];
         let pieces = |region| if part.texts { pieces(first, second, region) } else { whole_regions(region) };
         let (mut texts, mut numbers) = (0, 0);

@@ -2,15 +2,20 @@
 
 use std::collections::BTreeSet;
 
+use crate::align::Region;
+use crate::budget::Budget;
 use crate::cause::{Cause, Certainty};
 use crate::facts::Facts;
 use crate::guess::Guess;
-use crate::spot::{Side, Spot};
+use crate::spot::{Side, Spot, is_printable};
 
 /// Longer differences are not taken apart.
 const CORE_BYTES_MAX: usize = 64 << 10;
 /// Fewer bytes are in another order by chance.
 const BYTES_MIN: usize = 8;
+/// At most so many neighbouring differences are tried together, with no more than this between two, in bytes.
+const TOGETHER_MAX: usize = 32;
+const BETWEEN_MAX: usize = 256;
 
 /// Words in another order: those of a list of files, or of anything else.
 pub(crate) fn reordered(spot: &Spot<'_>, facts: &Facts) -> Option<Guess> {
@@ -52,6 +57,46 @@ fn permuted(spot: &Spot<'_>) -> Option<Guess> {
     let enough = counts.iter().filter(|count| **count > 0).count() >= 5;
     (enough && counts == counted(second))
         .then(|| Guess::new(Cause::IterationOrder, Certainty::Likely, "the same bytes in another order"))
+}
+
+/// The same regions, where neighbours that hold the same bytes only together are one: where a list in another order kept
+/// some entries side by side, both sides agree for a while, and neither half of the rest says anything alone.
+pub(crate) fn joined(first: &[u8], second: &[u8], regions: Vec<Region>, budget: &mut Budget) -> Vec<Region> {
+    let mut kept: Vec<Region> = Vec::with_capacity(regions.len());
+    let mut at = 0;
+    while at < regions.len() {
+        let last = balanced(first, second, &regions[at..], budget).map_or(at, |more| at + more);
+        let (Region { first: a, second: b }, end) = (&regions[at], &regions[last]);
+        kept.push(Region { first: a.start..end.first.end, second: b.start..end.second.end });
+        at = last + 1;
+    }
+    kept
+}
+
+/// How many more regions the first needs so that both sides have the same bytes in one run of text; none if it needs
+/// none, or nothing helps.
+fn balanced(first: &[u8], second: &[u8], regions: &[Region], budget: &mut Budget) -> Option<usize> {
+    let mut more_in_first = [0_i32; 256];
+    let mut before: Option<&Region> = None;
+    for (place, region) in regions.iter().take(TOGETHER_MAX).enumerate() {
+        // What is between is the same on both sides.
+        let between = before.map_or(&[][..], |before| &first[before.first.end..region.first.start]);
+        let (a, b) = (&first[region.first.clone()], &second[region.second.clone()]);
+        let length = between.len() + a.len() + b.len();
+        if between.len() > BETWEEN_MAX || length > CORE_BYTES_MAX || !budget.take(length) {
+            return None;
+        }
+        if ![between, a, b].into_iter().flatten().all(|byte| is_printable(*byte)) {
+            return None;
+        }
+        a.iter().for_each(|byte| more_in_first[usize::from(*byte)] += 1);
+        b.iter().for_each(|byte| more_in_first[usize::from(*byte)] -= 1);
+        if more_in_first.iter().all(|count| *count == 0) {
+            return (place > 0).then_some(place);
+        }
+        before = Some(region);
+    }
+    None
 }
 
 /// The words that the difference touches, whole.
