@@ -21,8 +21,7 @@ pub(crate) enum Tint {
 
 /// The text in its colour.
 pub(crate) fn tinted(text: &str, tint: Tint) -> String {
-    static COLOURS: OnceLock<bool> = OnceLock::new();
-    if !*COLOURS.get_or_init(|| AutoStream::choice(&io::stdout()) != ColorChoice::Never) {
+    if !takes_colours() {
         return text.to_owned();
     }
     let code = match tint {
@@ -36,11 +35,14 @@ pub(crate) fn tinted(text: &str, tint: Tint) -> String {
 /// The text, which leads to `url` where the terminal takes links (OSC 8).
 pub(crate) fn link(text: &str, url: &str) -> String {
     static LINKS: OnceLock<bool> = OnceLock::new();
-    let links = || {
-        let colours = AutoStream::choice(&io::stdout()) != ColorChoice::Never;
-        colours && supports_hyperlinks::on(supports_hyperlinks::Stream::Stdout)
-    };
+    let links = || takes_colours() && supports_hyperlinks::on(supports_hyperlinks::Stream::Stdout);
     if *LINKS.get_or_init(links) { format!("\x1b]8;;{url}\x1b\\{text}\x1b]8;;\x1b\\") } else { text.to_owned() }
+}
+
+fn takes_colours() -> bool {
+    static COLOURS: OnceLock<bool> = OnceLock::new();
+    // `AutoStream` takes a terminal for one with colours where `CI` is set, whatever it calls itself.
+    *COLOURS.get_or_init(|| AutoStream::choice(&io::stdout()) != ColorChoice::Never && !is_dumb())
 }
 
 /// Where crates.io shows a version of a crate.
@@ -53,7 +55,7 @@ pub(crate) fn is_unicode() -> bool {
     !is_dumb() && supports_unicode::supports_unicode()
 }
 
-/// Whether a line can be written over.
+/// Whether the terminal says that nothing but text can be written to it.
 pub(crate) fn is_dumb() -> bool {
     env::var_os("TERM").is_some_and(|term| term == "dumb")
 }

@@ -36,9 +36,9 @@ fn on_terminal(dir: &Path, rows: u16, words: &str, variables: &[(&str, &str)]) -
             None => script.env_remove(name),
         };
     }
-    for name in
-        ["VTE_VERSION", "KONSOLE_VERSION", "WT_SESSION", "DOMTERM", "COLORTERM", "FORCE_HYPERLINK", "TERM_PROGRAM"]
-    {
+    const OF_TERMINALS: [&str; 7] =
+        ["VTE_VERSION", "KONSOLE_VERSION", "WT_SESSION", "DOMTERM", "COLORTERM", "FORCE_HYPERLINK", "TERM_PROGRAM"];
+    for name in OF_TERMINALS.into_iter().chain(["CI", "CLICOLOR", "CLICOLOR_FORCE"]) {
         script.env_remove(name);
     }
     script.env_remove("NO_COLOR").env("TERM", "xterm-256color").envs(variables.iter().copied());
@@ -75,17 +75,27 @@ fn links() -> Outcome {
     let shown = |words: &str, variables: &[(&str, &str)]| on_terminal(log.dir.path(), 50, words, variables);
     let link = "\x1b]8;;https://crates.io/crates/crate-0/0.17.0\x1b\\crate-0 0.17.0\x1b]8;;\x1b\\";
     let takes_links = ("TERM_PROGRAM", "WezTerm");
-    assert!(shown(verify, &[takes_links]).contains(link));
-    for variables in
-        [&[("TERM_PROGRAM", "none")][..], &[takes_links, ("NO_COLOR", "1")], &[takes_links, ("TERM", "dumb")]]
-    {
+    for variables in [&[takes_links][..], &[takes_links, ("CI", "true")]] {
+        let shown = shown(verify, variables);
+        assert!(shown.contains(link), "{variables:?}: {shown}");
+    }
+    let dumb = [takes_links, ("TERM", "dumb")];
+    for variables in [
+        &[("TERM_PROGRAM", "none")][..],
+        &[takes_links, ("NO_COLOR", "1")],
+        &dumb,
+        // Where everything else is taken for a terminal with colours.
+        &[dumb[0], dumb[1], ("CI", "true")],
+    ] {
         let shown = shown(verify, variables);
         assert!(shown.contains("crate-0: crate-0 0.17.0") && !shown.contains("\x1b]8"), "{variables:?}: {shown}");
     }
     fs::write(log.dir.path().join("nobodys"), "\x7fELF\0")?;
     let nobodys = "verify nobodys --policy policy --node log --no-pager";
-    assert!(shown(nobodys, &[]).contains("nobodys: \x1b[31mnot proven\x1b[0m"));
-    assert!(shown(nobodys, &[("NO_COLOR", "1")]).contains("nobodys: not proven"));
+    let red = shown(nobodys, &[]);
+    assert!(red.contains("nobodys: \x1b[31mnot proven\x1b[0m"), "{red}");
+    let plain = shown(nobodys, &[("NO_COLOR", "1")]);
+    assert!(plain.contains("nobodys: not proven"), "{plain}");
     // A pipe is no terminal, whatever it claims.
     let ran = run_with(log.dir.path(), verify.split(' '), &[("TERM_PROGRAM", Path::new("WezTerm"))]).expect(0);
     assert!(!ran.out.contains('\x1b'), "{}", ran.out);
