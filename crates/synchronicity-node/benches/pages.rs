@@ -1,7 +1,9 @@
 //! What pages cost with 10^5 verdicts in memory: `cargo bench -p synchronicity-node --bench pages`.
 //!
 //! Each page is made from the chronicle and rendered, again and again; between two of them the chronicle is shown anew, as a
-//! block does. Ends with status 1 if a page takes more than 10 ms at the 99th percentile or has more than 100 kB.
+//! block does. Then Debian's `wrk` asks a server with two threads, in a process of its own, for a mixture of them, while
+//! the chronicle is shown anew twenty times a second. Ends with status 1 if a page takes more than 10 ms at the 99th percentile or
+//! has more than 100 kB, or if fewer than 2,000 are answered a second.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot go on has failed")]
 
@@ -9,16 +11,23 @@
 #[allow(dead_code, reason = "what only the tests need")]
 mod world;
 
+mod load;
 mod resident;
 
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use axum::Router;
+use object_store::memory::InMemory;
+use synchronicity_node::artifact_store::ArtifactStore;
 use synchronicity_node::chronicle::{Chronicle, Chronicler};
+use synchronicity_node::http::web::WebSite;
+use synchronicity_node::http::with_pages;
 use synchronicity_node::pages::{Pages, Present, Sources};
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::entry::{ENTRY_SCHEMA, Entry, MemberRecord, Opening, Verdict};
+use synchronicity_verify::identity::RequestId;
 use synchronicity_verify::leaf::Leaf;
 use synchronicity_verify::request::Source;
 use synchronicity_verify::result::{Artifact, Artifacts, BuildResult, Failure};
@@ -30,28 +39,48 @@ const VERDICTS: u64 = 100_000;
 const TURNS: usize = 400;
 const MICROS_MAX: u128 = 10_000;
 const BYTES_MAX: usize = 100_000;
+const RATE_MIN: f64 = 2_000.0;
+const WARM: Duration = Duration::from_secs(5);
+const TURN: Duration = Duration::from_secs(20);
 
 fn main() -> ExitCode {
     let world = World::of(4);
     let process = std::process::id();
     let before = resident::bytes(process);
-    let mut chronicle = Chronicle::default();
     let since = Instant::now();
-    for index in 0..VERDICTS {
-        chronicle.logged(index, &Leaf::Build(entry(&world, index)), Some(&world.group));
-    }
+    let chronicle = chronicle(&world);
     let each = (resident::bytes(process) - before) / VERDICTS;
-    println!("{VERDICTS} verdicts of 4 builders: {each} bytes each, folded in {} ms", since.elapsed().as_millis());
-    let request = entry(&world, VERDICTS / 2).request.id();
     let (chronicler, shown) = Chronicler::new(chronicle);
     let pages = pages(&world, shown);
+    if std::env::args().any(|arg| arg == "--serve") {
+        answer(pages, chronicler);
+        return ExitCode::SUCCESS;
+    }
+    println!("{VERDICTS} verdicts of 4 builders: {each} bytes each, folded in {} ms", since.elapsed().as_millis());
+    let request = entry(&world, VERDICTS / 2).request.id();
+    let rendered = render(&pages, &chronicler, &request);
+    drop((pages, chronicler));
+    let served = under_load(&request);
+    if rendered && served { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn chronicle(world: &World) -> Chronicle {
+    let mut chronicle = Chronicle::default();
+    for index in 0..VERDICTS {
+        chronicle.logged(index, &Leaf::Build(entry(world, index)), Some(&world.group));
+    }
+    chronicle
+}
+
+/// Whether every page is fast and small enough.
+fn render(pages: &Pages, chronicler: &Chronicler, request: &RequestId) -> bool {
     let frame = pages.frame();
     let all: [(&str, &dyn Fn() -> String); 9] = [
         ("home", &|| page::home(&frame, &pages.home())),
         ("search, few", &|| page::search(&frame, &pages.search("crate-77", 50))),
         ("search, none", &|| page::search(&frame, &pages.search("zzz", 50))),
         ("crate", &|| page::of_crate(&frame, &pages.of_crate("crate-777", None, u64::MAX, 100).unwrap())),
-        ("request", &|| page::request(&frame, &pages.request(&request, None).unwrap())),
+        ("request", &|| page::request(&frame, &pages.request(request, None).unwrap())),
         ("builders", &|| page::builders(&frame, &pages.builders())),
         ("log", &|| page::log(&frame, &pages.log(VERDICTS / 2, 100, None))),
         ("log, one verdict", &|| page::log(&frame, &pages.log(VERDICTS / 2, 100, Some(Verdict::Diverged)))),
@@ -73,7 +102,33 @@ fn main() -> ExitCode {
         println!("{name:<16} {median:>5} us {most:>5} us {bytes:>8}");
         good &= most <= MICROS_MAX && bytes <= BYTES_MAX;
     }
-    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    good
+}
+
+/// Serves pages until standard input ends, while the chronicle changes as with twenty blocks a second.
+fn answer(pages: Pages, chronicler: Chronicler) {
+    let site = WebSite::new(pages, ArtifactStore::over(Arc::new(InMemory::new())));
+    load::serve(with_pages(Router::new(), site), async move {
+        loop {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            chronicler.show();
+        }
+    });
+}
+
+/// Whether enough pages are answered.
+fn under_load(request: &RequestId) -> bool {
+    if !load::is_there("wrk") {
+        eprintln!("pages a second are not measured: apt-get install wrk");
+        return false;
+    }
+    let server = load::Server::start();
+    let asked = |time| load::wrk(&server.address, "pages.lua", &[&request.to_string()], time);
+    asked(WARM);
+    let (rate, resident) = (asked(TURN), resident::bytes(server.process()) >> 20);
+    println!("{rate:.0} pages a second over HTTP (at least {RATE_MIN}), {resident} MiB resident");
+    server.stop();
+    rate >= RATE_MIN
 }
 
 fn pages(world: &World, chronicle: synchronicity_node::chronicle::Shown) -> Pages {

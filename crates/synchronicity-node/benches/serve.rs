@@ -7,20 +7,20 @@
 
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot go on has failed")]
 
+mod load;
 mod made;
 mod resident;
 
 use std::fmt;
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::{Child, Command, ExitCode};
 use std::sync::Arc;
 use std::time::Duration;
 
 use synchronicity_node::http::log::{self, LogSite};
-use synchronicity_node::http::{Served, public, serve};
+use synchronicity_node::http::public;
 use synchronicity_node::log_reader::LogReader;
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::note::SignedNote;
@@ -42,38 +42,30 @@ fn main() -> ExitCode {
         answer(&folder.canonicalize().unwrap());
         return ExitCode::SUCCESS;
     }
-    let found = |program: &str| Command::new(program).arg("-v").output().is_ok();
-    if !found("wrk") || !found("nginx") {
+    if !load::is_there("wrk") || !load::is_there("nginx") {
         eprintln!("this benchmark needs wrk and nginx: apt-get install wrk nginx-light");
         return ExitCode::FAILURE;
     }
     made::log(&folder, SIZE, entry);
     let folder = folder.canonicalize().unwrap();
 
-    let mut node = Command::new(std::env::current_exe().unwrap())
-        .arg("--serve")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut address = String::new();
-    BufReader::new(node.stdout.take().unwrap()).read_line(&mut address).unwrap();
-    let address = address.trim();
+    let node = load::Server::start();
+    let address = node.address.as_str();
+    let wrk = |address: &str, script: &str, time: Duration| load::wrk(address, script, &[&SIZE.to_string()], time);
     let (mut nginx, peer, _dir) = nginx(&folder);
-    let idle = resident::bytes(node.id());
+    let idle = resident::bytes(node.process());
     wrk(address, "proofs.lua", WARM);
     wrk(address, "tiles.lua", WARM);
     wrk(&peer, "tiles.lua", WARM);
-    let warm = resident::bytes(node.id());
+    let warm = resident::bytes(node.process());
     let turns: Vec<[f64; 3]> = (0..ROUNDS)
         .map(|_| {
             let proofs = wrk(address, "proofs.lua", TURN);
             [proofs, wrk(&peer, "tiles.lua", TURN), wrk(address, "tiles.lua", TURN)]
         })
         .collect();
-    let after = resident::bytes(node.id());
-    drop(node.stdin.take());
-    node.wait().unwrap();
+    let after = resident::bytes(node.process());
+    node.stop();
     // Killed outright, it would leave its workers behind.
     rustix::process::kill_process(rustix::process::Pid::from_child(&nginx), rustix::process::Signal::TERM).unwrap();
     nginx.wait().unwrap();
@@ -122,19 +114,10 @@ fn entry(index: u64) -> Vec<u8> {
 
 /// Serves until standard input ends.
 fn answer(folder: &Path) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    runtime.block_on(async {
-        let note = SignedNote::parse(&fs::read(folder.join("checkpoint")).unwrap()).unwrap();
-        let (_note, published) = watch::channel(Some(Arc::new(note)));
-        let site = LogSite::new(LogReader::new(folder), published, Arc::new(|_, _, _| None), Arc::new(|_| None));
-        let served = Served::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
-        println!("{}", served.address);
-        let ended = tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new()));
-        serve(served, public(log::router(site)), async {
-            let _ = ended.await;
-        })
-        .await;
-    });
+    let note = SignedNote::parse(&fs::read(folder.join("checkpoint")).unwrap()).unwrap();
+    let (_note, published) = watch::channel(Some(Arc::new(note)));
+    let site = LogSite::new(LogReader::new(folder), published, Arc::new(|_, _, _| None), Arc::new(|_| None));
+    load::serve(public(log::router(site)), async {});
 }
 
 fn nginx(folder: &Path) -> (Child, String, tempfile::TempDir) {
@@ -166,23 +149,4 @@ fn nginx(folder: &Path) -> (Child, String, tempfile::TempDir) {
     });
     assert!(up, "nginx did not start");
     (child, address, dir)
-}
-
-/// Requests answered per second.
-fn wrk(address: &str, script: &str, time: Duration) -> f64 {
-    // Connections of the run before count until the server has seen them end.
-    std::thread::sleep(Duration::from_secs(1));
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches").join(script);
-    let output = Command::new("wrk")
-        .args(["-t2", "-c60", &format!("-d{}s", time.as_secs()), "-s"])
-        .arg(script)
-        .arg(format!("http://{address}"))
-        .args(["--", &SIZE.to_string()])
-        .output()
-        .unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
-    // Refused connections would flatter whoever refuses.
-    assert!(!text.contains("Non-2xx") && !text.contains("Socket errors"), "{text}");
-    let rate = text.lines().find_map(|line| line.strip_prefix("Requests/sec:"));
-    rate.unwrap_or_else(|| panic!("{text}")).trim().parse().unwrap()
 }
