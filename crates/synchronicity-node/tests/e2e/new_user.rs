@@ -1,7 +1,7 @@
 //! The README, tried by somebody who has nothing but a running group: trust, install, verify, audit, gate, rebuild; then
 //! the same with the network cut, where it is said to work offline.
 //!
-//! Two small crates by default. For others, as the five of the issue that asked for it:
+//! One small crate by default. For others, as the five of the issue that asked for it:
 //!
 //! ```text
 //! SYNCHRONICITY_CRATES="is_ci@1.2.0 rustfilt@0.2.1 hexyl@0.17.0 hyperfine@1.19.0 b3sum@1.5.4" \
@@ -28,7 +28,7 @@ pub(crate) fn tests() -> Vec<Test> {
     )]
 }
 
-const CRATES: &str = "is_ci@1.2.0 rustfilt@0.2.1";
+const CRATES: &str = "is_ci@1.2.0";
 
 /// Exit codes that docs/client.md promises.
 const USAGE: i32 = 2;
