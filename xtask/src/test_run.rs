@@ -20,17 +20,21 @@ struct Count {
 /// A run that executed no test fails: a check that cannot fail is no check.
 pub(crate) fn run(root: &Path, extra: &[String]) -> ExitCode {
     let started = Instant::now();
+    let cargo = || {
+        let mut command = Command::new("cargo");
+        command.args(["test", "--workspace", "--locked", "--no-fail-fast"]).current_dir(root).stdin(Stdio::null());
+        command
+    };
+    // The set-up waits for the network, the compiler for the processors. What does not compile is told again below.
+    let compiling = cargo().args(own_arguments(extra)).arg("--no-run").spawn();
     let readiness = setup::run(root);
     eprintln!("set-up took {} s: {readiness:?}", started.elapsed().as_secs());
+    if let Ok(mut compiling) = compiling {
+        let _ = compiling.wait();
+    }
 
-    let mut command = Command::new("cargo");
-    command
-        .args(["test", "--workspace", "--locked", "--no-fail-fast"])
-        .args(extra)
-        .env("SYNCHRONICITY_REQUIRE", required(root, readiness).join(","))
-        .current_dir(root)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped());
+    let mut command = cargo();
+    command.args(extra).env("SYNCHRONICITY_REQUIRE", required(root, readiness).join(",")).stdout(Stdio::piped());
     let mut child = match command.spawn() {
         Ok(child) => child,
         Err(error) => {
@@ -47,6 +51,11 @@ pub(crate) fn run(root: &Path, extra: &[String]) -> ExitCode {
     }
     println!("{} passed, {} failed, {} skipped", count.passed, count.failed, count.skipped);
     if succeeded && count.failed == 0 && count.passed > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Those that cargo reads itself: the rest, behind `--`, is for the tests.
+fn own_arguments(extra: &[String]) -> impl Iterator<Item = &String> {
+    extra.iter().take_while(|word| *word != "--")
 }
 
 /// What this machine was seen to give without our own code: a test that then misses it fails instead of being skipped.
