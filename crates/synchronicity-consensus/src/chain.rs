@@ -13,15 +13,15 @@ use commonware_consensus::simplex::scheme::ed25519::Scheme;
 use commonware_consensus::types::{Epoch, FixedEpocher, ViewDelta};
 use commonware_cryptography::certificate::ConstantProvider;
 use commonware_cryptography::{Digested, ed25519};
-use commonware_p2p::{Blocker, Provider, Receiver, Sender};
+use commonware_p2p::{Blocker, Provider};
 use commonware_parallel::Sequential;
+use commonware_runtime::Handle;
 use commonware_runtime::buffer::paged::CacheRef;
-use commonware_runtime::{Clock, Handle, Metrics, Spawner, Storage};
 use commonware_storage::archive;
 use commonware_utils::{NZDuration, NZU64, NZUsize};
-use rand_core::CryptoRng;
 
 use crate::block::Block;
+use crate::channel::{Channel, Runtime};
 use crate::checked::Reading;
 use crate::delivery::{Outlet, UNACKNOWLEDGED_MAX};
 use crate::storage;
@@ -62,9 +62,9 @@ pub(crate) struct Setup {
 }
 
 /// The links that a chain needs.
-pub(crate) struct Links<S, R, P, B> {
-    pub(crate) fetched: (S, R),
-    pub(crate) fresh: (S, R),
+pub(crate) struct Links<C, P, B> {
+    pub(crate) fetched: C,
+    pub(crate) fresh: C,
     pub(crate) peers: P,
     pub(crate) blocker: B,
 }
@@ -73,15 +73,14 @@ pub(crate) struct Links<S, R, P, B> {
 ///
 /// # Errors
 /// The archives cannot be read: a damaged folder, or one of an incompatible version.
-pub(crate) async fn start<E, S, R, P, B>(
+pub(crate) async fn start<E, C, P, B>(
     context: &E,
     setup: Setup,
-    links: Links<S, R, P, B>,
+    links: Links<C, P, B>,
 ) -> Result<(Chain, Handle<()>), archive::Error>
 where
-    E: Clock + CryptoRng + Spawner + Storage + Metrics,
-    S: Sender<PublicKey = ed25519::PublicKey>,
-    R: Receiver<PublicKey = ed25519::PublicKey>,
+    E: Runtime,
+    C: Channel,
     P: Provider<PublicKey = ed25519::PublicKey>,
     B: Blocker<PublicKey = ed25519::PublicKey>,
 {
@@ -98,7 +97,7 @@ where
             strategy: Sequential,
         },
     );
-    dissemination.start(links.fresh);
+    dissemination.start(links.fresh.ends());
     let missing = backfill::init(
         context.child("backfill"),
         backfill::Config {
@@ -111,7 +110,7 @@ where
             priority_requests: false,
             priority_responses: false,
         },
-        links.fetched,
+        links.fetched.ends(),
     );
     let outlet = setup.outlet.clone();
     let (keeper, chain, _) =

@@ -20,18 +20,17 @@ use commonware_consensus::simplex::config::Floor;
 use commonware_consensus::simplex::scheme::ed25519::Scheme;
 use commonware_cryptography::{Digested, Digestible, Signer, ed25519, sha256};
 use commonware_macros::select;
-use commonware_p2p::{Blocker, Provider, Receiver, Sender};
+use commonware_p2p::{Blocker, Provider};
 use commonware_parallel::Sequential;
 use commonware_runtime::buffer::paged::CacheRef;
-use commonware_runtime::{Clock, Metrics, Spawner, Storage};
 use commonware_utils::ordered::Set;
-use rand_core::CryptoRng;
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::equivocation::namespace;
 use synchronicity_verify::identity::BuilderId;
 use tokio::sync::{mpsc, watch};
 
 use crate::block::Block;
+use crate::channel::{Channel, Runtime};
 use crate::executor::Executor;
 use crate::hearing::{Listening, Watcher};
 use crate::journal::Own;
@@ -84,12 +83,11 @@ impl fmt::Display for Stopped {
 }
 
 /// Runs a member until it is shut down or cannot go on. Dropping the future ends every part of it.
-pub(crate) async fn run<E, X, S, R, P, B>(context: E, member: Member<X>, network: Network<S, R, P, B>) -> Stopped
+pub(crate) async fn run<E, X, C, P, B>(context: E, member: Member<X>, network: Network<C, P, B>) -> Stopped
 where
-    E: Clock + CryptoRng + Spawner + Storage + Metrics,
+    E: Runtime,
     X: Executor,
-    S: Sender<PublicKey = ed25519::PublicKey>,
-    R: Receiver<PublicKey = ed25519::PublicKey>,
+    C: Channel,
     P: Provider<PublicKey = ed25519::PublicKey>,
     B: Blocker<PublicKey = ed25519::PublicKey>,
 {
@@ -119,16 +117,17 @@ where
     };
     let (asker, answer) = asker_of(&member, &scheme, &memory, own);
     let setup = voter_of(&member, (scheme, genesis.digest(), cache), chain.clone(), (network.blocker, memory.clone()));
-    let ((votes, heard_votes), sightings) = (network.votes, member.local.sightings.clone());
+    let ((votes, heard_votes), sightings) = (network.votes.ends(), member.local.sightings.clone());
     let links = vote::Links {
         votes,
         heard_votes: Listening::new(heard_votes, context.child("listening"), sightings, memory.clone()),
         certificates: network.certificates,
         fetched: network.fetched_certificates,
     };
-    let asked = (!member.vouched).then(|| (asker, network.recollections.0.clone()));
+    let recollections = network.recollections.ends();
+    let asked = (!member.vouched).then(|| (asker, recollections.0.clone()));
     let mut recollecting = context.child("recollecting").spawn(move |_| async move {
-        recollection::hear(&memory, network.recollections, answer).await;
+        recollection::hear(&memory, recollections, answer).await;
     });
     let mut voter = context.child("voting").spawn(move |context| vote_when_allowed(context, asked, setup, links));
     let (local, asked, others) = (member.local.clone(), chain.clone(), others(&member));
@@ -154,17 +153,16 @@ where
 }
 
 /// Asks the others, if they are to be asked, and then runs the voter until it ends.
-async fn vote_when_allowed<E, X, S, R, B>(
+async fn vote_when_allowed<E, X, C, B>(
     mut context: E,
-    asked: Option<(Asker, S)>,
+    asked: Option<(Asker, C::Sender)>,
     mut setup: vote::Setup<X, B>,
-    links: vote::Links<E, S, R>,
+    links: vote::Links<E, C>,
 ) -> Result<(), commonware_runtime::Error>
 where
-    E: Clock + CryptoRng + Spawner + Storage + Metrics,
+    E: Runtime,
     X: Executor,
-    S: Sender<PublicKey = ed25519::PublicKey>,
-    R: Receiver<PublicKey = ed25519::PublicKey>,
+    C: Channel,
     B: Blocker<PublicKey = ed25519::PublicKey>,
 {
     if let Some((asker, network)) = asked
@@ -185,7 +183,7 @@ fn others<X>(member: &Member<X>) -> Vec<ed25519::PublicKey> {
 ///
 /// # Errors
 /// The reason for which it cannot go on from there.
-async fn recall<E: Storage + Metrics + Clock, X: Executor>(
+async fn recall<E: Runtime, X: Executor>(
     context: &E,
     member: &Member<X>,
     chain: &chain::Chain,
@@ -251,13 +249,8 @@ async fn asked_to_end(mut shutdown: watch::Receiver<bool>) {
 }
 
 /// Runs the parts of the gossip until one of them ends, which is when the network does.
-async fn talk<E, X, S, R>(context: E, member: Member<X>, [commands, statements, parcels]: [(S, R); 3])
-where
-    E: Clock + Spawner,
-    X: Executor,
-    S: Sender<PublicKey = ed25519::PublicKey>,
-    R: Receiver<PublicKey = ed25519::PublicKey>,
-{
+async fn talk<E: Runtime, X: Executor, C: Channel>(context: E, member: Member<X>, channels: [C; 3]) {
+    let [commands, statements, parcels] = channels.map(Channel::ends);
     let authors: BTreeMap<Key, BuilderId> = member.members.iter().map(|(key, author)| (key_of(key), *author)).collect();
     let order: Vec<Key> = member.members.iter().map(|(key, _)| key_of(key)).collect();
     let keys: Vec<ed25519::PublicKey> = member.members.iter().map(|(key, _)| key.clone()).collect();

@@ -33,6 +33,7 @@ mod application;
 mod block;
 mod bundle;
 mod chain;
+mod channel;
 mod checked;
 #[cfg(test)]
 #[path = "../tests/it/company.rs"]

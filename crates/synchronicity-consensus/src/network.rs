@@ -40,23 +40,23 @@ pub(crate) const FRESH_BLOCKS_CHANNEL: u64 = 4;
 pub(crate) const COMMANDS_CHANNEL: u64 = 5;
 
 /// What a member uses to talk to the others, and the engine to know them by.
-pub(crate) struct Network<S, R, P, B> {
-    pub(crate) votes: (S, R),
-    pub(crate) certificates: (S, R),
-    pub(crate) fetched_certificates: (S, R),
-    pub(crate) fetched_blocks: (S, R),
-    pub(crate) fresh_blocks: (S, R),
-    pub(crate) commands: (S, R),
-    pub(crate) statements: (S, R),
-    pub(crate) parcels: (S, R),
-    pub(crate) recollections: (S, R),
+pub(crate) struct Network<C, P, B> {
+    pub(crate) votes: C,
+    pub(crate) certificates: C,
+    pub(crate) fetched_certificates: C,
+    pub(crate) fetched_blocks: C,
+    pub(crate) fresh_blocks: C,
+    pub(crate) commands: C,
+    pub(crate) statements: C,
+    pub(crate) parcels: C,
+    pub(crate) recollections: C,
     pub(crate) peers: P,
     pub(crate) blocker: B,
 }
 
-impl<S, R, P, B> Network<S, R, P, B> {
+impl<C, P, B> Network<C, P, B> {
     /// `channels` in the order of [`CHANNELS`], which is also their number on the wire.
-    pub(crate) fn new(channels: [(S, R); CHANNELS], peers: P, blocker: B) -> Self {
+    pub(crate) fn new(channels: [C; CHANNELS], peers: P, blocker: B) -> Self {
         let [
             votes,
             certificates,

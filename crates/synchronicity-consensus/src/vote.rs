@@ -14,15 +14,15 @@ use commonware_consensus::simplex::config::{Config, Floor, ForwardPolicy, SkipBu
 use commonware_consensus::simplex::elector::RoundRobin;
 use commonware_consensus::simplex::scheme::ed25519::Scheme;
 use commonware_cryptography::{ed25519, sha256};
-use commonware_p2p::{Blocker, Receiver, Sender};
+use commonware_p2p::Blocker;
 use commonware_parallel::Sequential;
+use commonware_runtime::Handle;
 use commonware_runtime::buffer::paged::CacheRef;
-use commonware_runtime::{Clock, Handle, Metrics, Spawner, Storage};
 use commonware_utils::NZDuration;
-use rand_core::CryptoRng;
 
 use crate::application::Application;
 use crate::chain::{Chain, EPOCH, EPOCH_BLOCKS, FETCH_RETRY, FETCH_TIMEOUT, MAILBOX, VIEWS_KEPT};
+use crate::channel::{Channel, Runtime};
 use crate::executor::Executor;
 use crate::hearing::{Listening, Watcher};
 use crate::local::Local;
@@ -75,20 +75,19 @@ pub(crate) struct Setup<X, B> {
 }
 
 /// The links of a voter: votes, certificates, and certificates that are asked for.
-pub(crate) struct Links<E, S, R> {
-    pub(crate) votes: S,
-    pub(crate) heard_votes: Listening<E, R>,
-    pub(crate) certificates: (S, R),
-    pub(crate) fetched: (S, R),
+pub(crate) struct Links<E, C: Channel> {
+    pub(crate) votes: C::Sender,
+    pub(crate) heard_votes: Listening<E, C::Receiver>,
+    pub(crate) certificates: C,
+    pub(crate) fetched: C,
 }
 
 /// Replays the journal of votes and starts to vote.
-pub(crate) fn start<E, X, S, R, B>(context: &E, setup: Setup<X, B>, links: Links<E, S, R>) -> Handle<()>
+pub(crate) fn start<E, X, C, B>(context: &E, setup: Setup<X, B>, links: Links<E, C>) -> Handle<()>
 where
-    E: Clock + CryptoRng + Spawner + Storage + Metrics,
+    E: Runtime,
     X: Executor,
-    S: Sender<PublicKey = ed25519::PublicKey>,
-    R: Receiver<PublicKey = ed25519::PublicKey>,
+    C: Channel,
     B: Blocker<PublicKey = ed25519::PublicKey>,
 {
     let patience = Patience::for_heartbeat(setup.local.pace.heartbeat);
@@ -123,7 +122,7 @@ where
     };
     simplex::Engine::new(context.child("simplex"), config).start(
         (links.votes, links.heard_votes),
-        links.certificates,
-        links.fetched,
+        links.certificates.ends(),
+        links.fetched.ends(),
     )
 }

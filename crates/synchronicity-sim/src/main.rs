@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 use synchronicity_core::group::MEMBERS_MAX;
 use synchronicity_sim::engine;
 use synchronicity_sim::run::{Broken, Finished, Options, replay, run};
+use synchronicity_sim::script::Course;
 use synchronicity_sim::shrink::shrink as shortened;
 use synchronicity_sim::trace::Trace;
 
@@ -77,7 +78,8 @@ fn main() -> ExitCode {
     let (tally, trace) = match Arguments::parse().command {
         Command::Run { seeds, builders, steps, changes, trace, shrink } => {
             let members = builders.map(|builders| builders as usize);
-            let options = Options { members, steps, changes, ..Options::default() };
+            let course = if changes { Course::Changing } else { Course::Usual };
+            let options = Options { members, steps, course, ..Options::default() };
             let outcome = |seed| {
                 let shorter = |broken| if shrink { shortened(broken, &options) } else { broken };
                 told(run(seed, &options).map(of_core).map_err(shorter))

@@ -11,7 +11,7 @@ use crate::founding::Founding;
 use crate::invariants::{Invariants, Violation};
 use crate::plant::Plant;
 use crate::role;
-use crate::script;
+use crate::script::Course;
 use crate::world::World;
 
 /// Name of the crate that is submitted after the faults.
@@ -28,8 +28,8 @@ pub struct Options {
     pub members: Option<usize>,
     /// Random events before the calm.
     pub steps: usize,
-    /// Whether operators propose and approve of other members.
-    pub changes: bool,
+    /// Which kinds of events there are more of.
+    pub course: Course,
     /// A bug to plant.
     pub plant: Option<Plant>,
     /// Heed this invariant only, by its name: to see one fail although others fail before it.
@@ -68,7 +68,7 @@ pub struct Broken {
 
 impl Default for Options {
     fn default() -> Options {
-        Options { members: None, steps: 400, changes: false, plant: None, heed: None }
+        Options { members: None, steps: 400, course: Course::Usual, plant: None, heed: None }
     }
 }
 
@@ -134,9 +134,8 @@ impl Run {
     }
 
     fn improvise(&mut self, options: &Options, dice: &mut Dice) -> Result<(), Vec<Violation>> {
-        let next = if options.changes { script::next_with_changes } else { script::next };
         for _ in 0..options.steps {
-            self.act(next(&self.world, dice))?;
+            self.act(options.course.next(&self.world, dice))?;
         }
         self.finish()
     }

@@ -7,8 +7,30 @@ use crate::world::World;
 /// How many different crates of each kind operators ask for: few, so that the same request comes again.
 const CRATES_OF_A_KIND: usize = 12;
 
-/// A random event that can happen in this world.
-pub fn next(world: &World, dice: &mut Dice) -> Event {
+/// What a run has more of than others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Course {
+    /// Nothing.
+    #[default]
+    Usual,
+    /// Operators propose and approve of other members.
+    Changing,
+    /// Nodes crash often and are soon back.
+    Crashing,
+}
+
+impl Course {
+    /// A random event that can happen in this world.
+    pub fn next(self, world: &World, dice: &mut Dice) -> Event {
+        match self {
+            Course::Usual => next(world, dice),
+            Course::Changing => next_with_changes(world, dice),
+            Course::Crashing => next_with_crashes(world, dice),
+        }
+    }
+}
+
+fn next(world: &World, dice: &mut Dice) -> Event {
     let members = world.nodes.len();
     let member = dice.below(members);
     match dice.below(100) {
@@ -22,23 +44,29 @@ pub fn next(world: &World, dice: &mut Dice) -> Event {
             Event::Redeliver { member, height }
         }
         95..=96 => Event::Crash { member },
-        _ => {
-            let down: Vec<usize> = (0..members).filter(|member| world.nodes[*member].machine.is_none()).collect();
-            match dice.pick(&down) {
-                Some(member) => Event::Restart { member: *member },
-                None => Event::Act { member },
-            }
-        }
+        _ => restart(world, dice).unwrap_or(Event::Act { member }),
     }
 }
 
-/// The same in a group that changes its members now and then.
-pub fn next_with_changes(world: &World, dice: &mut Dice) -> Event {
+fn restart(world: &World, dice: &mut Dice) -> Option<Event> {
+    let down: Vec<usize> = (0..world.nodes.len()).filter(|member| world.nodes[*member].machine.is_none()).collect();
+    dice.pick(&down).map(|member| Event::Restart { member: *member })
+}
+
+fn next_with_changes(world: &World, dice: &mut Dice) -> Event {
     let members = world.nodes.len();
     let member = dice.below(members);
     match dice.below(40) {
         0 => Event::Propose { member, whom: dice.below(members) },
         1..=12 => Event::Approve { member },
+        _ => next(world, dice),
+    }
+}
+
+fn next_with_crashes(world: &World, dice: &mut Dice) -> Event {
+    match dice.below(16) {
+        0 => Event::Crash { member: dice.below(world.nodes.len()) },
+        1..=4 => restart(world, dice).unwrap_or_else(|| next(world, dice)),
         _ => next(world, dice),
     }
 }

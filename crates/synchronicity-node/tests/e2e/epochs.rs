@@ -15,7 +15,7 @@ use synchronicity_verify::succession::succeed;
 use synchronicity_verify::verify::verify;
 
 use crate::Test;
-use crate::devnet::{PROGRAM, data, fixture};
+use crate::devnet::{PROGRAM, cache, fixture};
 use crate::machine::Need::Embedded;
 use crate::node::{Process, succeed as run};
 
@@ -67,7 +67,7 @@ impl Group {
         let trace = OpenOptions::new().create(true).append(true).open(self.trace(number)).unwrap();
         let mut command = Command::new(PROGRAM);
         command.args(["run", "--die-with-parent", "--sandbox", "embedded", "--dir"]).arg(self.home(number));
-        command.arg("--shared").arg(data().join("cache"));
+        command.arg("--shared").arg(cache());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(trace);
         self.running[number - 1] = Some(Process::of(command.spawn().unwrap()));
     }

@@ -112,6 +112,9 @@ fn s3() -> Result<(), String> {
     program.is_file().then_some(()).ok_or_else(missing)
 }
 
+/// What is left of a file system that was made small.
+const SPARE_BYTES: u64 = 64 << 10;
+
 /// A small file system in memory, gone with the test.
 pub(crate) struct Tmpfs(PathBuf);
 
@@ -126,6 +129,25 @@ impl Tmpfs {
             return Ok(Self(folder.to_owned()));
         }
         Err(format!("no file system can be mounted: {}", String::from_utf8_lossy(&mount.stderr).trim()))
+    }
+}
+
+impl Tmpfs {
+    /// Gives it another size.
+    pub(crate) fn resize(&self, size: &str) -> bool {
+        let options = format!("remount,size={size}");
+        Command::new("mount").args(["-o", &options]).arg(&self.0).stderr(Stdio::null()).status().unwrap().success()
+    }
+
+    /// Leaves next to no room beyond what is in it.
+    pub(crate) fn shrink(&self) {
+        // It may grow meanwhile, and cannot become smaller than what is in it.
+        let shrunk = (0..50).any(|_| {
+            let now = rustix::fs::statvfs(&self.0).unwrap();
+            let used = (now.f_blocks - now.f_bfree) * now.f_frsize;
+            self.resize(&(used + SPARE_BYTES).to_string())
+        });
+        assert!(shrunk, "the file system at {} cannot be made smaller", self.0.display());
     }
 }
 

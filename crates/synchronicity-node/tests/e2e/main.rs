@@ -9,6 +9,7 @@
 mod append_path;
 mod attest;
 mod browser;
+mod chaos;
 mod clients;
 mod crash;
 mod devnet;
@@ -50,7 +51,8 @@ fn main() -> std::process::ExitCode {
     arguments.test_threads = Some(1);
     let machine = Machine::look();
     let of_groups = [verdict::tests(), crash::tests(), killed::tests(), stop::tests(), machine_trouble::tests()];
-    let of_nodes = [epochs::tests(), node::tests(), recovered::tests(), every_call::tests(), idle::tests()];
+    let of_nodes =
+        [epochs::tests(), node::tests(), recovered::tests(), every_call::tests(), idle::tests(), chaos::tests()];
     let of_parts = [real::tests(), s3::tests()];
     let of_clients = [clients::tests(), new_user::tests(), attest::tests(), witness_path::tests(), browser::tests()];
     let tests: Vec<Test> = of_groups.into_iter().chain(of_nodes).chain(of_parts).chain(of_clients).flatten().collect();

@@ -42,6 +42,10 @@ impl Process {
         self.0.kill().unwrap();
         self.0.wait().unwrap();
     }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.0), signal).unwrap();
+    }
 }
 
 impl Process {
@@ -62,7 +66,10 @@ impl Drop for Process {
     fn drop(&mut self) {
         // Of a process that was waited for, the number may be another's by now.
         if let Ok(None) = self.0.try_wait() {
-            let _ = kill_process(Pid::from_child(&self.0), Signal::TERM);
+            // One that is stopped would not hear of it.
+            for signal in [Signal::TERM, Signal::CONT] {
+                let _ = kill_process(Pid::from_child(&self.0), signal);
+            }
             let _ = self.0.wait();
         }
     }

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
 use serde_json::Value;
 use synchronicity_node::devnet::ports;
 
-use crate::devnet::{PROGRAM, data, fixture};
+use crate::devnet::{PROGRAM, cache, fixture};
 use crate::node::{Process, succeed};
 
 /// The node to which the machine's trouble happens: the last one.
@@ -21,16 +22,36 @@ const COMMIT_WINDOW: &str = "35";
 const ANSWERS: Duration = Duration::from_secs(5);
 
 pub(crate) struct Quartet {
-    nodes: Vec<Process>,
-    ports: Vec<u16>,
+    nodes: [Option<Process>; 4],
+    places: [Place; 4],
     root: PathBuf,
+}
+
+/// Where a node lives, as far as the network goes.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    pub(crate) host: String,
+    /// For the other nodes, and for everybody.
+    pub(crate) ports: [u16; 2],
+    /// What a program's command line begins with to be run there.
+    pub(crate) within: Vec<String>,
 }
 
 impl Quartet {
     /// Founds a group in `root`; any three of its four members are enough for everything.
     pub(crate) fn found(root: &Path) -> Self {
         let ports = ports::free(8).unwrap();
-        let quartet = Self { nodes: Vec::new(), ports, root: root.to_owned() };
+        let place = |index: usize| Place {
+            host: "127.0.0.1".to_owned(),
+            ports: [ports[2 * index], ports[2 * index + 1]],
+            within: Vec::new(),
+        };
+        Self::found_at(root, [0, 1, 2, 3].map(place))
+    }
+
+    /// The same with nodes that live elsewhere.
+    pub(crate) fn found_at(root: &Path, places: [Place; 4]) -> Self {
+        let quartet = Self { nodes: Default::default(), places, root: root.to_owned() };
         let charter = quartet.root.join("charter");
         let mut words: Vec<String> = ["group", "new", "--origin", "test.invalid/quartet", "--threshold", "3"]
             .into_iter()
@@ -40,7 +61,8 @@ impl Quartet {
         words.push("--member".to_owned());
         for index in 0..4 {
             let home = quartet.home(index);
-            let [listen, http] = [2 * index, 2 * index + 1].map(|at| format!("127.0.0.1:{}", quartet.ports[at]));
+            let Place { host, ports, .. } = &quartet.places[index];
+            let [listen, http] = ports.map(|port| format!("{host}:{port}"));
             let name = name(index);
             succeed(&["init", "--dir", home.to_str().unwrap(), "--name", &name, "--listen", &listen, "--http", &http]);
             words.push(home.join("member.toml").to_str().unwrap().to_owned());
@@ -57,7 +79,7 @@ impl Quartet {
     pub(crate) fn start(&mut self, environment: &[(&str, &str)]) {
         for index in 0..4 {
             let environment = if index == TROUBLED { environment } else { &[] };
-            self.nodes.push(self.launch(index, environment));
+            self.launch(index, environment, &[]);
         }
         for index in 0..4 {
             self.until(index, "sees the others", Duration::from_secs(40), |status| status["peers"] == 3);
@@ -66,22 +88,35 @@ impl Quartet {
 
     /// SIGKILL to the last node, and to nothing that it started.
     pub(crate) fn kill(&mut self) {
-        self.nodes.pop().unwrap().kill();
+        self.kill_at(TROUBLED);
+    }
+
+    /// SIGKILL to node `index`.
+    pub(crate) fn kill_at(&mut self, index: usize) {
+        self.nodes[index].take().unwrap().kill();
+    }
+
+    /// Sends node `index` a signal.
+    pub(crate) fn signal(&self, index: usize, signal: Signal) {
+        self.nodes[index].as_ref().unwrap().signal(signal);
     }
 
     /// Starts the last node again, after [`Quartet::kill`].
     pub(crate) fn restart(&mut self) {
-        self.nodes.push(self.launch(TROUBLED, &[]));
+        self.launch(TROUBLED, &[], &[]);
     }
 
-    fn launch(&self, index: usize, environment: &[(&str, &str)]) -> Process {
+    /// Starts node `index`, with this in its environment and these words to `run`.
+    pub(crate) fn launch(&mut self, index: usize, environment: &[(&str, &str)], words: &[&str]) {
         let trace = OpenOptions::new().create(true).append(true).open(self.trace(index)).unwrap();
-        let mut command = Command::new(PROGRAM);
+        let within: Vec<&str> = self.places[index].within.iter().map(String::as_str).chain([PROGRAM]).collect();
+        let mut command = Command::new(within[0]);
+        command.args(&within[1..]);
         command.args(["run", "--die-with-parent", "--sandbox", "embedded", "--dir"]).arg(self.home(index));
-        command.arg("--shared").arg(data().join("cache"));
+        command.arg("--shared").arg(cache()).args(words);
         command.envs(environment.iter().copied());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(trace);
-        Process::of(command.spawn().unwrap())
+        self.nodes[index] = Some(Process::of(command.spawn().unwrap()));
     }
 
     /// Has the group rebuild the smallest fixture, through the first node.
@@ -128,7 +163,7 @@ impl Quartet {
 
     /// `/status` of node `index`; `None` while it does not answer.
     pub(crate) fn status(&self, index: usize) -> Option<Value> {
-        let url = format!("http://127.0.0.1:{}/status", self.ports[2 * index + 1]);
+        let url = format!("{}/status", self.url(index));
         let asked = ureq::get(&url).config().timeout_global(Some(ANSWERS)).build();
         let text = asked.call().ok()?.body_mut().read_to_string().ok()?;
         Some(serde_json::from_str(&text).unwrap())
@@ -136,7 +171,8 @@ impl Quartet {
 
     /// Where node `index` serves its log.
     pub(crate) fn url(&self, index: usize) -> String {
-        format!("http://127.0.0.1:{}", self.ports[2 * index + 1])
+        let Place { host, ports, .. } = &self.places[index];
+        format!("http://{host}:{}", ports[1])
     }
 
     /// The folder of node `index`.

@@ -51,7 +51,7 @@ fn recovers(quartet: &Quartet) {
 }
 
 /// Nobody has seen anybody contradict himself.
-fn nobody_is_accused(quartet: &Quartet) {
+pub(crate) fn nobody_is_accused(quartet: &Quartet) {
     for index in 0..4 {
         let status = quartet.status(index).unwrap();
         assert!(status.get("offences").is_none(), "{status:#}");

@@ -2,11 +2,16 @@
 
 use synchronicity_sim::plant::Plant;
 use synchronicity_sim::run::{Options, run};
+use synchronicity_sim::script::Course;
 
-/// Runs seeds with the bug until one breaks this invariant.
 fn reports(plant: Plant, invariant: &'static str) {
-    let options = Options { steps: 300, plant: Some(plant), heed: Some(invariant), ..Options::default() };
-    let seen = (0..400).any(|seed| run(seed, &options).is_err());
+    reports_in(Course::Usual, plant, invariant);
+}
+
+/// Runs seeds with the bug until one breaks this invariant. A bug that few seeds show wants another course of events.
+fn reports_in(course: Course, plant: Plant, invariant: &'static str) {
+    let options = Options { steps: 300, course, plant: Some(plant), heed: Some(invariant), ..Options::default() };
+    let seen = (0..40).any(|seed| run(seed, &options).is_err());
     assert!(seen, "invariant_{invariant} did not report {plant:?}");
 }
 
@@ -17,7 +22,8 @@ fn a_node_that_loses_a_command_breaks_agreement() {
 
 #[test]
 fn a_node_that_loses_a_block_in_a_crash_shrinks_its_log() {
-    reports(Plant::LosesABlock, "the_log_only_grows");
+    // The block must be lost that has just made an entry.
+    reports_in(Course::Crashing, Plant::LosesABlock, "the_log_only_grows");
 }
 
 #[test]

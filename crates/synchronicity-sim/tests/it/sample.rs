@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use synchronicity_sim::role::{HOSTILE, Role};
 use synchronicity_sim::run::{Finished, Options, run};
+use synchronicity_sim::script::Course;
 
 const SAMPLE: u64 = 12;
 
@@ -44,7 +45,7 @@ fn groups_of_two_and_of_ten_hold_as_well() {
 fn every_invariant_holds_while_members_come_and_go() {
     let mut epochs = 0;
     for seed in 0..SAMPLE {
-        let options = Options { changes: true, ..Options::default() };
+        let options = Options { course: Course::Changing, ..Options::default() };
         epochs += finished(seed, &options).epochs;
     }
     assert!(epochs > SAMPLE / 2, "{epochs} epochs in all: the sample tests too little");

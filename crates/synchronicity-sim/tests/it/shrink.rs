@@ -3,13 +3,14 @@
 use synchronicity_sim::event::Event;
 use synchronicity_sim::plant::Plant;
 use synchronicity_sim::run::{Broken, Options, replay, run};
+use synchronicity_sim::script::Course;
 use synchronicity_sim::shrink::shrink;
 use synchronicity_sim::trace::{Trace, TraceError};
 
 const BUG: Options = Options {
     members: None,
     steps: 300,
-    changes: false,
+    course: Course::Usual,
     plant: Some(Plant::CosignsTwice),
     heed: Some("nothing_is_cosigned_twice"),
 };
