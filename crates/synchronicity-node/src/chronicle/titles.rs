@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use imbl::{OrdMap, Vector};
+use memchr::memmem::Finder;
 
 use super::course::Course;
 
@@ -64,7 +65,10 @@ impl Titles {
         let begin = self.from(&text).take_while(|(key, _)| key.0.starts_with(&text));
         let mut found: Vec<&Title> = begin.take(most).map(|(_, title)| title).collect();
         if found.len() < most {
-            let within = self.0.iter().filter(|(key, _)| !key.0.starts_with(&text) && key.0.contains(&text));
+            // Where nothing is found, every name was looked at.
+            let inside = Finder::new(&text);
+            let holds = |name: &str| inside.find(name.as_bytes()).is_some_and(|at| at > 0);
+            let within = self.0.iter().filter(|(key, _)| holds(&key.0));
             found.extend(within.take(most - found.len()).map(|(_, title)| title));
         }
         found
