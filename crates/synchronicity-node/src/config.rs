@@ -15,7 +15,7 @@
 //! # keep-bytes = 21474836480     # 0 for any number
 //! ```
 //!
-//! What it may say of witnesses is in [`crate::witness::choices`].
+//! What it may say of witnesses is in [`crate::witness::choices`], and of webhooks in [`crate::webhooks::choices`].
 
 use std::fs;
 use std::io;
@@ -31,6 +31,7 @@ use thiserror::Error;
 use crate::artifact_store::retention::Keeping;
 use crate::durable::{Disk, Synced};
 use crate::recosign::{RECOSIGN_SECONDS, Schedule};
+use crate::webhooks::choices::WebhookChoice;
 use crate::witness::choices::{OutsideWitness, WitnessedLog};
 
 /// The operator's choices.
@@ -67,6 +68,9 @@ pub struct Config {
     /// Witnesses that this node asks to cosign the group's log.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub outside_witness: Vec<OutsideWitness>,
+    /// Addresses that are told what the log gets.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub webhook: Vec<WebhookChoice>,
 }
 
 /// Which sandbox builds use.
@@ -110,7 +114,7 @@ pub enum ConfigError {
     #[error("{} is not a node's configuration: {problem}", path.display())]
     #[diagnostic(help(
         "the fields are name, listen, http, sandbox, public-url, clock-skew-ms-max, recosign-seconds and witness-name, \
-         the tables [artifacts], [[witnessed-log]] and [[outside-witness]]"
+         the tables [artifacts], [[witnessed-log]], [[outside-witness]] and [[webhook]]"
     ))]
     Toml {
         /// The file.

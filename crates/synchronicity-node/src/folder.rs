@@ -179,6 +179,11 @@ impl Folder {
         self.root.join("offences")
     }
 
+    /// How far each webhook is.
+    pub fn webhooks(&self) -> PathBuf {
+        self.root.join("webhooks")
+    }
+
     /// Proof files of reproduced crates.
     pub fn proofs(&self) -> PathBuf {
         self.root.join("proofs")

@@ -4,8 +4,8 @@
 //! the same for every member, because all of them write the same log; the group's founder makes it.
 
 use std::fmt;
-use std::fs;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -19,6 +19,9 @@ use synchronicity_verify::note::{KeyError, KeyKind, Signer};
 use thiserror::Error;
 
 use crate::durable;
+
+/// No secret is longer; more of a file is not read.
+const SECRET_BYTES_MAX: u64 = 1024;
 
 /// 32 secret bytes. Never printed.
 #[derive(Clone)]
@@ -150,16 +153,28 @@ impl Seed {
     /// # Errors
     /// [`KeysError::File`], [`KeysError::Exposed`] or [`KeysError::Malformed`].
     pub fn read(path: &Path) -> Result<Seed, KeysError> {
-        let failed = |error| KeysError::File { path: path.to_owned(), error };
-        let mode = fs::metadata(path).map_err(failed)?.permissions().mode() & 0o777;
-        if mode & 0o077 != 0 {
-            return Err(KeysError::Exposed { path: path.to_owned(), mode });
-        }
-        let text = fs::read_to_string(path).map_err(failed)?;
+        let text = read_secret(path)?;
         // A seed is 32 bytes in hex, which is exactly what a digest reads.
         let seed = text.strip_suffix('\n').unwrap_or(&text).parse::<Digest>();
         seed.map(|Digest(bytes)| Seed(bytes)).map_err(|_| KeysError::Malformed { path: path.to_owned() })
     }
+}
+
+/// The text of a secret's file, which nobody but its owner may be able to read.
+///
+/// # Errors
+/// [`KeysError::File`] or [`KeysError::Exposed`].
+pub fn read_secret(path: &Path) -> Result<String, KeysError> {
+    let failed = |error| KeysError::File { path: path.to_owned(), error };
+    let mut file = File::open(path).map_err(failed)?;
+    // Of the open file: its name may lead elsewhere by the time it is read.
+    let mode = file.metadata().map_err(failed)?.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        return Err(KeysError::Exposed { path: path.to_owned(), mode });
+    }
+    let mut text = String::new();
+    file.by_ref().take(SECRET_BYTES_MAX).read_to_string(&mut text).map_err(failed)?;
+    Ok(text)
 }
 
 impl fmt::Debug for Seed {

@@ -28,7 +28,8 @@
 //!
 //! [`offences`] keeps what other members did wrong.
 //!
-//! For people: the [`chronicle`] is folded beside the state, [`pages`] makes of it what is shown, and [`http`] serves that.
+//! For people: the [`chronicle`] is folded beside the state, [`pages`] makes of it what is shown, and [`http`] serves that; [`webhooks`] tell
+//! other programs.
 //!
 //! [`node`] puts the parts together; [`commands`] is what a person types; [`devnet`] runs a whole group.
 
@@ -82,6 +83,7 @@ pub mod store;
 pub mod submit;
 pub mod verify_command;
 pub mod view;
+pub mod webhooks;
 pub mod witness;
 pub mod workbench;
 

@@ -33,6 +33,7 @@ use crate::misbehave::Misbehaviour;
 use crate::monitor::Unresolved;
 use crate::operator;
 use crate::rotation;
+use crate::webhooks::{self, choices::Hook};
 use crate::witness::choices::{self, Outsider};
 use crate::witness::decide::Witnessed;
 use crate::workbench::Opener;
@@ -145,6 +146,7 @@ struct Prepared {
     unresolved: Vec<Unresolved>,
     witnessed: Witnessed,
     outsiders: Vec<Outsider>,
+    hooks: Vec<Hook>,
 }
 
 /// How a run came to its end.
@@ -241,6 +243,7 @@ async fn prepare(dir: &Path) -> Result<Prepared, Stop> {
     };
     let outsiders = choices::outsiders(&config, &group).or_usage()?;
     let witnessed = choices::logs(&config).or_usage()?;
+    let hooks = webhooks::choices::hooks(&config.webhook, folder.root()).or_usage()?;
     let (peers, unresolved) = peers(&group, keys.command.id());
     let lock = folder.lock().or_later()?;
     if disk_room::is_short(folder.root()) {
@@ -252,7 +255,7 @@ async fn prepare(dir: &Path) -> Result<Prepared, Stop> {
     let http = http.map_err(|error| RunError::Http { address: config.http.clone(), error }).or_later()?;
     let path = folder.socket();
     let socket = operator::bind(&path).map_err(|error| RunError::Socket { path, error }).or_usage()?;
-    Ok(Prepared { folder, lock, config, group, keys, http, socket, peers, unresolved, witnessed, outsiders })
+    Ok(Prepared { folder, lock, config, group, keys, http, socket, peers, unresolved, witnessed, outsiders, hooks })
 }
 
 /// Whether this node can listen for the members. The engine asks too, but after the database is made.

@@ -36,12 +36,32 @@ pub struct Status {
     pub building: Vec<Building>,
     /// `ok`, or what keeps this node from doing its part and what to do about it.
     pub health: String,
+    /// How each webhook of this node does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub webhooks: Vec<WebhookStatus>,
     /// What other members did wrong, as this node saw it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub offences: Vec<OffenceStatus>,
     /// How this node misbehaves on purpose, in a demonstration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub misbehaves: Option<String>,
+}
+
+/// How a webhook does. Its address may be a secret, and is told to nobody.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WebhookStatus {
+    /// What the operator calls it.
+    pub name: String,
+    /// Index of the first entry that it was not told.
+    pub next: u64,
+    /// Published entries that it was not told.
+    pub waiting: u64,
+    /// Events that it took since this node was started.
+    pub delivered: u64,
+    /// Attempts that failed since then.
+    pub failures: u64,
+    /// Whether the latest attempt did.
+    pub failing: bool,
 }
 
 /// What a member did wrong, so and so often.

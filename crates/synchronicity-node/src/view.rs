@@ -21,6 +21,7 @@ use crate::progress::Progress;
 use crate::publisher::Published;
 use crate::state::{Folded, State};
 use crate::status::{ArtifactStatus, LogStatus, MemberStatus, ResultStatus, RoundStatus, Status};
+use crate::webhooks::Webhooks;
 
 /// Reads the node from all sides. Clones see the same node.
 #[derive(Clone)]
@@ -48,6 +49,8 @@ pub struct Parts {
     pub health: Health,
     /// What other members did wrong.
     pub offences: Offences,
+    /// How its webhooks do.
+    pub webhooks: Webhooks,
     /// How this node misbehaves on purpose.
     pub misbehaves: Option<String>,
 }
@@ -140,6 +143,7 @@ impl View {
         let persisted = parts.state.persisted();
         let rounds = self.rounds(persisted.height);
         let published: Option<Checkpoint> = note.as_ref().and_then(|note| note.text.parse().ok());
+        let published_size = published.map_or(0, |published| published.size);
         let lines = note.iter().flat_map(|note| &note.signatures).skip(1);
         let group: &Group = parts.state.group();
         Status {
@@ -156,12 +160,13 @@ impl View {
             log: LogStatus {
                 size: persisted.log_size,
                 root: persisted.log_root.to_string(),
-                published_size: published.map_or(0, |published| published.size),
+                published_size,
                 cosigners: lines.map(|line| line.name.clone()).collect(),
             },
             rounds: rounds.to_vec(),
             building: parts.progress.list(),
             health: self.health(),
+            webhooks: parts.webhooks.list(published_size),
             offences: parts.offences.list(),
             misbehaves: parts.misbehaves.clone(),
         }

@@ -46,6 +46,7 @@ mod monitor;
 mod origin;
 mod outside;
 pub mod policies;
+pub mod post;
 mod printable;
 mod progress;
 mod prove;

@@ -28,6 +28,7 @@ pub(super) fn init(args: &Init) -> Result<u8, Stop> {
         artifacts: Keeping::default(),
         witnessed_log: Vec::new(),
         outside_witness: Vec::new(),
+        webhook: Vec::new(),
     };
     // Everything is checked before the first file is written.
     if folder.config().exists() {

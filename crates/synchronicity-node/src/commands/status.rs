@@ -5,7 +5,7 @@ use crate::cli::Ask;
 use crate::exit::{self, Stop, StopWith};
 use crate::folder::Folder;
 use crate::operator::{Answer, Request};
-use crate::status::{OffenceStatus, Stage, Status};
+use crate::status::{OffenceStatus, Stage, Status, WebhookStatus};
 
 pub(super) fn status(args: &Ask) -> Result<u8, Stop> {
     let folder = Folder::of_node(&args.dir.path).or_usage()?;
@@ -49,6 +49,13 @@ fn describe(status: &Status) -> String {
         if let Some(why) = &build.retried {
             text.push_str(&format!("          tried again after: {why}\n"));
         }
+    }
+    for hook in &status.webhooks {
+        let WebhookStatus { name, waiting, delivered, failures, failing, .. } = hook;
+        let now = if *failing { ", the latest too" } else { "" };
+        text.push_str(&format!(
+            "webhook   {name}: {delivered} taken, {waiting} entries wait, {failures} attempts failed{now}\n"
+        ));
     }
     for offence in &status.offences {
         let OffenceStatus { member, offence, count, last, .. } = offence;

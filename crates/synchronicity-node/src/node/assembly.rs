@@ -52,6 +52,8 @@ use crate::state::State;
 use crate::store::Store;
 use crate::submit::Submissions;
 use crate::view::{Parts, View};
+use crate::webhooks::choices::Hook;
+use crate::webhooks::{self, Pace, Webhooks};
 use crate::witness::{self, Witness, choices, client};
 use crate::workbench::{self, Opener, Workbench};
 
@@ -120,7 +122,7 @@ pub(super) fn start(choices: Choices, prepared: Prepared) -> Result<Started, Sto
     let chain = start_engine(&prepared, fold, choices.vouched)?;
     // Only now: an engine that is refused its folder changes nothing.
     epochs::prune_chains(&prepared.folder, &prepared.group);
-    let Prepared { folder, lock, config, group, keys, http, socket, unresolved, outsiders, .. } = prepared;
+    let Prepared { folder, lock, config, group, keys, http, socket, unresolved, outsiders, hooks, .. } = prepared;
     let (stop, stopping) = watch::channel(false);
     let (rest, resting) = watch::channel(false);
     let base = Base { state, chain, health, stopping, resting };
@@ -130,6 +132,7 @@ pub(super) fn start(choices: Choices, prepared: Prepared) -> Result<Started, Sto
     let (published, cosigned) = publish(&base, own_log, (me, keys.log), (&folder, &config));
     let offences = keep_offences(&base, &folder, &group);
     let progress = Progress::default();
+    let webhooks = tell(&base, hooks, (&published, &chronicle, &reader), (&folder, &config))?;
     let view = View::new(Parts {
         name: config.name.clone(),
         state: base.state.clone(),
@@ -138,6 +141,7 @@ pub(super) fn start(choices: Choices, prepared: Prepared) -> Result<Started, Sto
         published: published.clone(),
         health: base.health.clone(),
         offences: offences.clone(),
+        webhooks,
         misbehaves: choices.misbehaviour.map(announce),
     });
     let others = (base.state.group(), &reader);
@@ -261,6 +265,25 @@ fn attend(
         compared: None,
     };
     tokio::spawn(attendant.run(finished, submitted, base.resting.clone()))
+}
+
+/// Starts what tells the addresses that the operator chose.
+fn tell(
+    base: &Base,
+    hooks: Vec<Hook>,
+    (published, chronicle, reader): (&Published, &chronicle::Shown, &LogReader),
+    (folder, config): (&Folder, &Config),
+) -> Result<Webhooks, Stop> {
+    let sources = webhooks::event::Sources {
+        origin: base.state.group().origin().into(),
+        node: config.name.as_str().into(),
+        url: config.log_url().trim_end_matches('/').into(),
+        chronicle: chronicle.clone(),
+        published: published.clone(),
+        reader: reader.clone(),
+        health: base.health.clone(),
+    };
+    Webhooks::start(hooks, (folder, &sources), Pace::default(), &base.stopping).or_usage()
 }
 
 /// What is kept of builds, where node.toml says.

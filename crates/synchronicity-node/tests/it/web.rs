@@ -6,3 +6,4 @@ mod hostile;
 mod lists;
 mod restart;
 mod stage;
+mod webhooks;

@@ -72,6 +72,7 @@ impl World {
             artifacts: Keeping::default(),
             witnessed_log: Vec::new(),
             outside_witness: Vec::new(),
+            webhook: Vec::new(),
         };
         config.write(&folder.config()).unwrap();
         (folder, config)

@@ -6,8 +6,7 @@ use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 use std::thread;
 use std::time::Duration;
 
-use ureq::Agent;
-use ureq::tls::{RootCerts, TlsConfig};
+use crate::post::Poster;
 
 /// Events that wait; one more is not delivered, and counted.
 const WAITING_MAX: usize = 256;
@@ -31,9 +30,9 @@ impl Webhook {
         let undelivered = Arc::new(AtomicU64::new(0));
         let count = Arc::clone(&undelivered);
         thread::spawn(move || {
-            let agent = agent();
+            let poster = Poster::new(ATTEMPT);
             for event in waiting {
-                if !deliver(&agent, &url, &event) {
+                if !deliver(&poster, &url, &event) {
                     count.fetch_add(1, Ordering::Relaxed);
                     errln!("webhook: an event was not delivered");
                 }
@@ -61,24 +60,12 @@ impl Webhook {
     }
 }
 
-fn agent() -> Agent {
-    Agent::config_builder()
-        .http_status_as_error(true)
-        .timeout_global(Some(ATTEMPT))
-        .max_redirects(0)
-        .user_agent(concat!("synchronicity/", env!("CARGO_PKG_VERSION")))
-        .tls_config(TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build())
-        .build()
-        .into()
-}
-
-fn deliver(agent: &Agent, url: &str, event: &str) -> bool {
+fn deliver(poster: &Poster, url: &str, event: &str) -> bool {
     for attempt in 0..ATTEMPTS {
         if attempt > 0 {
             thread::sleep(PAUSE * 4_u32.pow(attempt - 1));
         }
-        let answer = agent.post(url).header("content-type", "application/json").send(event);
-        if answer.is_ok_and(|answer| answer.status().is_success()) {
+        if poster.post(url, &[], event).is_ok() {
             return true;
         }
     }

@@ -119,6 +119,11 @@ impl Stage {
         *self.explained.lock().unwrap() = told;
     }
 
+    /// What is shown, as it changes.
+    pub(super) fn shown(&self) -> Shown {
+        self.shown.clone()
+    }
+
     pub(super) fn routes(&self) -> Router {
         let (machine, explained) = (self.machine.clone(), self.explained.clone());
         let (_, published) = watch::channel(None);
