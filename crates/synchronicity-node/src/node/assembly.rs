@@ -112,7 +112,7 @@ pub(super) fn start(choices: Choices, prepared: Prepared) -> Result<Started, Sto
         return Ok(Started::Over(Box::new(next)));
     }
     let epochs = Epochs::of(&prepared.folder);
-    let succession = epochs.succession().map_err(RunError::Epochs).or_usage()?;
+    let succession = epochs.succession().map_err(RunError::Epochs).or_usage()?.map(|told| told.to_string().into());
     let kept = kept(&prepared.folder, &prepared.config)?;
     let reader = LogReader::new(&prepared.folder.log());
     let witness = witness(&prepared, &store)?;
@@ -148,7 +148,6 @@ pub(super) fn start(choices: Choices, prepared: Prepared) -> Result<Started, Sto
     let outside = client::follow_all(outsiders, others, config.schedule(), &published, &base.stopping);
     let over = tokio::spawn(base.epoch_end(published.clone(), reader.clone(), epochs).wait());
     let attester = Attester::new(keys.attestation, me, base.state.group().clone());
-    let log = log_site(reader, published, &view).with_outside(outside);
     let explanations = Explanations::new(base.state.clone(), folder.clone(), me, config.name.clone());
     let keeper = Keeper {
         store: kept.clone(),
@@ -158,11 +157,11 @@ pub(super) fn start(choices: Choices, prepared: Prepared) -> Result<Started, Sto
         explanations: explanations.clone(),
     };
     let explainer = explain(&base, keeper, choices.program);
-    let succession = succession.map(|succession| succession.to_string().into());
     let shown =
         Shown { store: kept.clone(), explanations: explanations.clone(), offences, attester, succession, chronicle };
-    let site = site(&view, (&group, &config), log, shown)?;
-    let routes = http::router(site).merge(witness::serve::router(witness, base.resting.clone()));
+    let log = log_site(reader, published, &view).with_outside(outside);
+    let routes = http::router(site(&view, (&group, &config), log, shown)?)
+        .merge(witness::serve::router(witness, base.resting.clone()));
     tokio::spawn(http::serve(http, routes, told(base.stopping.clone())));
 
     let workbench = workbench::prepare(opener(choices.bench, &folder, &config, &group), base.health.clone());
@@ -175,8 +174,7 @@ pub(super) fn start(choices: Choices, prepared: Prepared) -> Result<Started, Sto
     tokio::spawn(monitor::watch(base.chain.clone(), known, base.health.clone(), base.stopping.clone()));
 
     let works = Works { workbench, kept, progress, misbehaviour: choices.misbehaviour, schedule: config.schedule() };
-    let signing = (keys.command, keys.cosigner);
-    let duties = attend(&base, journal, signing, works, (cosigned, submitted));
+    let duties = attend(&base, journal, (keys.command, keys.cosigner), works, (cosigned, submitted));
     let Base { chain, health, .. } = base;
     let running =
         Running { chain, fold: fold_thread, folder, health, stop, rest, duties, explainer, over, _lock: lock };
