@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use synchronicity_node::chronicle::{Chronicle, Chronicler};
-use synchronicity_node::pages::{Pages, Present, Sources};
+use synchronicity_node::pages::{Pages, Present, Sources, SurveyFile};
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::entry::{ENTRY_SCHEMA, Entry, MemberRecord, Opening, Verdict};
 use synchronicity_verify::leaf::Leaf;
@@ -88,6 +88,7 @@ fn pages(world: &World, chronicle: synchronicity_node::chronicle::Shown) -> Page
         present: Arc::new(|| Present { health: "ok".to_owned(), ..Present::default() }),
         round: Arc::new(|_| None),
         explained: Arc::new(|_| None),
+        survey: SurveyFile::default(),
     })
 }
 

@@ -7,6 +7,7 @@
 //! | `/requests/ID[?round=R]`, `/requests/ID/transcript` | one attempt, and what this node's build of it printed |
 //! | `/requests/ID/events` | the attempt while it goes on, as server-sent events |
 //! | `/builders`, `/builders/NAME`, `/queue`, `/log`, `/trends`, `/about` | the group |
+//! | `/survey` | how a list of crates does on one machine |
 //! | `/verify` | a verifier that runs in the browser |
 //! | `/feeds/…`, `/badge/NAME[/VERSION]`, `/static/EDITION/NAME` | for other programs |
 //! | `/api`, `/api/v1/…` | the same as JSON; its document at `/api/v1/openapi.json` |
@@ -78,6 +79,7 @@ pub fn router(site: WebSite) -> Router {
         .route("/queue", get(shown::queue))
         .route("/log", get(shown::log))
         .route("/trends", get(shown::trends))
+        .route("/survey", get(shown::survey))
         .route("/about", get(shown::group))
         .route("/verify", get(shown::verify))
         .route("/api", get(api::in_words))

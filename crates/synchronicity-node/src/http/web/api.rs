@@ -11,8 +11,8 @@ use axum::routing::get;
 use serde::{Deserialize, Serialize};
 use synchronicity_verify::identity::RequestId;
 use synchronicity_web::model::{
-    BuilderRecord, Builders, CratePage, GroupPage, Home, LogPage, Queue, RequestPage, Search, TranscriptPage,
-    TrendsPage,
+    BuilderRecord, Builders, CratePage, GroupPage, Home, LogPage, Queue, RequestPage, Search, SurveyPage,
+    TranscriptPage, TrendsPage,
 };
 use utoipa::IntoParams;
 
@@ -43,6 +43,7 @@ pub(super) fn router() -> Router<WebSite> {
         .route("/queue", get(queue))
         .route("/log", get(log))
         .route("/trends", get(trends))
+        .route("/survey", get(survey))
         .route("/group", get(group))
         .route("/openapi.json", get(document::openapi))
         .fallback(|| async { problem(StatusCode::NOT_FOUND, "no such path: /api/v1/openapi.json lists them") })
@@ -254,6 +255,16 @@ async fn trends(Shared(site): Shared<WebSite>) -> Response<Body> {
     let pages = site.pages;
     match tokio::task::spawn_blocking(move || pages.trends()).await {
         Ok(trends) => json(&trends),
+        Err(error) => problem(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
+    }
+}
+
+/// How a list of crates does on one machine, if this node shows such a survey
+#[utoipa::path(get, path = "/api/v1/survey", tag = "pages", responses((status = 200, body = SurveyPage), (status = 429, body = Problem, content_type = "application/problem+json")))]
+async fn survey(Shared(site): Shared<WebSite>) -> Response<Body> {
+    let pages = site.pages;
+    match tokio::task::spawn_blocking(move || pages.survey()).await {
+        Ok(survey) => json(&survey),
         Err(error) => problem(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
     }
 }

@@ -145,6 +145,14 @@ pub(super) async fn trends(Shared(site): Site) -> Response<Body> {
     }
 }
 
+pub(super) async fn survey(Shared(site): Site) -> Response<Body> {
+    let pages = site.pages.clone();
+    match tokio::task::spawn_blocking(move || pages.survey()).await {
+        Ok(survey) => html(StatusCode::OK, page::survey(&site.pages.frame(), &survey)),
+        Err(error) => broken(&error),
+    }
+}
+
 pub(super) async fn group(Shared(site): Site) -> Response<Body> {
     html(StatusCode::OK, page::group(&site.pages.frame(), &site.pages.group()))
 }
