@@ -13,6 +13,7 @@
 //! | `/api`, `/api/v1/…` | the same as JSON; its document at `/api/v1/openapi.json` |
 
 mod api;
+mod asked;
 mod events;
 mod feed;
 mod html;
@@ -24,12 +25,9 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::Query;
-use axum::http::{Response, StatusCode, Uri};
+use axum::http::{Response, StatusCode};
 use axum::middleware;
 use axum::routing::get;
-use serde::de::DeserializeOwned;
-use synchronicity_verify::entry::Verdict;
 use synchronicity_verify::identity::RequestId;
 use synchronicity_web::model::TranscriptPage;
 
@@ -89,19 +87,6 @@ pub fn router(site: WebSite) -> Router {
         .merge(costly)
         .fallback(shown::nothing)
         .with_state(site)
-}
-
-/// What stands after the question mark.
-fn asked<T: DeserializeOwned>(uri: &Uri) -> Result<T, String> {
-    Query::try_from_uri(uri).map(|Query(asked)| asked).map_err(|error| error.body_text())
-}
-
-/// The verdict of this name; an empty one stands for all.
-fn kind(name: Option<&str>) -> Result<Option<Verdict>, String> {
-    match name {
-        None | Some("") => Ok(None),
-        Some(name) => Verdict::named(name).map(Some).ok_or_else(|| format!("there is no verdict {name:?}")),
-    }
 }
 
 /// Why there is no transcript.
