@@ -25,11 +25,12 @@ impl Readiness {
 }
 
 /// What only tests need, each for itself. All but the first say with `--list` what is there.
-const TOOLS: [&str; 5] = [
+const TOOLS: [&str; 6] = [
     "scripts/test-tools.sh",
     "scripts/interop-tools.sh",
     "scripts/s3-tools.sh",
     "scripts/attest-tools.sh",
+    "scripts/api-tools.sh",
     "scripts/browser-tools.sh",
 ];
 

@@ -5,7 +5,7 @@
 //! difference is seen in its surroundings (`spot`) and its cause guessed (`guess`): by what is known of the builds
 //! ([`facts`], `known`), by order (`order`), by looks (`looks`), out of the catalogue in [`cause`]. The crate that it comes from
 //! is told by the code that uses it (`users`, `symbols`, `lines`) or by a path (`guilty`). `rank` parts origins from
-//! consequences, and [`words`] tells people.
+//! consequences, and [`words`] tells people. What many crates gave, counted, is a [`survey`].
 //!
 //! The files are hostile: they are read under [`Limits`], nothing in them is run, and all text that comes out is
 //! printable ASCII.
@@ -31,6 +31,7 @@ mod names;
 mod order;
 mod rank;
 mod spot;
+pub mod survey;
 mod symbols;
 mod users;
 pub mod words;

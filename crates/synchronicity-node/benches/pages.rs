@@ -24,7 +24,7 @@ use synchronicity_node::artifact_store::ArtifactStore;
 use synchronicity_node::chronicle::{Chronicle, Chronicler};
 use synchronicity_node::http::web::WebSite;
 use synchronicity_node::http::with_pages;
-use synchronicity_node::pages::{Pages, Present, Sources};
+use synchronicity_node::pages::{Pages, Present, Sources, SurveyFile};
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::entry::{ENTRY_SCHEMA, Entry, MemberRecord, Opening, Verdict};
 use synchronicity_verify::identity::RequestId;
@@ -143,6 +143,7 @@ fn pages(world: &World, chronicle: synchronicity_node::chronicle::Shown) -> Page
         present: Arc::new(|| Present { health: "ok".to_owned(), ..Present::default() }),
         round: Arc::new(|_| None),
         explained: Arc::new(|_| None),
+        survey: SurveyFile::default(),
     })
 }
 

@@ -1,4 +1,7 @@
 //! Where in the log to look: the latest reproduced entry of each crate, and the request of each entry.
+//!
+//! The chronicle knows crates too, for people: by any spelling, with whatever verdict, and as of the block that it shows. Proofs
+//! are of exactly one name, of what was reproduced, and of what the machine has under the same lock; so they have an index of their own.
 
 use std::collections::{BTreeMap, VecDeque};
 

@@ -8,6 +8,7 @@
 //! # public-url = "https://alder.example/log"   # what the policy names as the place of the log
 //! # clock-skew-ms-max = 5000     # how far a block's time may be from this node's clock before it refuses to vote
 //! # recosign-seconds = 3600      # how often an unchanged log is signed again; 0 for never
+//! # survey = "/srv/survey"       # what `synchronicity survey` wrote, for the pages
 //!
 //! # [artifacts]                  # what stays of builds
 //! # store = "s3://bucket/alder"  # instead of this folder; of this node alone
@@ -59,6 +60,9 @@ pub struct Config {
     /// Name of this node's witness key, if not `NAME/witness`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub witness_name: Option<String>,
+    /// Folder of a survey that pages show.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub survey: Option<PathBuf>,
     /// Where artifacts and transcripts are kept, and how long.
     #[serde(default, skip_serializing_if = "Keeping::is_default")]
     pub artifacts: Keeping,
@@ -113,7 +117,7 @@ pub enum ConfigError {
     /// Not the TOML that this module documents.
     #[error("{} is not a node's configuration: {problem}", path.display())]
     #[diagnostic(help(
-        "the fields are name, listen, http, sandbox, public-url, clock-skew-ms-max, recosign-seconds and witness-name, \
+        "the fields are name, listen, http, sandbox, public-url, clock-skew-ms-max, recosign-seconds, witness-name and survey, \
          the tables [artifacts], [[witnessed-log]], [[outside-witness]] and [[webhook]]"
     ))]
     Toml {

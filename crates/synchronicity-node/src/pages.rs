@@ -9,6 +9,7 @@ mod people;
 mod queue;
 mod recipe;
 mod round;
+mod survey;
 mod transcript;
 mod trends;
 
@@ -26,13 +27,14 @@ use synchronicity_verify::request::BuildRequest;
 use synchronicity_verify::result::BuildResult;
 use synchronicity_web::model::{
     BuilderRecord, Builders, CratePage, EntryRow, Frame, GroupPage, Home, LogPage, Queue, RequestPage, Search,
-    TranscriptPage, TrendsPage,
+    SurveyPage, TranscriptPage, TrendsPage,
 };
 
 use crate::chronicle::{Chronicle, Shown};
 use crate::publisher::Published;
 use crate::status::Building;
 
+pub use self::survey::SurveyFile;
 pub use self::transcript::{LINES, tail};
 
 /// Crates that a search finds at most.
@@ -86,6 +88,8 @@ pub struct Sources {
     pub round: OfRequest<RoundCopy>,
     /// Why builders diverged in the latest round of a request. Reads a file.
     pub explained: OfRequest<Value>,
+    /// The survey that the operator shows.
+    pub survey: SurveyFile,
 }
 
 /// Makes what pages show. Clones share it.
@@ -224,6 +228,11 @@ impl Pages {
         };
         drop(causes);
         trends::page(&chronicle, found)
+    }
+
+    /// What the survey found that the operator shows. Reads a file, though not each time.
+    pub fn survey(&self) -> SurveyPage {
+        self.sources.survey.page()
     }
 
     /// The group and its policy.

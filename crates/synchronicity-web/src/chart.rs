@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::model::{Month, Share, Verdict};
+use crate::model::{Month, Rate, Share, Verdict};
 use crate::visible::visible;
 
 /// Months that fit beside each other; of more, the latest are drawn.
@@ -68,13 +68,14 @@ pub fn months(months: &[Month]) -> String {
 pub fn shares(what: &str, shares: &[Share]) -> String {
     const ROW: usize = 26;
     const LABELS: usize = 230;
+    const LETTERS: usize = 32;
     let shown = &shares[..shares.len().min(BARS)];
     let most = shown.iter().map(|share| share.count).max().unwrap_or(0).max(1);
     let mut svg = head(TOP + shown.len() * ROW, &format!("{what}; the table has the numbers"));
     for (place, share) in shown.iter().enumerate() {
         let y = TOP + place * ROW;
         let width = ((WIDTH - LABELS - 60) as f64 * share.count as f64 / most as f64).max(1.0);
-        let label = shortened(&share.name);
+        let label = shortened(&share.name, LETTERS);
         let _ = writeln!(
             svg,
             "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>",
@@ -89,18 +90,49 @@ pub fn shares(what: &str, shares: &[Share]) -> String {
     svg + "</svg>"
 }
 
+/// For each group a dot at its share and a line for its interval, on an axis from none to all.
+pub fn rates<'a>(what: &str, rows: impl IntoIterator<Item = (&'a str, Rate)>) -> String {
+    const ROW: usize = 44;
+    const RIGHT: usize = 110;
+    const LETTERS: usize = 80;
+    let rows: Vec<(&str, Rate)> = rows.into_iter().filter(|(_, rate)| rate.of > 0).take(BARS).collect();
+    let (axis, floor) = (WIDTH - LEFT - RIGHT, TOP + rows.len() * ROW);
+    let mut svg = head(floor + 30, &format!("{what}; the table has the numbers"));
+    for tick in [0, 25, 50, 75, 100] {
+        let x = LEFT + axis * tick / 100;
+        let _ = writeln!(svg, "<line class=\"grid\" x1=\"{x}\" y1=\"{TOP}\" x2=\"{x}\" y2=\"{floor}\"/>");
+        let _ = writeln!(svg, "<text x=\"{x}\" y=\"{}\" text-anchor=\"middle\">{tick} %</text>", floor + 20);
+    }
+    // Whatever a number says, it stays on the axis.
+    let at = |share: Option<f64>| LEFT as f64 + axis as f64 * share.unwrap_or(0.0).clamp(0.0, 1.0);
+    for (place, (name, rate)) in rows.into_iter().enumerate() {
+        let y = TOP + place * ROW + 30;
+        let _ = writeln!(svg, "<text x=\"{LEFT}\" y=\"{}\">{}</text>", y - 12, visible(&shortened(name, LETTERS)));
+        let _ = writeln!(
+            svg,
+            "<line class=\"range\" x1=\"{:.1}\" y1=\"{y}\" x2=\"{:.1}\" y2=\"{y}\"/>\n\
+             <circle class=\"dot\" cx=\"{:.1}\" cy=\"{y}\" r=\"5\"/>",
+            at(rate.low),
+            at(rate.high),
+            at(rate.share),
+        );
+        let _ =
+            writeln!(svg, "<text x=\"{}\" y=\"{}\">{} of {}</text>", WIDTH - RIGHT + 14, y + 5, rate.count, rate.of);
+    }
+    svg + "</svg>"
+}
+
 fn head(height: usize, title: &str) -> String {
     // The name is an attribute and no <title>, whose id would have to be another for each plot of a page.
     format!("<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"{}\">\n", visible(title))
 }
 
-/// What fits beside a bar.
-fn shortened(label: &str) -> String {
-    const LETTERS: usize = 32;
-    if label.chars().count() <= LETTERS {
+/// What fits into the place of a label.
+fn shortened(label: &str, letters: usize) -> String {
+    if label.chars().count() <= letters {
         return label.to_owned();
     }
-    label.chars().take(LETTERS - 1).chain(['…']).collect()
+    label.chars().take(letters - 1).chain(['…']).collect()
 }
 
 #[cfg(test)]
@@ -138,6 +170,20 @@ mod tests {
             let svg = months(&all);
             assert!(svg.ends_with("</svg>") && !svg.contains("NaN") && !svg.contains("\"-"), "{svg}");
         }
+    }
+
+    #[test]
+    fn a_share_is_a_dot_within_its_interval_and_nothing_leaves_the_axis() {
+        let rate = |share, low, high| Rate { count: 1, of: 4, share: Some(share), low: Some(low), high: Some(high) };
+        let empty = ("nothing", Rate::default());
+        let svg =
+            rates("Shares", [("some <b>", rate(0.25, 0.0, 1.0)), empty, ("wild", rate(f64::INFINITY, -9.0, 2.0))]);
+        // From 48 to 610: a quarter of that is at 188.5.
+        assert!(svg.contains("<line class=\"range\" x1=\"48.0\" y1=\"40\" x2=\"610.0\" y2=\"40\"/>"), "{svg}");
+        assert!(svg.contains("<circle class=\"dot\" cx=\"188.5\" cy=\"40\" r=\"5\"/>"), "{svg}");
+        assert!(svg.contains("some &lt;b&gt;") && svg.contains(">1 of 4</text>") && !svg.contains("nothing"), "{svg}");
+        assert!(svg.contains("cx=\"610.0\" cy=\"84\"") && !svg.contains("\"-") && !svg.contains("inf"), "{svg}");
+        assert_eq!(svg.matches("class=\"dot\"").count(), 2);
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod entry;
 mod group;
 mod log;
 mod request;
+mod survey;
 mod time;
 mod trends;
 pub mod verdict;
@@ -24,6 +25,7 @@ pub use self::request::{
     Artifact, Attempt, BuilderColumn, Camp, Document, Explanation, Fact, Finding, Happening, Line, Mark, MatrixRow,
     Phase, RequestPage, TranscriptPage,
 };
+pub use self::survey::{Rate, Survey, SurveyCause, SurveyCondition, SurveyGroup, SurveyPage, SurveyTotals};
 pub use self::time::{Bytes, Millis, Moment};
 pub use self::trends::{Month, Share, TrendsPage};
 

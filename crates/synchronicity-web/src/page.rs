@@ -6,7 +6,7 @@ use crate::asset;
 use crate::chart;
 use crate::model::{
     ApiPage, BuilderRecord, Builders, CratePage, Frame, GroupPage, Home, LogPage, Missing, Queue, RequestPage, Search,
-    TranscriptPage, TrendsPage, Verdict, verdict,
+    SurveyPage, TranscriptPage, TrendsPage, Verdict, verdict,
 };
 
 macro_rules! pages {
@@ -40,6 +40,8 @@ pages! {
     log: LogHtml(LogPage) = |_: &_| "Log", "log";
     /// Rates over time.
     trends: TrendsHtml(TrendsPage) = |_: &_| "Trends", "trends";
+    /// What a survey found.
+    survey: SurveyHtml(SurveyPage) = |_: &_| "Survey", "trends";
     /// The group and its policy.
     group: GroupHtml(GroupPage) = |_: &_| "Group and policy", "group";
     /// The API, for people.
@@ -89,6 +91,7 @@ templates! {
     QueueHtml(Queue) = "queue.html";
     LogHtml(LogPage) = "log.html";
     TrendsHtml(TrendsPage) = "trends.html";
+    SurveyHtml(SurveyPage) = "survey.html";
     GroupHtml(GroupPage) = "group.html";
     ApiHtml(ApiPage) = "api.html";
     VerifyHtml(GroupPage) = "verify.html";

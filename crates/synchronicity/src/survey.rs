@@ -2,8 +2,8 @@
 //! kind and by cause, with counts and intervals. One machine's answer, about this list.
 //!
 //! `list` reads the list, `crew` has several crates measured at once (`measure`), `store` keeps a `record` of each and
-//! the circumstances of all (`run`). The report is a function of those files alone: `tally` counts (`wilson`), `page`, `details`
-//! and `plot` draw, `tables` are for programs.
+//! the circumstances of all (`run`). The report is a function of those files alone: `tally` counts, `page`, `details` and `plot`
+//! draw, `tables` are for programs. What a report says beside the single crates is [`synchronicity_explain::survey`]: others show it.
 
 mod crew;
 mod details;
@@ -16,7 +16,6 @@ mod run;
 mod store;
 mod tables;
 mod tally;
-mod wilson;
 mod words;
 
 use std::fs;
@@ -26,6 +25,7 @@ use std::sync::atomic::Ordering;
 use clap::Args;
 use miette::Diagnostic;
 use serde_json::json;
+use synchronicity_explain::survey::Run;
 use synchronicity_rebuild::recipe::Options;
 
 use crate::age;
@@ -34,7 +34,7 @@ use crate::exit::{self, Stop};
 use crate::progress::Progress;
 use crate::workshop::{Workshop, WorkshopError};
 use list::{Line, List, ListError};
-use run::{OtherSetting, Run, Session, Setting};
+use run::OtherSetting;
 use store::{Store, StoreError};
 use tally::Tally;
 
@@ -87,13 +87,13 @@ pub(crate) fn survey(args: &SurveyArgs) -> Result<u8, Stop> {
     };
     let tally = Tally::of(&list, &run, |line: &Line| store.record(&line.key));
     write(&store, &tally).map_err(stored)?;
-    let left = tally.totals.listed - tally.totals.recorded;
+    let left = tally.summary.totals.listed - tally.summary.totals.recorded;
     let code = if left > 0 && !args.report_only { exit::TRY_LATER } else { exit::OK };
     if args.json {
         let told = json!({
             "exit": code,
             "folder": store.dir().display().to_string(),
-            "totals": tally.totals,
+            "totals": tally.summary.totals,
             "not_measured": shift.failed.iter().map(|(key, why)| json!({ "crate": key, "why": why })).collect::<Vec<_>>(),
         });
         verbatim!("{told}");
@@ -113,11 +113,11 @@ fn build(args: &SurveyArgs, list: &List, store: &Store) -> Result<(Run, crew::Sh
     let stop = crew::signals().map_err(|error| Stop::new(exit::INTERNAL, SurveyError::Signals(error)))?;
     Progress::new().say("preparing the sandbox");
     let workshop = Workshop::open(&args.place, Progress::silent())?;
-    let setting = Setting::of(&workshop);
+    let setting = run::setting(&workshop);
     let mut run = match store.run().map_err(stored)? {
-        None => Run::new(setting),
+        None => run::new(setting),
         Some(run) => {
-            let agreed = run.setting.agrees(&setting);
+            let agreed = run::agree(&run.setting, &setting);
             agreed.map_err(|error| Stop::new(exit::USAGE, SurveyError::Setting(error)))?;
             run
         }
@@ -129,7 +129,7 @@ fn build(args: &SurveyArgs, list: &List, store: &Store) -> Result<(Run, crew::Sh
     }
     let limit = Options::default().limits.memory_bytes;
     let jobs = args.jobs.map_or_else(|| run::default_jobs(limit), usize::from);
-    run.sessions.push(Session::begin(&list.sha256, jobs));
+    run.sessions.push(run::session(&list.sha256, jobs));
     // Before the first record: it must not be without a word about how it came about.
     store.keep_run(&run).map_err(stored)?;
     let scratch = Scratch::new(workshop.dir.join("synchronicity-survey"))?;
@@ -143,7 +143,7 @@ fn build(args: &SurveyArgs, list: &List, store: &Store) -> Result<(Run, crew::Sh
     Ok((run, shift, stop.load(Ordering::Relaxed)))
 }
 
-fn write(store: &Store, tally: &Tally<'_>) -> Result<(), StoreError> {
+fn write(store: &Store, tally: &Tally) -> Result<(), StoreError> {
     store.keep_text("crates.csv", &tables::crates(tally))?;
     store.keep_text("rates.csv", &tables::rates(tally))?;
     store.keep_text("survey.json", &tables::json(tally))?;

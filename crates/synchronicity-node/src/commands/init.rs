@@ -25,6 +25,7 @@ pub(super) fn init(args: &Init) -> Result<u8, Stop> {
         clock_skew_ms_max: config::CLOCK_SKEW_MS_MAX,
         recosign_seconds: RECOSIGN_SECONDS,
         witness_name: None,
+        survey: None,
         artifacts: Keeping::default(),
         witnessed_log: Vec::new(),
         outside_witness: Vec::new(),

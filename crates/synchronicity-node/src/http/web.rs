@@ -7,11 +7,13 @@
 //! | `/requests/ID[?round=R]`, `/requests/ID/transcript` | one attempt, and what this node's build of it printed |
 //! | `/requests/ID/events` | the attempt while it goes on, as server-sent events |
 //! | `/builders`, `/builders/NAME`, `/queue`, `/log`, `/trends`, `/about` | the group |
+//! | `/survey` | how a list of crates does on one machine |
 //! | `/verify` | a verifier that runs in the browser |
 //! | `/feeds/…`, `/badge/NAME[/VERSION]`, `/static/EDITION/NAME` | for other programs |
 //! | `/api`, `/api/v1/…` | the same as JSON; its document at `/api/v1/openapi.json` |
 
 mod api;
+mod asked;
 mod events;
 mod feed;
 mod html;
@@ -23,12 +25,9 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::Query;
-use axum::http::{Response, StatusCode, Uri};
+use axum::http::{Response, StatusCode};
 use axum::middleware;
 use axum::routing::get;
-use serde::de::DeserializeOwned;
-use synchronicity_verify::entry::Verdict;
 use synchronicity_verify::identity::RequestId;
 use synchronicity_web::model::TranscriptPage;
 
@@ -78,6 +77,7 @@ pub fn router(site: WebSite) -> Router {
         .route("/queue", get(shown::queue))
         .route("/log", get(shown::log))
         .route("/trends", get(shown::trends))
+        .route("/survey", get(shown::survey))
         .route("/about", get(shown::group))
         .route("/verify", get(shown::verify))
         .route("/api", get(api::in_words))
@@ -87,19 +87,6 @@ pub fn router(site: WebSite) -> Router {
         .merge(costly)
         .fallback(shown::nothing)
         .with_state(site)
-}
-
-/// What stands after the question mark.
-fn asked<T: DeserializeOwned>(uri: &Uri) -> Result<T, String> {
-    Query::try_from_uri(uri).map(|Query(asked)| asked).map_err(|error| error.body_text())
-}
-
-/// The verdict of this name; an empty one stands for all.
-fn kind(name: Option<&str>) -> Result<Option<Verdict>, String> {
-    match name {
-        None | Some("") => Ok(None),
-        Some(name) => Verdict::named(name).map(Some).ok_or_else(|| format!("there is no verdict {name:?}")),
-    }
 }
 
 /// Why there is no transcript.

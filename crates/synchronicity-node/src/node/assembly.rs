@@ -43,7 +43,7 @@ use crate::monitor::{self, Known};
 use crate::offences::Offences;
 use crate::operator::{self, Desk};
 use crate::outbox::Outbox;
-use crate::pages::{Pages, Sources};
+use crate::pages::{Pages, Sources, SurveyFile};
 use crate::progress::Progress;
 use crate::publish::{self, SharedLog};
 use crate::publisher::{Owed, Published, Publisher};
@@ -160,7 +160,7 @@ pub(super) fn start(choices: Choices, prepared: Prepared) -> Result<Started, Sto
     let shown =
         Shown { store: kept.clone(), explanations: explanations.clone(), offences, attester, succession, chronicle };
     let log = log_site(reader, published, &view).with_outside(outside);
-    let routes = http::router(site(&view, (&group, &config), log, shown)?)
+    let routes = http::router(site(&view, (&group, &config, &folder), log, shown)?)
         .merge(witness::serve::router(witness, base.resting.clone()));
     tokio::spawn(http::serve(http, routes, told(base.stopping.clone())));
 
@@ -328,13 +328,14 @@ struct Shown {
     chronicle: chronicle::Shown,
 }
 
-fn site(view: &View, about: (&Group, &Config), log: LogSite, shown: Shown) -> Result<Site, Stop> {
-    let (group, config) = about;
+fn site(view: &View, about: (&Group, &Config, &Folder), log: LogSite, shown: Shown) -> Result<Site, Stop> {
+    let (group, config, folder) = about;
     let Shown { store, explanations, offences, attester, succession, chronicle } = shown;
     let policy = group.policy_text(Some(&config.log_url())).map_err(RunError::from).or_usage()?;
     let (policy, group) = (Arc::<str>::from(policy), group.to_text().into());
     let name = config.name.as_str().into();
-    let pages = pages(view, config, policy.clone(), (chronicle, explanations.clone()));
+    let survey = SurveyFile::open(config.survey.as_deref().map(|survey| folder.root().join(survey)).as_deref());
+    let pages = pages(view, config, (policy.clone(), survey), (chronicle, explanations.clone()));
     let web = WebSite::new(pages, store.clone());
     Ok(Site { name, store, explanations, offences, view: view.clone(), log, policy, group, attester, succession, web })
 }
@@ -343,7 +344,7 @@ fn site(view: &View, about: (&Group, &Config), log: LogSite, shown: Shown) -> Re
 fn pages(
     view: &View,
     config: &Config,
-    policy: Arc<str>,
+    (policy, survey): (Arc<str>, SurveyFile),
     (chronicle, explanations): (chronicle::Shown, Explanations),
 ) -> Pages {
     let (now, copies) = (view.clone(), view.clone());
@@ -357,6 +358,7 @@ fn pages(
         present: Arc::new(move || now.present()),
         round: Arc::new(move |request| copies.round_copy(request)),
         explained: Arc::new(move |request| explanations.of(request).ok()),
+        survey,
     })
 }
 

@@ -228,6 +228,7 @@ fn everything(visit: &Visit, id: &str) {
         ("queue", "/queue"),
         ("log", "/log"),
         ("trends", "/trends"),
+        ("survey-empty", "/survey"),
         ("group", "/about"),
         ("verify", "/verify"),
         ("api", "/api"),

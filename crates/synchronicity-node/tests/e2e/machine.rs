@@ -30,6 +30,8 @@ pub(crate) enum Need {
     AttestTools,
     /// The program cosign.
     CosignTool,
+    /// schemathesis, as `scripts/api-tools.sh` installs it.
+    Schemathesis,
     /// Chromium and its driver, as `scripts/browser-tools.sh` installs them.
     Browser,
 }
@@ -60,6 +62,7 @@ impl Machine {
             (Need::S3, s3()),
             (Need::AttestTools, attest_tools()),
             (Need::CosignTool, cosign_tool()),
+            (Need::Schemathesis, schemathesis()),
             (Need::Browser, crate::webdriver::is_there()),
         ];
         Self(found.into_iter().filter_map(|(need, why)| Some((need, why.err()?))).collect())
@@ -80,6 +83,11 @@ fn good(doctor: &Value, what: &str) -> Result<(), String> {
 fn attest_tools() -> Result<(), String> {
     let there = crate::attest::tools().join("in-toto-verify").is_file();
     there.then_some(()).ok_or("there is no in-toto: run scripts/attest-tools.sh".to_owned())
+}
+
+fn schemathesis() -> Result<(), String> {
+    let there = crate::api_document::program().is_file();
+    there.then_some(()).ok_or("there is no schemathesis: run scripts/api-tools.sh".to_owned())
 }
 
 fn cosign_tool() -> Result<(), String> {

@@ -6,6 +6,7 @@
 // This harness is a program of tests: a broken expectation must end the test, wherever it is noticed.
 #![allow(clippy::unwrap_used)]
 
+mod api_document;
 mod append_path;
 mod attest;
 mod browser;
@@ -53,7 +54,7 @@ fn main() -> std::process::ExitCode {
     let of_groups = [verdict::tests(), crash::tests(), killed::tests(), stop::tests(), machine_trouble::tests()];
     let of_nodes =
         [epochs::tests(), node::tests(), recovered::tests(), every_call::tests(), idle::tests(), chaos::tests()];
-    let of_parts = [real::tests(), s3::tests()];
+    let of_parts = [real::tests(), s3::tests(), api_document::tests()];
     let of_clients = [clients::tests(), new_user::tests(), attest::tests(), witness_path::tests(), browser::tests()];
     let tests: Vec<Test> = of_groups.into_iter().chain(of_nodes).chain(of_parts).chain(of_clients).flatten().collect();
     let names: BTreeSet<&str> = tests.iter().map(|test| test.name).collect();

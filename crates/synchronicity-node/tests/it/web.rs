@@ -6,4 +6,5 @@ mod hostile;
 mod lists;
 mod restart;
 mod stage;
+mod survey;
 mod webhooks;

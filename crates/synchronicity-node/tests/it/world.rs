@@ -69,6 +69,7 @@ impl World {
             clock_skew_ms_max: 5_000,
             recosign_seconds: 3_600,
             witness_name: None,
+            survey: None,
             artifacts: Keeping::default(),
             witnessed_log: Vec::new(),
             outside_witness: Vec::new(),

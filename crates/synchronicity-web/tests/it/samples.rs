@@ -3,8 +3,9 @@
 use synchronicity_web::model::{
     ApiOperation, ApiPage, Artifact, Attempt, BuilderColumn, BuilderRecord, Builders, Bytes, Camp, Cosigner, Counts,
     CrateHit, CratePage, Document, EntryRow, Explanation, Fact, Finding, Frame, GroupMember, GroupPage, Happening,
-    Home, Line, LogPage, Mark, MatrixRow, Millis, Missing, Moment, Month, OpenRow, Participation, Phase, Queue,
-    Release, RequestPage, Search, Share, TranscriptPage, TrendsPage, Verdict,
+    Home, Line, LogPage, Mark, MatrixRow, Millis, Missing, Moment, Month, OpenRow, Participation, Phase, Queue, Rate,
+    Release, RequestPage, Search, Share, Survey, SurveyCause, SurveyCondition, SurveyGroup, SurveyPage, SurveyTotals,
+    TranscriptPage, TrendsPage, Verdict,
 };
 use synchronicity_web::{feed, page};
 
@@ -25,6 +26,7 @@ pub(crate) fn pages(text: &str) -> Vec<(&'static str, String)> {
         ("queue", page::queue(&frame, &Queue { open: vec![open(text)], now: NOW })),
         ("log", page::log(&frame, &log(text))),
         ("trends", page::trends(&frame, &trends(text))),
+        ("survey", page::survey(&frame, &survey(text))),
         ("group", page::group(&frame, &group(text))),
         ("api", page::api(&frame, &api(text))),
         ("verify", page::verify(&frame, &group(text))),
@@ -60,6 +62,12 @@ pub(crate) fn empty() -> Vec<(&'static str, String)> {
         ("queue", page::queue(&frame, &Queue::default())),
         ("log", page::log(&frame, &LogPage::default())),
         ("trends", page::trends(&frame, &TrendsPage::default())),
+        ("survey", page::survey(&frame, &SurveyPage::default())),
+        ("survey that cannot be read", page::survey(&frame, &SurveyPage { survey: None, unreadable: true })),
+        (
+            "survey of nothing",
+            page::survey(&frame, &SurveyPage { survey: Some(nothing_compared()), unreadable: false }),
+        ),
         ("api", page::api(&frame, &ApiPage::default())),
         ("missing", page::missing(&frame, &Missing { title: "Nothing".into(), advice: "Go on.".into() })),
     ]
@@ -226,6 +234,49 @@ fn log(text: &str) -> LogPage {
 fn trends(text: &str) -> TrendsPage {
     let share = |count| Share { name: text.into(), count };
     TrendsPage { months: vec![month(text)], failures: vec![share(2)], causes: vec![share(3), share(1)], explained: 3 }
+}
+
+fn survey(text: &str) -> SurveyPage {
+    let t = || text.to_owned();
+    let rate = Rate { count: 3, of: 4, share: Some(0.75), low: Some(0.3006), high: Some(0.9544) };
+    let cause = SurveyCause {
+        cause: t(),
+        in_words: t(),
+        crates: rate,
+        possible: 1,
+        likely: 1,
+        known: 1,
+        names: vec![t(), t()],
+        guilty: vec![t(), t()],
+    };
+    let survey = Survey {
+        program: t(),
+        rustc: t(),
+        target: t(),
+        sandbox: t(),
+        began: Some(NOW),
+        ended: Some(NOW),
+        chosen: vec![t(), t()],
+        changed: true,
+        totals: SurveyTotals {
+            listed: 5,
+            recorded: 4,
+            compared: 4,
+            reproducible: 3,
+            different: 1,
+            ..SurveyTotals::default()
+        },
+        groups: vec![SurveyGroup { name: t(), exclusive: true, reproducible: rate }],
+        causes: vec![cause],
+        conditions: vec![SurveyCondition { what: t(), varied: 1, of: 2 }],
+    };
+    SurveyPage { survey: Some(survey), unreadable: false }
+}
+
+/// A survey that has not come far.
+fn nothing_compared() -> Survey {
+    let group = SurveyGroup { name: "all".into(), exclusive: true, reproducible: Rate::default() };
+    Survey { groups: vec![group], ..Survey::default() }
 }
 
 fn group(text: &str) -> GroupPage {

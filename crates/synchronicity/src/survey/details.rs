@@ -10,7 +10,7 @@ use super::tally::{Entry, Tally};
 use super::words::{of_record, seconds};
 
 /// Every crate of the list, in its order.
-pub(super) fn crates(tally: &Tally<'_>, html: &mut String) {
+pub(super) fn crates(tally: &Tally, html: &mut String) {
     html.push_str("<h2>The crates</h2>\n");
     let row = |entry: &Entry| {
         let result = match entry.result() {
@@ -49,7 +49,7 @@ pub(super) fn crates(tally: &Tally<'_>, html: &mut String) {
 }
 
 /// Why crates differ, one by one.
-pub(super) fn differences(tally: &Tally<'_>, html: &mut String) {
+pub(super) fn differences(tally: &Tally, html: &mut String) {
     let different: Vec<_> = tally.crates.iter().filter(|entry| entry.result() == "different").collect();
     if different.is_empty() {
         return;
@@ -109,7 +109,7 @@ fn one(name: &str, built: &Built, html: &mut String) {
 }
 
 /// Crates about whose bytes nothing is known, or that were built once.
-pub(super) fn others(tally: &Tally<'_>, html: &mut String) {
+pub(super) fn others(tally: &Tally, html: &mut String) {
     let others: Vec<_> =
         tally.crates.iter().filter(|entry| !matches!(entry.result(), "reproducible" | "different")).collect();
     if others.is_empty() {

@@ -4,13 +4,14 @@ use std::fs;
 use std::path::Path;
 
 use synchronicity_explain::explanation::Explanation;
+use synchronicity_explain::survey::FORMAT;
 use synchronicity_rebuild::recipe::{Options, Pinned};
 use synchronicity_rebuild::transcript::compiled_crate;
 use synchronicity_verify::request::{Products, Source};
 use synchronicity_verify::result::Artifacts;
 
 use super::list::Line;
-use super::record::{Built, End, FORMAT, Found, Kind, Made, Outcome, Record, Tried};
+use super::record::{Built, End, Found, Kind, Made, Outcome, Record, Tried};
 use crate::age;
 use crate::check::twice::{self, Ended, Pair, for_a_trial};
 use crate::exit::{self, Stop};

@@ -2,21 +2,21 @@
 
 use std::fmt::Write;
 
+use synchronicity_explain::cause::Cause;
+use synchronicity_explain::survey::{CauseRow, ConditionRow, Group, Rate, Run, Session, Totals};
 use synchronicity_verify::printable::is_printable;
 
 use super::details;
 use super::plot;
-use super::run::{Run, Session};
-use super::tally::{Tally, Totals};
-use super::wilson::Rate;
+use super::tally::Tally;
 use super::words::seconds;
 use crate::attest::summary::rfc3339;
 
 const STYLE: &str = include_str!("page.css");
 
 /// The whole page.
-pub(super) fn page(tally: &Tally<'_>) -> String {
-    let title = format!("Survey of {} crates, each built twice", tally.totals.listed);
+pub(super) fn page(tally: &Tally) -> String {
+    let title = format!("Survey of {} crates, each built twice", tally.summary.totals.listed);
     let mut html = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
@@ -84,8 +84,9 @@ fn is_short(cell: &str) -> bool {
     (1..=20).contains(&texts.map(|text| text.chars().count()).sum::<usize>())
 }
 
-fn summary(tally: &Tally<'_>, html: &mut String) {
-    let Totals { listed, recorded, refused, unbuildable, compared, reproducible, different, only_once } = tally.totals;
+fn summary(tally: &Tally, html: &mut String) {
+    let Totals { listed, recorded, refused, unbuildable, compared, reproducible, different, only_once } =
+        tally.summary.totals;
     let rate = Rate::new(reproducible, compared);
     let _ = writeln!(
         html,
@@ -112,8 +113,8 @@ fn summary(tally: &Tally<'_>, html: &mut String) {
     );
 }
 
-fn meaning(tally: &Tally<'_>, html: &mut String) {
-    let Run { setting, .. } = tally.run;
+fn meaning(tally: &Tally, html: &mut String) {
+    let Run { setting, .. } = &tally.summary.run;
     let _ = writeln!(
         html,
         "<h2>What this says, and what not</h2>\n<ul>\n\
@@ -142,15 +143,15 @@ fn meaning(tally: &Tally<'_>, html: &mut String) {
     );
 }
 
-fn kinds(tally: &Tally<'_>, html: &mut String) {
+fn kinds(tally: &Tally, html: &mut String) {
     html.push_str("<h2>By kind</h2>\n<figure>\n");
-    html.push_str(&plot::of_groups(&tally.groups));
+    html.push_str(&plot::of_groups(&tally.summary.groups));
     html.push_str("<figcaption>The dot is the share, the line its 95 % interval.</figcaption>\n</figure>\n");
-    let row = |group: &super::tally::Group| {
+    let row = |group: &Group| {
         let rate = group.reproducible;
         let sort = if group.exclusive { "" } else { "overlaps others" };
         vec![
-            escaped(group.name),
+            escaped(&group.name),
             rate.count.to_string(),
             rate.of.to_string(),
             rate.in_words(),
@@ -159,23 +160,23 @@ fn kinds(tally: &Tally<'_>, html: &mut String) {
         ]
     };
     let heads = ["crates", "same bytes", "compared", "share", "95 % interval", ""];
-    table(html, "Reproducible crates by kind", &heads, tally.groups.iter().map(row));
+    table(html, "Reproducible crates by kind", &heads, tally.summary.groups.iter().map(row));
 }
 
-fn causes(tally: &Tally<'_>, html: &mut String) {
+fn causes(tally: &Tally, html: &mut String) {
     html.push_str("<h2>By cause</h2>\n");
-    let (seen, unseen): (Vec<_>, Vec<_>) = tally.causes.iter().partition(|row| row.crates.count > 0);
+    let (seen, unseen): (Vec<_>, Vec<_>) = tally.summary.causes.iter().partition(|row| row.crates.count > 0);
     let list = |names: &std::collections::BTreeSet<String>| {
         names.iter().map(|name| escaped(name)).collect::<Vec<_>>().join(", ")
     };
-    let row = |row: &&super::tally::CauseRow| {
+    let row = |row: &&CauseRow| {
         let [possible, likely, known] = row.certainty;
         let sure = [(known, "known"), (likely, "likely"), (possible, "possible")];
         let sure: Vec<String> =
             sure.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
         let rate = row.crates;
         vec![
-            row.in_words.into(),
+            row.in_words.clone(),
             rate.count.to_string(),
             rate.of.to_string(),
             rate.in_words(),
@@ -192,7 +193,8 @@ fn causes(tally: &Tally<'_>, html: &mut String) {
         table(html, "Crates that differ, by cause", &heads, seen.iter().map(row));
     }
     if let Some(row) = unseen.first() {
-        let names: Vec<&str> = unseen.iter().filter(|row| row.cause != "unknown").map(|row| row.in_words).collect();
+        let names: Vec<&str> =
+            unseen.iter().filter(|row| row.cause != Cause::Unknown).map(|row| row.in_words.as_str()).collect();
         let _ = writeln!(
             html,
             "<p>Of the catalogue not seen in any crate (0 of {}, interval {}): {}.</p>",
@@ -203,30 +205,30 @@ fn causes(tally: &Tally<'_>, html: &mut String) {
     }
 }
 
-fn conditions(tally: &Tally<'_>, html: &mut String) {
+fn conditions(tally: &Tally, html: &mut String) {
     html.push_str("<h2>Circumstances</h2>\n<p>Each build says itself how it found its surroundings.</p>\n");
-    let row = |row: &super::tally::ConditionRow| vec![escaped(&row.what), row.varied.to_string(), row.of.to_string()];
+    let row = |row: &ConditionRow| vec![escaped(&row.what), row.varied.to_string(), row.of.to_string()];
     let heads = ["circumstance", "really another in the second build", "of crates that were built twice"];
-    table(html, "What was varied", &heads, tally.conditions.iter().map(row));
+    table(html, "What was varied", &heads, tally.summary.conditions.iter().map(row));
 }
 
-fn chosen(tally: &Tally<'_>, html: &mut String) {
+fn chosen(tally: &Tally, html: &mut String) {
     html.push_str("<h2>How the list was chosen</h2>\n<p>In the words of the list itself:</p>\n<blockquote>\n");
-    for paragraph in tally.list.chosen.split(String::is_empty).filter(|lines| !lines.is_empty()) {
+    for paragraph in tally.summary.list.chosen.split(String::is_empty).filter(|lines| !lines.is_empty()) {
         let _ = writeln!(html, "<p>{}</p>", escaped(&paragraph.join(" ")));
     }
     html.push_str("</blockquote>\n");
-    let kept = if tally.list.changed {
+    let kept = if tally.summary.list.changed {
         "<strong>The list was changed between sessions.</strong>"
     } else {
         "All sessions had this same list: nothing was added or left out once results were seen."
     };
-    let _ = writeln!(html, "<p>{kept} SHA-256 of the list: <code>{}</code></p>", escaped(tally.list.sha256));
+    let _ = writeln!(html, "<p>{kept} SHA-256 of the list: <code>{}</code></p>", escaped(&tally.summary.list.sha256));
 }
 
-fn made(tally: &Tally<'_>, html: &mut String) {
+fn made(tally: &Tally, html: &mut String) {
     html.push_str("<h2>How it was made</h2>\n");
-    let Run { setting, machine, sessions, .. } = tally.run;
+    let Run { setting, machine, sessions, .. } = &tally.summary.run;
     let rows = [
         ("program", setting.program.clone()),
         ("rustc", setting.rustc.clone()),

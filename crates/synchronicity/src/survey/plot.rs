@@ -3,8 +3,9 @@
 
 use std::fmt::Write;
 
+use synchronicity_explain::survey::Group;
+
 use super::page::escaped;
-use super::tally::Group;
 
 /// So that half of a tick's label, and of a dot, fits beside the axis.
 const LEFT: usize = 16;
@@ -41,7 +42,7 @@ pub(super) fn of_groups(groups: &[Group]) -> String {
              <line class=\"range\" x1=\"{}\" y1=\"{y}\" x2=\"{}\" y2=\"{y}\"/>\n\
              <circle class=\"dot\" cx=\"{}\" cy=\"{y}\" r=\"5\"/>",
             y - 12,
-            escaped(group.name),
+            escaped(&group.name),
             LEFT + WIDTH + 14,
             y + 5,
             rate.count,

@@ -6,9 +6,6 @@ use synchronicity_explain::cause::{Cause, Certainty};
 
 use crate::check::varied::Circumstance;
 
-/// The only shape so far.
-pub(super) const FORMAT: u32 = 1;
-
 /// One crate's record.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -3,64 +3,11 @@
 use std::fs;
 
 use miette::Diagnostic;
-use serde::{Deserialize, Serialize};
+use synchronicity_explain::survey::{FORMAT, Machine, Run, Session, Setting};
 
-use super::record::FORMAT;
 use crate::age;
 use crate::report;
 use crate::workshop::Workshop;
-
-/// All that the report says of the records together.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Run {
-    pub(super) format: u32,
-    pub(super) setting: Setting,
-    pub(super) machine: Machine,
-    /// From each start of the program to its end.
-    pub(super) sessions: Vec<Session>,
-}
-
-/// What all builds of a survey have in common. Records of different settings are not put together.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Setting {
-    /// Name and version of this program.
-    pub(super) program: String,
-    /// Release and commit of rustc.
-    pub(super) rustc: String,
-    pub(super) target: String,
-    pub(super) sandbox: String,
-    /// The image, or a fingerprint of the host.
-    pub(super) environment: String,
-}
-
-/// The machine, in its own words.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Machine {
-    pub(super) processors: usize,
-    pub(super) processor: String,
-    pub(super) memory_mib: u64,
-    pub(super) system: String,
-}
-
-/// One run of the program.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Session {
-    /// As it was typed.
-    pub(super) command: String,
-    /// SHA-256 of the list.
-    pub(super) list_sha256: String,
-    pub(super) jobs: usize,
-    /// In seconds since 1970.
-    pub(super) began: u64,
-    /// In seconds since 1970; none if the program was killed.
-    pub(super) ended: Option<u64>,
-    /// How many crates were recorded in it; of a session that was killed, 0.
-    pub(super) recorded: usize,
-}
 
 #[derive(Debug, thiserror::Error, Diagnostic)]
 #[error("the records that are there were made with another {what}: {there}, and here it is {here}")]
@@ -71,67 +18,61 @@ pub(super) struct OtherSetting {
     here: String,
 }
 
-impl Run {
-    /// A run that has no session yet.
-    pub(super) fn new(setting: Setting) -> Self {
-        Self { format: FORMAT, setting, machine: Machine::this(), sessions: Vec::new() }
+/// A run that has no session yet.
+pub(super) fn new(setting: Setting) -> Run {
+    Run { format: FORMAT, setting, machine: machine(), sessions: Vec::new() }
+}
+
+/// What builds of this workshop have in common.
+pub(super) fn setting(workshop: &Workshop) -> Setting {
+    let toolchain = workshop.bench.toolchain();
+    Setting {
+        program: concat!("synchronicity ", env!("CARGO_PKG_VERSION")).into(),
+        rustc: format!("{} ({})", toolchain.release, toolchain.commit),
+        target: toolchain.host,
+        sandbox: workshop.bench.name().into(),
+        environment: report::environment(&workshop.bench.environment()),
     }
 }
 
-impl Setting {
-    pub(super) fn of(workshop: &Workshop) -> Self {
-        let toolchain = workshop.bench.toolchain();
-        Self {
-            program: concat!("synchronicity ", env!("CARGO_PKG_VERSION")).into(),
-            rustc: format!("{} ({})", toolchain.release, toolchain.commit),
-            target: toolchain.host,
-            sandbox: workshop.bench.name().into(),
-            environment: report::environment(&workshop.bench.environment()),
-        }
-    }
-
-    /// Refuses where `here` is not the same.
-    pub(super) fn agrees(&self, here: &Self) -> Result<(), OtherSetting> {
-        let pairs = [
-            ("program", &self.program, &here.program),
-            ("rustc", &self.rustc, &here.rustc),
-            ("target", &self.target, &here.target),
-            ("sandbox", &self.sandbox, &here.sandbox),
-            ("environment", &self.environment, &here.environment),
-        ];
-        match pairs.into_iter().find(|(_, there, here)| there != here) {
-            None => Ok(()),
-            Some((what, there, here)) => Err(OtherSetting { what, there: there.clone(), here: here.clone() }),
-        }
+/// Refuses where the two are not the same.
+pub(super) fn agree(there: &Setting, here: &Setting) -> Result<(), OtherSetting> {
+    let pairs = [
+        ("program", &there.program, &here.program),
+        ("rustc", &there.rustc, &here.rustc),
+        ("target", &there.target, &here.target),
+        ("sandbox", &there.sandbox, &here.sandbox),
+        ("environment", &there.environment, &here.environment),
+    ];
+    match pairs.into_iter().find(|(_, there, here)| there != here) {
+        None => Ok(()),
+        Some((what, there, here)) => Err(OtherSetting { what, there: there.clone(), here: here.clone() }),
     }
 }
 
-impl Machine {
-    fn this() -> Self {
-        let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
-        let value = |text: &str, name: &str, mark: char| {
-            let line = text.lines().find(|line| line.starts_with(name)).and_then(|line| line.split_once(mark));
-            line.map_or("unknown".to_owned(), |(_, value)| value.trim().trim_matches('"').to_owned())
-        };
-        Self {
-            processors: processors(),
-            processor: value(&read("/proc/cpuinfo"), "model name", ':'),
-            memory_mib: memory_mib(&read("/proc/meminfo"), "MemTotal:").unwrap_or(0),
-            system: value(&read("/etc/os-release"), "PRETTY_NAME", '='),
-        }
+fn machine() -> Machine {
+    let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
+    let value = |text: &str, name: &str, mark: char| {
+        let line = text.lines().find(|line| line.starts_with(name)).and_then(|line| line.split_once(mark));
+        line.map_or("unknown".to_owned(), |(_, value)| value.trim().trim_matches('"').to_owned())
+    };
+    Machine {
+        processors: processors(),
+        processor: value(&read("/proc/cpuinfo"), "model name", ':'),
+        memory_mib: memory_mib(&read("/proc/meminfo"), "MemTotal:").unwrap_or(0),
+        system: value(&read("/etc/os-release"), "PRETTY_NAME", '='),
     }
 }
 
-impl Session {
-    pub(super) fn begin(list_sha256: &str, jobs: usize) -> Self {
-        Self {
-            command: command(std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned())),
-            list_sha256: list_sha256.to_owned(),
-            jobs,
-            began: age::now_s(),
-            ended: None,
-            recorded: 0,
-        }
+/// A session that begins now.
+pub(super) fn session(list_sha256: &str, jobs: usize) -> Session {
+    Session {
+        command: command(std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned())),
+        list_sha256: list_sha256.to_owned(),
+        jobs,
+        began: age::now_s(),
+        ended: None,
+        recorded: 0,
     }
 }
 

@@ -13,9 +13,9 @@ use std::path::{Path, PathBuf};
 use miette::Diagnostic;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use synchronicity_explain::survey::{FORMAT, Run};
 
-use super::record::{FORMAT, Record};
-use super::run::Run;
+use super::record::Record;
 use crate::durable;
 
 /// Larger files are none of ours.

@@ -4,14 +4,14 @@ use super::record::{End, Outcome};
 use super::tally::{Entry, Tally};
 
 /// All that the report says, as one object.
-pub(super) fn json(tally: &Tally<'_>) -> String {
+pub(super) fn json(tally: &Tally) -> String {
     let mut text = serde_json::to_string_pretty(tally).unwrap_or_default();
     text.push('\n');
     text
 }
 
 /// A line for each crate of the list.
-pub(super) fn crates(tally: &Tally<'_>) -> String {
+pub(super) fn crates(tally: &Tally) -> String {
     let names = [
         "listed",
         "name",
@@ -77,10 +77,10 @@ fn one(entry: &Entry) -> String {
 }
 
 /// A line for each rate of the report.
-pub(super) fn rates(tally: &Tally<'_>) -> String {
+pub(super) fn rates(tally: &Tally) -> String {
     let mut text = line(["rate", "of", "count", "cases", "share", "low_95", "high_95"].map(str::to_owned));
-    let kinds = tally.groups.iter().map(|group| ("reproducible", group.name, group.reproducible));
-    let causes = tally.causes.iter().map(|row| ("differs for", row.cause, row.crates));
+    let kinds = tally.summary.groups.iter().map(|group| ("reproducible", group.name.as_str(), group.reproducible));
+    let causes = tally.summary.causes.iter().map(|row| ("differs for", row.cause.as_str(), row.crates));
     for (what, name, rate) in kinds.chain(causes) {
         let share = |share: Option<f64>| share.map_or(String::new(), |share| format!("{share:.4}"));
         let counts = [rate.count, rate.of].map(|count| count.to_string());

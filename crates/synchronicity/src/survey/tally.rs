@@ -4,76 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use synchronicity_explain::cause::{Cause, Certainty};
+use synchronicity_explain::survey::{CauseRow, ConditionRow, FORMAT, Group, Listed, Rate, Run, Summary, Totals};
 
 use super::list::{Line, List};
 use super::record::{Built, End, Kind, Outcome, Record, Tried};
-use super::run::Run;
-use super::wilson::Rate;
 
 /// All that a report says.
 #[derive(Debug, Serialize)]
-pub(super) struct Tally<'a> {
-    pub(super) format: u32,
-    pub(super) run: &'a Run,
-    pub(super) list: Listed<'a>,
-    pub(super) totals: Totals,
-    pub(super) groups: Vec<Group>,
-    pub(super) causes: Vec<CauseRow>,
-    pub(super) conditions: Vec<ConditionRow>,
+pub(super) struct Tally {
+    #[serde(flatten)]
+    pub(super) summary: Summary,
     pub(super) crates: Vec<Entry>,
-}
-
-/// The list, and how it was chosen in its own words.
-#[derive(Debug, Serialize)]
-pub(super) struct Listed<'a> {
-    pub(super) sha256: &'a str,
-    pub(super) chosen: &'a [String],
-    /// Whether a session had another list.
-    pub(super) changed: bool,
-}
-
-/// How many crates came how far.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub(super) struct Totals {
-    pub(super) listed: usize,
-    pub(super) recorded: usize,
-    pub(super) refused: usize,
-    pub(super) unbuildable: usize,
-    /// Built twice, or once and then not again: what rates are of.
-    pub(super) compared: usize,
-    pub(super) reproducible: usize,
-    pub(super) different: usize,
-    pub(super) only_once: usize,
-}
-
-/// Crates that have something in common.
-#[derive(Debug, Serialize)]
-pub(super) struct Group {
-    pub(super) name: &'static str,
-    /// Whether each crate is in exactly one of the groups of this sort.
-    pub(super) exclusive: bool,
-    pub(super) reproducible: Rate,
-}
-
-/// How many crates differ for one cause.
-#[derive(Debug, Serialize)]
-pub(super) struct CauseRow {
-    pub(super) cause: &'static str,
-    pub(super) in_words: &'static str,
-    pub(super) crates: Rate,
-    /// Of these crates, how many for which the cause is no more than possible, likely, known.
-    pub(super) certainty: [usize; 3],
-    pub(super) names: BTreeSet<String>,
-    /// The crates of their trees that it comes from.
-    pub(super) guilty: BTreeSet<String>,
-}
-
-/// In how many crates' builds a circumstance was really another.
-#[derive(Debug, Serialize)]
-pub(super) struct ConditionRow {
-    pub(super) what: String,
-    pub(super) varied: usize,
-    pub(super) of: usize,
 }
 
 /// A crate of the list and its record.
@@ -83,27 +24,27 @@ pub(super) struct Entry {
     pub(super) record: Option<Record>,
 }
 
-impl<'a> Tally<'a> {
-    pub(super) fn of(list: &'a List, run: &'a Run, record: impl Fn(&Line) -> Option<Record>) -> Self {
+impl Tally {
+    pub(super) fn of(list: &List, run: &Run, record: impl Fn(&Line) -> Option<Record>) -> Self {
         let entry = |line: &Line| Entry { key: line.key.clone(), record: record(line) };
         let crates: Vec<Entry> = list.lines.iter().map(entry).collect();
         let changed = run.sessions.iter().any(|session| session.list_sha256 != list.sha256);
-        Self {
-            format: super::record::FORMAT,
-            run,
-            list: Listed { sha256: &list.sha256, chosen: &list.chosen, changed },
+        let summary = Summary {
+            format: FORMAT,
+            run: run.clone(),
+            list: Listed { sha256: list.sha256.clone(), chosen: list.chosen.clone(), changed },
             totals: totals(&crates),
             groups: groups(&crates),
             causes: causes(&crates),
             conditions: conditions(&crates),
-            crates,
-        }
+        };
+        Self { summary, crates }
     }
 
     /// What a person is told at the end.
     pub(super) fn in_words(&self) -> String {
         let Totals { listed, recorded, refused, unbuildable, compared, reproducible, different, only_once } =
-            self.totals;
+            self.summary.totals;
         let rate = Rate::new(reproducible, compared);
         let mut text = format!("{recorded} of {listed} crates measured, {compared} of them compared\n");
         text += &format!("  same bytes    {reproducible} ({}; 95 % interval {})\n", rate.in_words(), rate.interval());
@@ -173,11 +114,11 @@ fn totals(crates: &[Entry]) -> Totals {
 }
 
 fn groups(crates: &[Entry]) -> Vec<Group> {
-    let group = |name, exclusive, has: &dyn Fn(&Entry, &Tried) -> bool| {
+    let group = |name: &str, exclusive, has: &dyn Fn(&Entry, &Tried) -> bool| {
         let of = crates.iter().filter(|entry| entry.tried().is_some_and(|tried| has(entry, tried)));
         let compared: Vec<bool> = of.filter_map(Entry::is_reproducible).collect();
         let same = compared.iter().filter(|same| **same).count();
-        Group { name, exclusive, reproducible: Rate::new(same, compared.len()) }
+        Group { name: name.to_owned(), exclusive, reproducible: Rate::new(same, compared.len()) }
     };
     let kind = |kind: Kind| move |_: &Entry, tried: &Tried| tried.kind == kind;
     let native = |entry: &Entry, _: &Tried| entry.built().is_some_and(Built::is_native);
@@ -215,7 +156,7 @@ fn causes(crates: &[Entry]) -> Vec<CauseRow> {
         let certainty = [Certainty::Possible, Certainty::Likely, Certainty::Known].map(with);
         let crates = Rate::new(found.len(), compared);
         let names = found.into_keys().collect();
-        CauseRow { cause: cause.as_str(), in_words: cause.in_words(), crates, certainty, names, guilty }
+        CauseRow { cause, in_words: cause.in_words().to_owned(), crates, certainty, names, guilty }
     };
     Cause::ALL.into_iter().map(row).collect()
 }

@@ -1,10 +1,10 @@
 //! Counting, and the page that is made of it, on records that are written here.
 
 use super::super::list::List;
-use super::super::record::{FORMAT, Found, Made};
-use super::super::run::{Machine, Session, Setting};
+use super::super::record::{Found, Made};
 use super::super::{page, tables};
 use super::*;
+use synchronicity_explain::survey::{Machine, Session, Setting};
 use synchronicity_rebuild::spec::Spec;
 
 fn list(keys: &[&str]) -> List {
@@ -85,7 +85,7 @@ fn records() -> Vec<Record> {
 
 const KEYS: [&str; 6] = ["a@1.0.0", "b@1.0.0", "c@1.0.0", "d@1.0.0", "e@1.0.0", "f@1.0.0"];
 
-fn with_tally<T>(then: impl FnOnce(&Tally<'_>) -> T) -> T {
+fn with_tally<T>(then: impl FnOnce(&Tally) -> T) -> T {
     let (list, run, records) = (list(&KEYS), run(), records());
     then(&Tally::of(&list, &run, |line| records.iter().find(|record| record.key == line.key).cloned()))
 }
@@ -103,8 +103,8 @@ fn what_was_not_compared_is_in_no_rate() {
             different: 1,
             only_once: 1,
         };
-        assert_eq!(tally.totals, totals);
-        let rate = |name: &str| tally.groups.iter().find(|group| group.name == name).unwrap().reproducible;
+        assert_eq!(tally.summary.totals, totals);
+        let rate = |name: &str| tally.summary.groups.iter().find(|group| group.name == name).unwrap().reproducible;
         assert_eq!((rate("all").count, rate("all").of), (1, 3));
         assert_eq!((rate("binary").count, rate("binary").of), (0, 2));
         assert_eq!((rate("library").count, rate("library").of), (1, 1));
@@ -115,7 +115,7 @@ fn what_was_not_compared_is_in_no_rate() {
 #[test]
 fn a_crate_counts_once_for_a_cause_with_its_best_certainty() {
     with_tally(|tally| {
-        let row = |cause: &str| tally.causes.iter().find(|row| row.cause == cause).unwrap();
+        let row = |cause: &str| tally.summary.causes.iter().find(|row| row.cause.as_str() == cause).unwrap();
         let time = row("build-time");
         assert_eq!((time.crates.count, time.crates.of, time.certainty), (1, 3, [0, 0, 1]));
         assert_eq!(time.guilty.len(), 2);
@@ -135,6 +135,8 @@ fn the_report_is_the_same_each_time_and_what_it_quotes_is_no_markup() {
     assert!(!page.contains("<script") && page.contains("&lt;script&gt;alert(1)&lt;/script&gt;"), "{page}");
     let told: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(told["totals"]["compared"], 3);
+    // Others read its head, under limits.
+    with_tally(|tally| assert_eq!(Summary::read(json.as_bytes()).unwrap(), tally.summary));
     assert_eq!(crates.lines().count(), 1 + KEYS.len());
     assert!(crates.contains("b@1.0.0,b,1.0.0,cc,binary,false,false,resolved,1,1500,2500,different,,"), "{crates}");
 }

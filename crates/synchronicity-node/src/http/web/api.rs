@@ -8,26 +8,20 @@ use axum::extract::{Path, State as Shared};
 use axum::http::{Response, StatusCode, Uri};
 use axum::middleware;
 use axum::routing::get;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use synchronicity_verify::identity::RequestId;
 use synchronicity_web::model::{
-    BuilderRecord, Builders, CratePage, GroupPage, Home, LogPage, Queue, RequestPage, Search, TranscriptPage,
-    TrendsPage,
+    BuilderRecord, Builders, CratePage, GroupPage, Home, LogPage, Queue, RequestPage, Search, SurveyPage,
+    TranscriptPage, TrendsPage,
 };
-use utoipa::IntoParams;
 
 use super::super::answer::JSON;
+use super::WebSite;
+use super::asked::{Attempt, Below, LIMIT, Lines, Part, Searched, asked};
 use super::html::tagged;
 use super::problem::{Problem, as_problems, problem};
-use super::{WebSite, asked, kind};
 
 pub(super) use document::in_words;
-
-/// Items on a page, unless another number is asked for.
-const LIMIT: usize = 50;
-
-/// Items on a page at most.
-const LIMIT_MAX: usize = 200;
 
 /// Adds to `/api/v1`.
 pub(super) fn router() -> Router<WebSite> {
@@ -43,6 +37,7 @@ pub(super) fn router() -> Router<WebSite> {
         .route("/queue", get(queue))
         .route("/log", get(log))
         .route("/trends", get(trends))
+        .route("/survey", get(survey))
         .route("/group", get(group))
         .route("/openapi.json", get(document::openapi))
         .fallback(|| async { problem(StatusCode::NOT_FOUND, "no such path: /api/v1/openapi.json lists them") })
@@ -65,21 +60,6 @@ fn wrong(why: impl Into<String>) -> Response<Body> {
     problem(StatusCode::BAD_REQUEST, why)
 }
 
-fn limit(asked: Option<usize>) -> Result<usize, String> {
-    match asked.unwrap_or(LIMIT) {
-        limit @ 1..=LIMIT_MAX => Ok(limit),
-        _ => Err(format!("limit: 1 to {LIMIT_MAX}")),
-    }
-}
-
-/// The largest number that every reader of JSON keeps exactly (RFC 8259 §6).
-const PLACE_MAX: u64 = 9_007_199_254_740_991;
-
-/// A place in the log, or of a line.
-fn place(name: &str, asked: u64) -> Result<u64, String> {
-    if asked <= PLACE_MAX { Ok(asked) } else { Err(format!("{name}: 0 to {PLACE_MAX}")) }
-}
-
 const NO_CRATE: &str = "the log does not speak of that: no evidence so far, and never `not reproducible`";
 const NO_REQUEST: &str = "this group was never asked for that";
 
@@ -89,41 +69,19 @@ async fn home(Shared(site): Shared<WebSite>) -> Response<Body> {
     json(&site.pages.home())
 }
 
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-struct Searched {
-    /// A part of a crate's name; nothing is found for none.
-    #[serde(default)]
-    query: String,
-    /// How many at most: 1 to 200, 50 if not given.
-    #[param(minimum = 1, maximum = 200)]
-    limit: Option<usize>,
-}
-
 /// Crates by a part of their name
 #[utoipa::path(get, path = "/api/v1/crates", tag = "pages", params(Searched),
     responses((status = 200, body = Search), (status = 400, body = Problem, content_type = "application/problem+json"), (status = 429, body = Problem, content_type = "application/problem+json")))]
 async fn search(Shared(site): Shared<WebSite>, uri: Uri) -> Response<Body> {
-    match asked::<Searched>(&uri).and_then(|it| Ok((it.query, limit(it.limit)?))) {
-        Ok((query, most)) => json(&site.pages.search(&query, most)),
+    match asked::<Searched>(&uri) {
+        Ok(it) => json(&site.pages.search(&it.query, it.limit.unwrap_or(LIMIT))),
         Err(why) => wrong(why),
     }
 }
 
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-struct Below {
-    /// Only entries below this index of the log: `next_before` of the page before.
-    #[param(maximum = 9007199254740991_i64)]
-    before: Option<u64>,
-    /// How many at most: 1 to 200, 50 if not given.
-    #[param(minimum = 1, maximum = 200)]
-    limit: Option<usize>,
-}
-
 fn of(site: &WebSite, name: &str, version: Option<&str>, uri: &Uri) -> Response<Body> {
-    match asked::<Below>(uri).and_then(|it| Ok((place("before", it.before.unwrap_or(PLACE_MAX))?, limit(it.limit)?))) {
-        Ok((before, most)) => found(site.pages.of_crate(name, version, before, most), NO_CRATE),
+    match asked::<Below>(uri) {
+        Ok(it) => found(site.pages.of_crate(name, version, it.before(), it.limit.unwrap_or(LIMIT)), NO_CRATE),
         Err(why) => wrong(why),
     }
 }
@@ -147,13 +105,6 @@ async fn of_version(
     of(&site, &name, Some(&version), &uri)
 }
 
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-struct Attempt {
-    /// Which attempt, counted from 0; the latest if not given.
-    round: Option<u32>,
-}
-
 /// One attempt at a request: time line, builders, artifacts
 #[utoipa::path(get, path = "/api/v1/requests/{id}", tag = "pages", params(("id" = String, Path, description = "Identity of the request, 64 hex digits"), Attempt),
     responses((status = 200, body = RequestPage), (status = 400, body = Problem, content_type = "application/problem+json"), (status = 404, body = Problem, content_type = "application/problem+json"), (status = 429, body = Problem, content_type = "application/problem+json")))]
@@ -170,30 +121,17 @@ async fn request(Shared(site): Shared<WebSite>, Path(id): Path<String>, uri: Uri
     }
 }
 
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-struct Lines {
-    /// Number of the first line, counted from 1.
-    #[serde(default)]
-    #[param(maximum = 9007199254740991_i64)]
-    from: u64,
-    /// Only lines that contain this.
-    #[serde(default)]
-    find: String,
-}
-
 /// What this node's latest build of a request printed, once nobody can commit any more
 #[utoipa::path(get, path = "/api/v1/requests/{id}/transcript", tag = "pages", params(("id" = String, Path, description = "Identity of the request, 64 hex digits"), Lines),
     responses((status = 200, body = TranscriptPage), (status = 400, body = Problem, content_type = "application/problem+json"),
         (status = 403, body = Problem, content_type = "application/problem+json", description = "Somebody can still commit"), (status = 404, body = Problem, content_type = "application/problem+json"), (status = 429, body = Problem, content_type = "application/problem+json")))]
 async fn transcript(Shared(site): Shared<WebSite>, Path(id): Path<String>, uri: Uri) -> Response<Body> {
     let Ok(id) = id.parse::<RequestId>() else { return problem(StatusCode::NOT_FOUND, NO_REQUEST) };
-    let lines = asked::<Lines>(&uri).and_then(|it| Ok((place("from", it.from)?, it.find)));
-    let (from, find) = match lines {
-        Ok((from, find)) => (usize::try_from(from).unwrap_or(usize::MAX), find),
+    let lines = match asked::<Lines>(&uri) {
+        Ok(lines) => lines,
         Err(why) => return wrong(why),
     };
-    match site.transcript(id, from, find).await {
+    match site.transcript(id, lines.from(), lines.find).await {
         Ok(transcript) => json(&transcript),
         Err(none) => {
             let (code, why) = none.told();
@@ -221,29 +159,12 @@ async fn queue(Shared(site): Shared<WebSite>) -> Response<Body> {
     json(&site.pages.queue())
 }
 
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-struct Part {
-    /// Only entries below this index: `next_before` of the page before.
-    #[param(maximum = 9007199254740991_i64)]
-    before: Option<u64>,
-    /// How many at most: 1 to 200, 50 if not given.
-    #[param(minimum = 1, maximum = 200)]
-    limit: Option<usize>,
-    /// Only entries with this verdict: `reproduced`, `diverged`, `unbuildable` or `inconclusive`.
-    #[param(pattern = "^(reproduced|diverged|unbuildable|inconclusive)?$")]
-    verdict: Option<String>,
-}
-
 /// Entries of the log, and the checkpoint over them
 #[utoipa::path(get, path = "/api/v1/log", tag = "pages", params(Part),
     responses((status = 200, body = LogPage), (status = 400, body = Problem, content_type = "application/problem+json"), (status = 429, body = Problem, content_type = "application/problem+json")))]
 async fn log(Shared(site): Shared<WebSite>, uri: Uri) -> Response<Body> {
-    let part = asked::<Part>(&uri).and_then(|it| {
-        Ok((place("before", it.before.unwrap_or(PLACE_MAX))?, limit(it.limit)?, kind(it.verdict.as_deref())?))
-    });
-    match part {
-        Ok((before, most, kind)) => json(&site.pages.log(before, most, kind)),
+    match asked::<Part>(&uri) {
+        Ok(it) => json(&site.pages.log(it.before(), it.limit.unwrap_or(LIMIT), it.verdict)),
         Err(why) => wrong(why),
     }
 }
@@ -254,6 +175,16 @@ async fn trends(Shared(site): Shared<WebSite>) -> Response<Body> {
     let pages = site.pages;
     match tokio::task::spawn_blocking(move || pages.trends()).await {
         Ok(trends) => json(&trends),
+        Err(error) => problem(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
+    }
+}
+
+/// How a list of crates does on one machine, if this node shows such a survey
+#[utoipa::path(get, path = "/api/v1/survey", tag = "pages", responses((status = 200, body = SurveyPage), (status = 429, body = Problem, content_type = "application/problem+json")))]
+async fn survey(Shared(site): Shared<WebSite>) -> Response<Body> {
+    let pages = site.pages;
+    match tokio::task::spawn_blocking(move || pages.survey()).await {
+        Ok(survey) => json(&survey),
         Err(error) => problem(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
     }
 }

@@ -14,7 +14,6 @@ use axum::body::{Body, Bytes};
 use axum::extract::{Path, Request, State as Shared};
 use axum::http::{Response, StatusCode, header};
 use futures_util::stream;
-use serde::Deserialize;
 use serde_json::{Value, json};
 use synchronicity_verify::identity::RequestId;
 use synchronicity_web::page;
@@ -22,8 +21,9 @@ use tokio::sync::mpsc::{self, Sender};
 
 use super::super::answer::{set, whole};
 use super::super::server::Caller;
+use super::WebSite;
+use super::asked::{Attempt, asked};
 use super::problem::problem;
-use super::{WebSite, asked};
 use crate::pages::tail;
 
 /// Events that wait for a slow reader; then the follower waits.
@@ -41,11 +41,6 @@ const LOOK: Duration = Duration::from_millis(300);
 /// Lines of a transcript that are sent, and of one event.
 const LINES: usize = 4_000;
 const LINES_AT_ONCE: usize = 500;
-
-#[derive(Deserialize)]
-struct Attempt {
-    round: Option<u32>,
-}
 
 pub(super) async fn events(Shared(site): Shared<WebSite>, Path(id): Path<String>, about: Request) -> Response<Body> {
     let Ok(request) = id.parse::<RequestId>() else {

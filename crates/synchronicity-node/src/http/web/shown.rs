@@ -3,14 +3,14 @@
 use axum::body::Body;
 use axum::extract::{Path, State as Shared};
 use axum::http::{HeaderMap, Response, StatusCode, Uri, header};
-use serde::Deserialize;
 use synchronicity_verify::identity::RequestId;
 use synchronicity_web::model::Missing;
 use synchronicity_web::page;
 
 use super::super::answer::missing;
+use super::asked::{Attempt, Below, Lines, Part, Searched, asked};
 use super::html::html;
-use super::{WebSite, asked, broken, kind};
+use super::{WebSite, broken};
 use crate::pages::HITS;
 
 type Site = Shared<WebSite>;
@@ -22,23 +22,14 @@ pub(super) async fn home(Shared(site): Site) -> Response<Body> {
     html(StatusCode::OK, page::home(&site.pages.frame(), &site.pages.home()))
 }
 
-#[derive(Default, Deserialize)]
-struct Searched {
-    #[serde(default)]
-    q: String,
-}
-
 pub(super) async fn search(Shared(site): Site, uri: Uri) -> Response<Body> {
     match asked::<Searched>(&uri) {
-        Ok(Searched { q }) => html(StatusCode::OK, page::search(&site.pages.frame(), &site.pages.search(&q, HITS))),
+        Ok(it) => {
+            let found = site.pages.search(&it.query, it.limit.unwrap_or(HITS));
+            html(StatusCode::OK, page::search(&site.pages.frame(), &found))
+        }
         Err(why) => wrong(&site, &why),
     }
-}
-
-#[derive(Default, Deserialize)]
-struct Part {
-    before: Option<u64>,
-    verdict: Option<String>,
 }
 
 pub(super) async fn of_crate(Shared(site): Site, Path(name): Path<String>, uri: Uri) -> Response<Body> {
@@ -54,11 +45,11 @@ pub(super) async fn of_version(
 }
 
 fn crate_page(site: &WebSite, name: &str, version: Option<&str>, uri: &Uri) -> Response<Body> {
-    let before = match asked::<Part>(uri) {
-        Ok(part) => part.before.unwrap_or(u64::MAX),
+    let below = match asked::<Below>(uri) {
+        Ok(below) => below,
         Err(why) => return wrong(site, &why),
     };
-    match site.pages.of_crate(name, version, before, ENTRIES) {
+    match site.pages.of_crate(name, version, below.before(), below.limit.unwrap_or(ENTRIES)) {
         Some(of_crate) => html(StatusCode::OK, page::of_crate(&site.pages.frame(), &of_crate)),
         None => not_found(
             site,
@@ -66,11 +57,6 @@ fn crate_page(site: &WebSite, name: &str, version: Option<&str>, uri: &Uri) -> R
             "That means: no evidence so far, and never “not reproducible”. Look for another way to write its name.",
         ),
     }
-}
-
-#[derive(Default, Deserialize)]
-struct Attempt {
-    round: Option<u32>,
 }
 
 pub(super) async fn request(Shared(site): Site, Path(id): Path<String>, uri: Uri) -> Response<Body> {
@@ -88,21 +74,13 @@ pub(super) async fn request(Shared(site): Site, Path(id): Path<String>, uri: Uri
     }
 }
 
-#[derive(Default, Deserialize)]
-struct Lines {
-    #[serde(default)]
-    from: usize,
-    #[serde(default)]
-    find: String,
-}
-
 pub(super) async fn transcript(Shared(site): Site, Path(id): Path<String>, uri: Uri) -> Response<Body> {
     let Ok(id) = id.parse::<RequestId>() else { return unknown_request(&site) };
-    let Lines { from, find } = match asked(&uri) {
+    let lines = match asked::<Lines>(&uri) {
         Ok(lines) => lines,
         Err(why) => return wrong(&site, &why),
     };
-    match site.transcript(id, from, find).await {
+    match site.transcript(id, lines.from(), lines.find).await {
         Ok(transcript) => html(StatusCode::OK, page::transcript(&site.pages.frame(), &transcript)),
         Err(none) => {
             let (code, why) = none.told();
@@ -127,10 +105,9 @@ pub(super) async fn queue(Shared(site): Site) -> Response<Body> {
 }
 
 pub(super) async fn log(Shared(site): Site, uri: Uri) -> Response<Body> {
-    let part = asked::<Part>(&uri).and_then(|part| Ok((part.before, kind(part.verdict.as_deref())?)));
-    match part {
-        Ok((before, kind)) => {
-            let log = site.pages.log(before.unwrap_or(u64::MAX), ENTRIES, kind);
+    match asked::<Part>(&uri) {
+        Ok(part) => {
+            let log = site.pages.log(part.before(), part.limit.unwrap_or(ENTRIES), part.verdict);
             html(StatusCode::OK, page::log(&site.pages.frame(), &log))
         }
         Err(why) => wrong(&site, &why),
@@ -141,6 +118,14 @@ pub(super) async fn trends(Shared(site): Site) -> Response<Body> {
     let pages = site.pages.clone();
     match tokio::task::spawn_blocking(move || pages.trends()).await {
         Ok(trends) => html(StatusCode::OK, page::trends(&site.pages.frame(), &trends)),
+        Err(error) => broken(&error),
+    }
+}
+
+pub(super) async fn survey(Shared(site): Site) -> Response<Body> {
+    let pages = site.pages.clone();
+    match tokio::task::spawn_blocking(move || pages.survey()).await {
+        Ok(survey) => html(StatusCode::OK, page::survey(&site.pages.frame(), &survey)),
         Err(error) => broken(&error),
     }
 }

@@ -25,7 +25,8 @@ fn pages() -> Vec<String> {
     let id = request(0).id();
     let fixed =
         ["/", "/search?q=hex", "/crates", "/crates/hexyl", "/crates/HEXYL/0.1.0", "/builders", "/queue", "/log"];
-    let more = ["/log?verdict=diverged&before=9", "/trends", "/about", "/verify", "/api", "/builders/builder-00"];
+    let more =
+        ["/log?verdict=diverged&before=9", "/trends", "/survey", "/about", "/verify", "/api", "/builders/builder-00"];
     let of_request =
         [format!("/requests/{id}"), format!("/requests/{id}?round=0"), format!("/requests/{}", request(2).id())];
     fixed.into_iter().chain(more).map(str::to_owned).chain(of_request).collect()
@@ -107,6 +108,11 @@ async fn what_is_not_there_is_told_to_people_as_a_page_and_to_programs_as_a_prob
         (format!("/requests/{}/transcript", request(0).id()), 404),
         ("/log?before=-1".to_owned(), 400),
         ("/log?verdict=good".to_owned(), 400),
+        ("/log?before=9007199254740992".to_owned(), 400),
+        ("/log?limit=201".to_owned(), 400),
+        ("/crates/hexyl?before=9007199254740992".to_owned(), 400),
+        (format!("/requests/{}/transcript?from=9007199254740992", request(0).id()), 400),
+        (format!("/requests/{}?round=-1", request(0).id()), 400),
         ("/requests/abc/events".to_owned(), 404),
     ] {
         let response = ask(&routes, &path, &[]).await;
@@ -140,7 +146,7 @@ async fn the_document_of_the_api_names_what_is_there_and_every_type_that_it_uses
     let (_, document) = json(&routes, "/api/v1/openapi.json").await;
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"), "{}", document["openapi"]);
     let paths = document["paths"].as_object().unwrap();
-    assert_eq!(paths.len(), 12);
+    assert_eq!(paths.len(), 13);
     let id = request(0).id().to_string();
     for (path, methods) in paths {
         let filled = match path.as_str() {

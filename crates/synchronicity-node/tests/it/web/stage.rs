@@ -1,5 +1,6 @@
 //! A group that is played block by block, and the routes over what it did.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -14,7 +15,7 @@ use synchronicity_node::artifact_store::ArtifactStore;
 use synchronicity_node::chronicle::{At, Chronicle, Chronicler, Shown};
 use synchronicity_node::http::web::WebSite;
 use synchronicity_node::http::with_pages;
-use synchronicity_node::pages::{Pages, Present, RoundCopy, Sources};
+use synchronicity_node::pages::{Pages, Present, RoundCopy, Sources, SurveyFile};
 use synchronicity_verify::commitment::commitment;
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::leaf::Leaf;
@@ -33,6 +34,8 @@ pub(super) struct Stage {
     shown: Shown,
     pub(super) store: ArtifactStore,
     explained: Arc<Mutex<Value>>,
+    /// The folder of a survey that is shown.
+    pub(super) survey: Option<PathBuf>,
     height: u64,
     time_ms: u64,
 }
@@ -47,7 +50,7 @@ impl Stage {
         let (chronicler, shown) = Chronicler::new(Chronicle::default());
         let store = ArtifactStore::over(Arc::new(InMemory::new()));
         let explained = Arc::default();
-        Stage { world, machine, chronicler, shown, store, explained, height: 0, time_ms: BEGIN_MS }
+        Stage { world, machine, chronicler, shown, store, explained, survey: None, height: 0, time_ms: BEGIN_MS }
     }
 
     /// Orders commands of members in the next block, a second later.
@@ -144,6 +147,7 @@ impl Stage {
                 Some(RoundCopy { request: round.request().clone(), number: round.number(), results: results.collect() })
             }),
             explained: Arc::new(move |_| Some(explained.lock().unwrap().clone())),
+            survey: SurveyFile::open(self.survey.as_deref()),
         });
         with_pages(Router::new(), WebSite::new(pages, self.store.clone()))
     }

@@ -34,6 +34,7 @@ use super::super::html::{html, tagged};
         super::queue,
         super::log,
         super::trends,
+        super::survey,
         super::group
     ),
     tags((name = "pages", description = "Each page of the site, as JSON"))

@@ -1,24 +1,30 @@
 //! How far a share in a few cases may be from the share in many.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A share of `of` cases, with the interval of Wilson (1927) at 95 %: unlike the usual one it is right for small
 /// numbers, and for shares near 0 and 1.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub(super) struct Rate {
-    pub(super) count: usize,
-    pub(super) of: usize,
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rate {
+    /// Cases of which it holds.
+    pub count: usize,
+    /// All cases.
+    pub of: usize,
     /// None where there is no case.
-    pub(super) share: Option<f64>,
-    pub(super) low: Option<f64>,
-    pub(super) high: Option<f64>,
+    pub share: Option<f64>,
+    /// What chance alone leaves open: from here.
+    pub low: Option<f64>,
+    /// To here.
+    pub high: Option<f64>,
 }
 
 /// Of the normal distribution: 95 % are within this many deviations.
 const Z: f64 = 1.959_963_984_540_054;
 
 impl Rate {
-    pub(super) fn new(count: usize, of: usize) -> Self {
+    /// The rate of `count` cases of `of`.
+    pub fn new(count: usize, of: usize) -> Self {
         if of == 0 {
             return Self { count, of, share: None, low: None, high: None };
         }
@@ -31,12 +37,12 @@ impl Rate {
     }
 
     /// As in `95.0 %`.
-    pub(super) fn in_words(self) -> String {
+    pub fn in_words(self) -> String {
         self.share.map_or("–".into(), percent)
     }
 
     /// As in `76.4 to 99.1 %`.
-    pub(super) fn interval(self) -> String {
+    pub fn interval(self) -> String {
         match (self.low, self.high) {
             (Some(low), Some(high)) => format!("{:.1} to {}", low * 100.0, percent(high)),
             _ => "–".into(),
