@@ -12,15 +12,15 @@ pub(crate) fn client() -> &'static Path {
     CLIENT.get_or_init(|| {
         let beside = Path::new(PROGRAM).with_file_name("synchronicity");
         let mut cargo = Command::new(env!("CARGO"));
-        // Of the whole workspace, and without what cargo told this process: else what the tests were built with is
-        // compiled again, with fewer features or because a build script (ring's) looks at that.
+        // Of the whole workspace, with tests, and without what cargo told this process: else what the tests were built with
+        // is compiled again, with fewer features or because a build script (ring's) looks at that.
         for (name, _) in std::env::vars_os() {
             if ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|of| name.to_string_lossy().starts_with(of)) {
                 cargo.env_remove(name);
             }
         }
         cargo
-            .args(["build", "--quiet", "--workspace", "--bin", "synchronicity"])
+            .args(["build", "--quiet", "--workspace", "--bin", "synchronicity", "--test", "it"])
             .current_dir(env!("CARGO_MANIFEST_DIR"));
         if beside.components().any(|part| part.as_os_str() == "release") {
             cargo.arg("--release");
