@@ -1,6 +1,6 @@
 //! Recognises the same things in another order.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 use crate::align::Region;
 use crate::budget::Budget;
@@ -13,7 +13,7 @@ use crate::spot::{Side, Spot, is_printable};
 const CORE_BYTES_MAX: usize = 64 << 10;
 /// Fewer bytes are in another order by chance.
 const BYTES_MIN: usize = 8;
-/// At most so many neighbouring differences are tried together, with no more than this between two, in bytes.
+/// At most so many neighbouring differences are joined, with no more than this between two, in bytes.
 const TOGETHER_MAX: usize = 32;
 const BETWEEN_MAX: usize = 256;
 
@@ -59,44 +59,51 @@ fn permuted(spot: &Spot<'_>) -> Option<Guess> {
         .then(|| Guess::new(Cause::IterationOrder, Certainty::Likely, "the same bytes in another order"))
 }
 
-/// The same regions, where neighbours that hold the same bytes only together are one: where a list in another order kept
-/// some entries side by side, both sides agree for a while, and neither half of the rest says anything alone.
-pub(crate) fn joined(first: &[u8], second: &[u8], regions: Vec<Region>, budget: &mut Budget) -> Vec<Region> {
-    let mut kept: Vec<Region> = Vec::with_capacity(regions.len());
-    let mut at = 0;
-    while at < regions.len() {
-        let last = balanced(first, second, &regions[at..], budget).map_or(at, |more| at + more);
-        let (Region { first: a, second: b }, end) = (&regions[at], &regions[last]);
-        kept.push(Region { first: a.start..end.first.end, second: b.start..end.second.end });
-        at = last + 1;
-    }
-    kept
+/// A difference that later ones may complete, and how often each byte had come more in the first side before it.
+struct Pending {
+    region: Region,
+    surplus: [i32; 256],
 }
 
-/// How many more regions the first needs so that both sides have the same bytes in one run of text; none if it needs
-/// none, or nothing helps.
-fn balanced(first: &[u8], second: &[u8], regions: &[Region], budget: &mut Budget) -> Option<usize> {
-    let mut more_in_first = [0_i32; 256];
-    let mut before: Option<&Region> = None;
-    for (place, region) in regions.iter().take(TOGETHER_MAX).enumerate() {
+/// The same regions, where neighbours that hold the same bytes only together are one: where a list in another order kept
+/// some entries side by side, both sides agree for a while, and neither half of the rest says anything alone. Each byte is
+/// read once, and only runs of text are joined.
+pub(crate) fn joined(first: &[u8], second: &[u8], regions: Vec<Region>, budget: &mut Budget) -> Vec<Region> {
+    let is_text = |bytes: &[u8]| bytes.iter().all(|byte| is_printable(*byte));
+    let mut kept: Vec<Region> = Vec::with_capacity(regions.len());
+    let mut pending: VecDeque<Pending> = VecDeque::new();
+    let mut surplus = [0_i32; 256];
+    for region in regions {
         // What is between is the same on both sides.
-        let between = before.map_or(&[][..], |before| &first[before.first.end..region.first.start]);
+        let between = pending.back().map_or(&[][..], |last| &first[last.region.first.end..region.first.start]);
         let (a, b) = (&first[region.first.clone()], &second[region.second.clone()]);
-        let length = between.len() + a.len() + b.len();
-        if between.len() > BETWEEN_MAX || length > CORE_BYTES_MAX || !budget.take(length) {
-            return None;
+        let length = a.len() + b.len();
+        let alone = length > CORE_BYTES_MAX || !budget.take(length) || !is_text(a) || !is_text(b);
+        if alone || between.len() > BETWEEN_MAX || !is_text(between) {
+            kept.extend(pending.drain(..).map(|it| it.region));
         }
-        if ![between, a, b].into_iter().flatten().all(|byte| is_printable(*byte)) {
-            return None;
+        if alone {
+            kept.push(region);
+            continue;
         }
-        a.iter().for_each(|byte| more_in_first[usize::from(*byte)] += 1);
-        b.iter().for_each(|byte| more_in_first[usize::from(*byte)] -= 1);
-        if more_in_first.iter().all(|count| *count == 0) {
-            return (place > 0).then_some(place);
+        if pending.len() == TOGETHER_MAX {
+            kept.extend(pending.pop_front().map(|it| it.region));
         }
-        before = Some(region);
+        let end = (region.first.end, region.second.end);
+        pending.push_back(Pending { region, surplus });
+        a.iter().for_each(|byte| surplus[usize::from(*byte)] += 1);
+        b.iter().for_each(|byte| surplus[usize::from(*byte)] -= 1);
+        let balances = |it: &Pending| it.surplus == surplus && end.0 - it.region.first.start <= CORE_BYTES_MAX;
+        if let Some(begun) = pending.iter().position(balances)
+            && begun + 1 < pending.len()
+        {
+            let Region { first, second } = pending[begun].region.clone();
+            kept.extend(pending.drain(..).take(begun).map(|it| it.region));
+            kept.push(Region { first: first.start..end.0, second: second.start..end.1 });
+        }
     }
-    None
+    kept.extend(pending.into_iter().map(|it| it.region));
+    kept
 }
 
 /// The words that the difference touches, whole.
