@@ -81,7 +81,7 @@ async fn search(Shared(site): Shared<WebSite>, uri: Uri) -> Response<Body> {
 
 fn of(site: &WebSite, name: &str, version: Option<&str>, uri: &Uri) -> Response<Body> {
     match asked::<Below>(uri) {
-        Ok(it) => found(site.pages.of_crate(name, version, it.before(), it.limit.unwrap_or(LIMIT)), NO_CRATE),
+        Ok(it) => found(site.pages.of_crate(name, version, it.before, it.limit.unwrap_or(LIMIT)), NO_CRATE),
         Err(why) => wrong(why),
     }
 }
@@ -164,7 +164,7 @@ async fn queue(Shared(site): Shared<WebSite>) -> Response<Body> {
     responses((status = 200, body = LogPage), (status = 400, body = Problem, content_type = "application/problem+json"), (status = 429, body = Problem, content_type = "application/problem+json")))]
 async fn log(Shared(site): Shared<WebSite>, uri: Uri) -> Response<Body> {
     match asked::<Part>(&uri) {
-        Ok(it) => json(&site.pages.log(it.before(), it.limit.unwrap_or(LIMIT), it.verdict)),
+        Ok(it) => json(&site.pages.log(it.before, it.limit.unwrap_or(LIMIT), it.verdict)),
         Err(why) => wrong(why),
     }
 }

@@ -37,29 +37,22 @@ pub(super) struct Searched {
 #[into_params(parameter_in = Query)]
 pub(super) struct Below {
     /// Only entries below this index of the log: `next_before` of the page before.
-    #[param(maximum = 9007199254740991_i64)]
-    #[serde(default, deserialize_with = "place")]
-    before: Option<u64>,
+    #[param(value_type = Option<u64>, maximum = 9007199254740991_i64)]
+    #[serde(default = "end", deserialize_with = "place")]
+    pub(super) before: u64,
     /// How many at most: 1 to 200, 50 if not given.
     #[param(minimum = 1, maximum = 200)]
     #[serde(default, deserialize_with = "limit")]
     pub(super) limit: Option<usize>,
 }
 
-impl Below {
-    /// The index below which entries are meant.
-    pub(super) fn before(&self) -> u64 {
-        self.before.unwrap_or(PLACE_MAX)
-    }
-}
-
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Part {
     /// Only entries below this index: `next_before` of the page before.
-    #[param(maximum = 9007199254740991_i64)]
-    #[serde(default, deserialize_with = "place")]
-    before: Option<u64>,
+    #[param(value_type = Option<u64>, maximum = 9007199254740991_i64)]
+    #[serde(default = "end", deserialize_with = "place")]
+    pub(super) before: u64,
     /// How many at most: 1 to 200, 50 if not given.
     #[param(minimum = 1, maximum = 200)]
     #[serde(default, deserialize_with = "limit")]
@@ -68,13 +61,6 @@ pub(super) struct Part {
     #[param(value_type = Option<String>, pattern = "^(reproduced|diverged|unbuildable|inconclusive)?$")]
     #[serde(default, deserialize_with = "kind")]
     pub(super) verdict: Option<Verdict>,
-}
-
-impl Part {
-    /// The index below which entries are meant.
-    pub(super) fn before(&self) -> u64 {
-        self.before.unwrap_or(PLACE_MAX)
-    }
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -88,9 +74,9 @@ pub(super) struct Attempt {
 #[into_params(parameter_in = Query)]
 pub(super) struct Lines {
     /// Number of the first line, counted from 1.
-    #[param(maximum = 9007199254740991_i64)]
+    #[param(value_type = Option<u64>, maximum = 9007199254740991_i64)]
     #[serde(default, deserialize_with = "place")]
-    from: Option<u64>,
+    from: u64,
     /// Only lines that contain this.
     #[serde(default)]
     pub(super) find: String,
@@ -99,14 +85,19 @@ pub(super) struct Lines {
 impl Lines {
     /// Number of the first line.
     pub(super) fn from(&self) -> usize {
-        usize::try_from(self.from.unwrap_or_default()).unwrap_or(usize::MAX)
+        usize::try_from(self.from).unwrap_or(usize::MAX)
     }
 }
 
+/// Behind every entry.
+fn end() -> u64 {
+    PLACE_MAX
+}
+
 /// A place in the log, or of a line.
-fn place<'de, D: Deserializer<'de>>(text: D) -> Result<Option<u64>, D::Error> {
+fn place<'de, D: Deserializer<'de>>(text: D) -> Result<u64, D::Error> {
     match u64::deserialize(text)? {
-        place @ ..=PLACE_MAX => Ok(Some(place)),
+        place @ ..=PLACE_MAX => Ok(place),
         _ => Err(D::Error::custom(format!("0 to {PLACE_MAX}"))),
     }
 }

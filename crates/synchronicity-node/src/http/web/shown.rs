@@ -49,7 +49,7 @@ fn crate_page(site: &WebSite, name: &str, version: Option<&str>, uri: &Uri) -> R
         Ok(below) => below,
         Err(why) => return wrong(site, &why),
     };
-    match site.pages.of_crate(name, version, below.before(), below.limit.unwrap_or(ENTRIES)) {
+    match site.pages.of_crate(name, version, below.before, below.limit.unwrap_or(ENTRIES)) {
         Some(of_crate) => html(StatusCode::OK, page::of_crate(&site.pages.frame(), &of_crate)),
         None => not_found(
             site,
@@ -107,7 +107,7 @@ pub(super) async fn queue(Shared(site): Site) -> Response<Body> {
 pub(super) async fn log(Shared(site): Site, uri: Uri) -> Response<Body> {
     match asked::<Part>(&uri) {
         Ok(part) => {
-            let log = site.pages.log(part.before(), part.limit.unwrap_or(ENTRIES), part.verdict);
+            let log = site.pages.log(part.before, part.limit.unwrap_or(ENTRIES), part.verdict);
             html(StatusCode::OK, page::log(&site.pages.frame(), &log))
         }
         Err(why) => wrong(&site, &why),
