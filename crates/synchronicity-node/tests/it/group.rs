@@ -369,7 +369,9 @@ async fn a_builder_that_was_away_catches_up_and_what_was_lost_is_written_again()
     nodes.start(3, None);
     nodes.published(0, 1).await;
     assert_eq!((nodes.get(0, &transcript).await.0, nodes.get(0, &artifact).await.0), (200, 200));
-    nodes.published(3, 1).await;
+    for member in 1..4 {
+        nodes.published(member, 1).await;
+    }
     nodes.stop_all().await;
     let before: PathBuf = nodes.folder(2).log().join("checkpoint");
     let checkpoint = fs::read(&before).unwrap();
