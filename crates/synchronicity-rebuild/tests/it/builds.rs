@@ -226,7 +226,7 @@ fn libraries(choice: SandboxChoice) -> Answer {
 
 fn killed(choice: SandboxChoice) -> Answer {
     let workshop = Workshop::open(choice)?;
-    let pinned = workshop.pin("hexyl@0.17.0", |_| {})?;
+    let pinned = workshop.pin("diffr@0.1.5", |_| {})?;
     let running = workshop.bench.start(&pinned.request, &pinned.lock)?;
     let mut visible = false;
     while let Some(event) = running.recv() {
@@ -253,7 +253,7 @@ fn killed(choice: SandboxChoice) -> Answer {
         std::thread::sleep(Duration::from_millis(50));
     }
     // The next build of the same request starts from nothing.
-    assert_eq!(names(&workshop.build(&pinned)?), ["hexyl"]);
+    assert_eq!(names(&workshop.build(&pinned)?), ["diffr"]);
     assert_eq!(workshop.left(), ["artifacts", "transcript.txt"]);
     Ok(())
 }
@@ -337,7 +337,7 @@ fn one_program() -> Answer {
 /// What Docker itself says about a container while its build runs.
 fn hardening() -> Answer {
     let workshop = Workshop::open(SandboxChoice::Docker)?;
-    let pinned = workshop.pin("hexyl@0.17.0", |_| {})?;
+    let pinned = workshop.pin("diffr@0.1.5", |_| {})?;
     let running = workshop.bench.start(&pinned.request, &pinned.lock)?;
     while !matches!(running.recv().ok_or("no build")?, BuildEvent::Building { compiled } if !compiled.is_empty()) {}
     let containers = workshop.containers();
