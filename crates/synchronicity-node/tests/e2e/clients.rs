@@ -9,7 +9,7 @@ use serde_json::Value;
 use synchronicity_node::folder::Folder;
 
 use crate::Test;
-use crate::devnet::{PROGRAM, data, fixture};
+use crate::devnet::{PROGRAM, cache, fixture};
 use crate::machine::Need::{Embedded, Registry};
 use crate::quartet::Quartet;
 use crate::verifier;
@@ -23,7 +23,7 @@ pub(crate) fn tests() -> Vec<Test> {
 }
 
 /// Four nodes build, on a machine that may be busy.
-const PATIENCE: Duration = Duration::from_secs(70);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Exit codes that docs/client.md and `--help` promise.
 const INVALID: i32 = 40;
@@ -236,7 +236,7 @@ fn installed() {
     let verified = group.client(0, &["verify", "--installed", "--root", "root", "--cache", "cache", "--offline"]);
     assert_eq!(verified["files"][0]["verdict"], "reproduced", "{verified}");
 
-    let bench = data().join("client").display().to_string();
+    let bench = cache().with_file_name("client").display().to_string();
     let words = ["rebuild", "is_ci@1.2.0", "--against", "root/bin/is_ci", "--sandbox", "embedded", "--dir", &bench];
     let rebuilt = group.client(0, &[&words[..], &["--cache", "cache", "--offline"]].concat());
     assert_eq!((&rebuilt["rebuild_and_group"], &rebuilt["other_recipe"]), (&"same".into(), &serde_json::json!([])));

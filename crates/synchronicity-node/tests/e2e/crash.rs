@@ -7,7 +7,7 @@ use synchronicity_verify::proof::Proof;
 
 use crate::Test;
 use crate::devnet::{Ended, data, fixture, run, texts};
-use crate::left_over::{containers, nothing_is_left};
+use crate::left_over::{containers, no_container_is_left, nothing_is_left};
 use crate::machine::Need::{Docker, Embedded};
 
 pub(crate) fn tests() -> Vec<Test> {
@@ -25,7 +25,8 @@ pub(crate) fn tests() -> Vec<Test> {
 fn crash(count: &str, at: &str, sandbox: &str) -> Ended {
     let before = containers();
     let ended = run(&[&fixture("plain-binary"), "--sandbox", sandbox, "--crash", count, "--crash-at", at]);
-    nothing_is_left(&data(), &before);
+    nothing_is_left(&data());
+    no_container_is_left(&before);
     assert_eq!((ended.code, ended.conclusion()["verdict"].as_str()), (0, Some("reproduced")), "{}", ended.stderr);
     ended
 }

@@ -1,6 +1,5 @@
 //! Runs `devnet --json` and reads its events.
 
-use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -25,20 +24,14 @@ pub(crate) struct Running {
     events: Vec<Value>,
 }
 
-/// One folder for all tests: the second and every later run must be fast and safe.
+/// One folder for all devnets: the second and every later run must be fast and safe.
 pub(crate) fn data() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("devnet")
 }
 
-/// What nodes share that a test starts itself: the cache of the devnets. Whichever comes first, the folder around it carries the
-/// mark of a devnet's folder, or the next devnet would take it for somebody else's.
+/// What nodes share that a test starts itself. Not the cache of the devnets, whose tests look for everything left in theirs.
 pub(crate) fn cache() -> PathBuf {
-    let mark = data().join("README");
-    if !mark.exists() {
-        fs::create_dir_all(data()).unwrap();
-        fs::write(mark, "Made by `synchronicity-node devnet`.\n").unwrap();
-    }
-    data().join("cache")
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("nodes/cache")
 }
 
 /// The folder of a fixture crate.

@@ -21,7 +21,7 @@ use synchronicity_verify::proof::Proof;
 
 use crate::Test;
 use crate::devnet::texts;
-use crate::left_over::{containers, nothing_is_left};
+use crate::left_over::nothing_is_left;
 use crate::machine::Need::{Embedded, Registry};
 use crate::quartet::{Quartet, TROUBLED, name};
 
@@ -37,7 +37,6 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 fn fetching() {
     let dir = tempfile::tempdir().unwrap();
-    let before = containers();
     // Takes connections and never says a word.
     let mute = TcpListener::bind("127.0.0.1:0").unwrap();
     mute.set_nonblocking(true).unwrap();
@@ -57,12 +56,11 @@ fn fetching() {
     }
     every_member_opened_its_one_commitment(&quartet.home(TROUBLED));
     drop(quartet);
-    nothing_is_left(dir.path(), &before);
+    nothing_is_left(dir.path());
 }
 
 fn publishing() {
     let dir = tempfile::tempdir().unwrap();
-    let before = containers();
     let mut quartet = Quartet::found(dir.path());
     let home = quartet.home(TROUBLED);
     let in_the_way = Folder::at(&home).log().join("tile");
@@ -90,7 +88,7 @@ fn publishing() {
     quartet.kill();
     assert_eq!(journal(&home).cosigned(), recorded);
     drop(quartet);
-    nothing_is_left(dir.path(), &before);
+    nothing_is_left(dir.path());
 }
 
 /// The journal of a node that does not run.

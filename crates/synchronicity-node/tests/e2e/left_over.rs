@@ -35,18 +35,26 @@ fn processes(data: &Path) -> Vec<String> {
     running.filter(other).filter_map(|path| named(&path)).collect()
 }
 
-/// Fails if, after a moment, anything of `data` is left that was not there `before`.
-pub(crate) fn nothing_is_left(data: &Path, before: &BTreeSet<String>) {
-    let deadline = Instant::now() + Duration::from_secs(30);
-    loop {
-        let containers: Vec<String> = containers().difference(before).cloned().collect();
-        let processes = processes(data);
+/// Fails if, after a moment, a process or a mount of `data` is left.
+pub(crate) fn nothing_is_left(data: &Path) {
+    soon(|| {
         let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
-        let mounts: Vec<&str> = mounts.lines().filter(|line| line.contains(&*data.to_string_lossy())).collect();
-        if containers.is_empty() && processes.is_empty() && mounts.is_empty() {
-            return;
-        }
-        assert!(Instant::now() < deadline, "left behind: {processes:#?} {containers:?} {mounts:?}");
+        let mounts = mounts.lines().filter(|line| line.contains(&*data.to_string_lossy())).map(str::to_owned);
+        processes(data).into_iter().chain(mounts).collect()
+    });
+}
+
+/// Fails if, after a moment, there is a container that was not there `before`.
+pub(crate) fn no_container_is_left(before: &BTreeSet<String>) {
+    soon(|| containers().difference(before).cloned().collect());
+}
+
+fn soon(left: impl Fn() -> Vec<String>) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while let left = left()
+        && !left.is_empty()
+    {
+        assert!(Instant::now() < deadline, "left behind: {left:#?}");
         std::thread::sleep(Duration::from_millis(100));
     }
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use synchronicity_verify::digest::Digest;
 
 use crate::Test;
-use crate::left_over::{containers, nothing_is_left};
+use crate::left_over::nothing_is_left;
 use crate::machine::Need::{Embedded, Faketime, Mounts};
 use crate::machine::{Tmpfs, faketime};
 use crate::node::listing;
@@ -27,7 +27,6 @@ const NOTICED: Duration = Duration::from_secs(60);
 
 fn full_disk() {
     let dir = tempfile::tempdir().unwrap();
-    let before = containers();
     // Declared so that, however the test ends, the nodes go first, then what they write to, then the folder.
     let disk = Tmpfs::mount(&dir.path().join(name(TROUBLED)), "256m").unwrap();
     let mut quartet = Quartet::found(dir.path());
@@ -55,7 +54,7 @@ fn full_disk() {
     assert_eq!(published(&quartet.home(TROUBLED)), files);
     drop(quartet);
     drop(disk);
-    nothing_is_left(dir.path(), &before);
+    nothing_is_left(dir.path());
 }
 
 /// Writes until nothing more fits: the node may find out by a write of its own that fails.
@@ -76,7 +75,6 @@ fn published(home: &Path) -> Vec<(PathBuf, Digest)> {
 
 fn wrong_clock() {
     let dir = tempfile::tempdir().unwrap();
-    let before = containers();
     let library = faketime().expect("it was there when the machine was looked at");
     let mut quartet = Quartet::found(dir.path());
     // Only what tells the date is off: timers run as on a real machine.
@@ -101,5 +99,5 @@ fn wrong_clock() {
     // It votes for nothing, but what the others have agreed on needs no clock.
     assert_eq!(quartet.concludes(TROUBLED)["log"]["root"], root);
     drop(quartet);
-    nothing_is_left(dir.path(), &before);
+    nothing_is_left(dir.path());
 }

@@ -38,6 +38,7 @@ mod witness_path;
 mod world;
 
 use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use machine::{Machine, Need};
@@ -48,20 +49,30 @@ fn main() -> std::process::ExitCode {
         return code;
     }
     let mut arguments = Arguments::from_args();
-    // A test is four nodes that compile at the same time, and all tests share one cache: one test after another.
-    arguments.test_threads = Some(1);
     let machine = Machine::look();
-    let of_groups = [verdict::tests(), crash::tests(), killed::tests(), stop::tests(), machine_trouble::tests()];
-    let of_nodes =
-        [epochs::tests(), node::tests(), recovered::tests(), every_call::tests(), idle::tests(), chaos::tests()];
-    let of_parts = [real::tests(), s3::tests(), api_document::tests()];
-    let of_clients = [clients::tests(), new_user::tests(), attest::tests(), witness_path::tests(), browser::tests()];
-    let tests: Vec<Test> = of_groups.into_iter().chain(of_nodes).chain(of_parts).chain(of_clients).flatten().collect();
-    let names: BTreeSet<&str> = tests.iter().map(|test| test.name).collect();
+    let of_groups = [killed::tests(), machine_trouble::tests(), recovered::tests(), epochs::tests(), chaos::tests()];
+    let of_nodes = [node::tests(), every_call::tests(), witness_path::tests(), s3::tests()];
+    let of_clients = [clients::tests(), attest::tests(), api_document::tests(), browser::tests()];
+    let devnets = [verdict::tests(), crash::tests(), stop::tests(), real::tests(), idle::tests(), new_user::tests()];
+    let devnets = devnets.into_iter().flatten().map(|test| (&DEVNETS, test));
+    let nodes = of_groups.into_iter().chain(of_nodes).chain(of_clients).flatten().map(|test| (&NODES, test));
+    let tests: Vec<(&'static Lane, Test)> = devnets.chain(nodes).collect();
+    let names: BTreeSet<&str> = tests.iter().map(|(_, test)| test.name).collect();
     assert_eq!(names.len(), tests.len(), "a test is listed twice");
-    let trials = tests.into_iter().map(|test| test.on(&machine)).collect();
+    // The lanes say what runs, not the number of threads.
+    arguments.test_threads = Some(tests.len());
+    let trials = tests.into_iter().map(|(lane, test)| test.on(&machine, lane)).collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }
+
+/// Tests that run one after another: each is four nodes that compile at the same time, and shares a folder with the others.
+type Lane = Mutex<()>;
+
+/// Those of `devnet`, which has the processors busy.
+static DEVNETS: Lane = Mutex::new(());
+
+/// Those that start their nodes themselves, and mostly wait for them.
+static NODES: Lane = Mutex::new(());
 
 /// A test, and what it needs of the machine.
 pub(crate) struct Test {
@@ -75,11 +86,13 @@ impl Test {
         Self { name, needs, run }
     }
 
-    fn on(self, machine: &Machine) -> Trial {
+    fn on(self, machine: &Machine, lane: &'static Lane) -> Trial {
         let missing = self.needs.iter().find_map(|need| Some((*need, machine.misses(*need)?.to_owned())));
         let Some((need, why)) = missing else {
             let run = self.run;
             return Trial::test(self.name, move || {
+                // A test that failed says nothing about the next.
+                let _alone = lane.lock().unwrap_or_else(PoisonError::into_inner);
                 run();
                 Ok(())
             });

@@ -132,7 +132,7 @@ impl Quartet {
 
     /// Waits until node `index` has the fixture's verdict, and checks that the three without trouble have revealed.
     pub(crate) fn concludes(&self, index: usize) -> Value {
-        let status = self.until(index, "has a verdict", Duration::from_secs(70), |status| {
+        let status = self.until(index, "has a verdict", Duration::from_secs(120), |status| {
             status["rounds"][0]["phase"] == "concluded" && status["log"]["published_size"] == 1
         });
         let round = &status["rounds"][0];

@@ -7,7 +7,7 @@ use rustix::process::Signal;
 
 use crate::Test;
 use crate::devnet::{PROGRAM, Running, data, fixture, run, start, start_in};
-use crate::left_over::{containers, nothing_is_left};
+use crate::left_over::{containers, no_container_is_left, nothing_is_left};
 use crate::machine::Need::{Docker, Embedded, Registry};
 
 pub(crate) fn tests() -> Vec<Test> {
@@ -39,7 +39,8 @@ fn interrupted(sandbox: &str, signal: Signal) {
     devnet.signal(signal);
     let ended = devnet.end();
     assert_eq!(ended.code, 130, "{}", ended.stderr);
-    nothing_is_left(&data(), &before);
+    nothing_is_left(&data());
+    no_container_is_left(&before);
 }
 
 fn killed() {
@@ -47,7 +48,8 @@ fn killed() {
     let devnet = building("embedded");
     devnet.signal(Signal::KILL);
     devnet.end();
-    nothing_is_left(&data(), &before);
+    nothing_is_left(&data());
+    no_container_is_left(&before);
 }
 
 fn kept() {
@@ -64,7 +66,8 @@ fn kept() {
     }
     devnet.signal(Signal::INT);
     assert_eq!(devnet.end().code, 0, "asking a kept group to end is no failure");
-    nothing_is_left(&data(), &before);
+    nothing_is_left(&data());
+    no_container_is_left(&before);
 }
 
 fn twice() {
