@@ -19,6 +19,7 @@ enum GroupError {
     #[diagnostic(help("the group's founder gave group.toml to every member"))]
     File(ReadError),
     #[error("{path}: {error}")]
+    #[diagnostic(help("ask a member of the group for its `group.toml` once more"))]
     Text { path: String, error: GroupTextError },
 }
 

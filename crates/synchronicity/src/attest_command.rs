@@ -28,6 +28,7 @@ enum AttestError {
     ))]
     Absent { nodes: Vec<String> },
     #[error("the attestations hold, and cannot be kept as {}: {error}", path.display())]
+    #[diagnostic(help("choose another folder with --out"))]
     Keep { path: PathBuf, error: io::Error },
 }
 

@@ -21,7 +21,7 @@ use crate::age::{self, Age};
 use crate::exit::{self, Stop};
 use crate::outside::named;
 use crate::policies::choice::Choice;
-use crate::progress::Progress;
+use crate::progress::{Inflow, Progress};
 use crate::source::{Source, SourceError};
 use crate::trust::{StateFolder, Trust};
 use crate::{durable, report, user_settings};
@@ -70,6 +70,7 @@ enum BundleTrouble {
     #[diagnostic(help("ask another node of the group: every node publishes the same log"))]
     Fetch(SourceError),
     #[error("{}: {error}", path.display())]
+    #[diagnostic(help("choose another place with --out, or see that the file may be read"))]
     File { path: PathBuf, error: io::Error },
 }
 
@@ -100,12 +101,13 @@ fn fetch(
 ) -> Result<(tempfile::NamedTempFile, Whole), Stop> {
     let failed = |error| file_trouble(&args.out, error);
     let mut file = tempfile::NamedTempFile::new_in(durable::folder_of(&args.out)).map_err(failed)?;
-    let progress = Progress::new();
+    let (progress, mut inflow) = (Progress::new(), Inflow::new());
     let mut reader = Reader::new(policy, args.node.place("bundle"));
     let fetched = from(&args.node, policy, &mut |piece| {
+        inflow.add(piece);
         reader.feed(piece, |index, _| {
             if index % 1000 == 0 {
-                progress.detail(&format!("{index} entries hold"));
+                progress.detail(&format!("{index} entries hold, {inflow}"));
             }
         })?;
         file.write_all(piece).map_err(failed)

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use miette::Diagnostic;
+use serde_json::json;
 use synchronicity_rebuild::download::Patience;
 use synchronicity_rebuild::spec::Spec;
 
@@ -208,8 +209,15 @@ fn start(command: clap::Command, words: Vec<OsString>) -> ExitCode {
     let command = examples::added(command);
     // Whoever asks for help gets it, whatever is in the file.
     let command = if let Ok(user) = &user { user.as_defaults(command) } else { command };
-    let matches = command.try_get_matches_from(words).unwrap_or_else(|error| error.exit());
-    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let for_programs = words.iter().any(|word| word == "--json");
+    let parsed = command.try_get_matches_from(words).and_then(|matches| {
+        let cli = Cli::from_arg_matches(&matches)?;
+        Ok((cli, matches))
+    });
+    let (cli, matches) = match parsed {
+        Ok(parsed) => parsed,
+        Err(error) => return misspelled(&error, for_programs),
+    };
     let json = cli.command.json();
     let answer = user.and_then(|user| {
         let pager = cli.command.is_long() && !json && !cli.no_pager;
@@ -225,6 +233,25 @@ fn start(command: clap::Command, words: Vec<OsString>) -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(stop) => stop.tell(json),
     }
+}
+
+/// A mistake in the command line, in lines that fit, and for programs as every failure is. Who asks for help has made none.
+fn misspelled(error: &clap::Error, for_programs: bool) -> ExitCode {
+    if !error.use_stderr() {
+        error.exit();
+    }
+    let said = error.render();
+    if for_programs {
+        let plain = said.to_string();
+        let first = plain.split("\n\n").next().unwrap_or_default();
+        let first = first.strip_prefix("error: ").unwrap_or(first);
+        let first = first.split_whitespace().collect::<Vec<_>>().join(" ");
+        verbatim!("{}", json!({ "exit": exit::USAGE, "error": first, "help": null }));
+    }
+    let coloured = terminal::errors_take_colours();
+    let said = if coloured { said.ansi().to_string() } else { said.to_string() };
+    errln!("{}", said.trim_end());
+    ExitCode::from(exit::USAGE)
 }
 
 fn carry_out(command: &Command, matches: &ArgMatches) -> Result<u8, Stop> {

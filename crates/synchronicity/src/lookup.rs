@@ -128,6 +128,7 @@ enum LookupTrouble {
     ))]
     BelowThreshold { from: String, error: LookupError },
     #[error("the answer holds, and cannot be kept as {}: {error}", path.display())]
+    #[diagnostic(help("choose another place with --out"))]
     Keep { path: PathBuf, error: std::io::Error },
 }
 

@@ -1,8 +1,11 @@
 //! What goes on, on standard error: one line that changes on a terminal, a line for each phase elsewhere.
 
+use std::fmt;
 use std::io::{self, IsTerminal, Write};
+use std::time::Instant;
 
 use crate::out::{self, terminal::is_dumb};
+use crate::printable::column;
 
 pub(crate) struct Progress {
     terminal: bool,
@@ -32,7 +35,9 @@ impl Progress {
     /// Shown only where it does not fill a file.
     pub(crate) fn detail(&self, what: &str) {
         if self.terminal {
-            eprint!("\r\x1b[K{what}");
+            // A line that wraps could not be taken back.
+            let what = column(what, 79);
+            eprint!("\r\x1b[K{}", what.trim_end());
             // Nobody looks at a terminal that is gone.
             let _ = io::stderr().flush();
         }
@@ -42,5 +47,30 @@ impl Progress {
         if self.terminal {
             eprint!("\r\x1b[K");
         }
+    }
+}
+
+/// What has come, and how fast: `12.3 MB, 4.5 MB/s`.
+pub(crate) struct Inflow {
+    since: Instant,
+    bytes: u64,
+}
+
+impl Inflow {
+    /// Nothing so far, from now on.
+    pub(crate) fn new() -> Self {
+        Self { since: Instant::now(), bytes: 0 }
+    }
+
+    pub(crate) fn add(&mut self, piece: &[u8]) {
+        self.bytes += piece.len() as u64;
+    }
+}
+
+impl fmt::Display for Inflow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let megabytes = self.bytes as f64 / 1e6;
+        let seconds = self.since.elapsed().as_secs_f64().max(0.001);
+        write!(f, "{megabytes:.1} MB, {:.1} MB/s", megabytes / seconds)
     }
 }

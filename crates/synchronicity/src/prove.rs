@@ -31,6 +31,7 @@ enum ProveError {
     #[diagnostic(help("ask another node of the group: every node publishes the same log"))]
     Fetch(SourceError),
     #[error("the proof holds, and cannot be kept as {}: {error}", path.display())]
+    #[diagnostic(help("choose another place with --out"))]
     Keep { path: PathBuf, error: io::Error },
 }
 

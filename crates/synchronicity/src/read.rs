@@ -16,8 +16,10 @@ pub(crate) const PROOF_BYTES_MAX: u64 = 1 << 20;
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub(crate) enum ReadError {
     #[error("cannot read {}: {error}", path.display())]
+    #[diagnostic(help("see that it is there, and that you may read it"))]
     File { path: PathBuf, error: io::Error },
     #[error("{} is larger than {limit} bytes, so it is no {kind}", path.display())]
+    #[diagnostic(help("see that it is the file that you mean"))]
     TooLarge { path: PathBuf, limit: u64, kind: &'static str },
     #[error("{} is no policy: {error}", path.display())]
     #[diagnostic(help(

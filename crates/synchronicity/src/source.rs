@@ -56,6 +56,7 @@ pub enum SourceError {
     },
     /// Another length than it must have.
     #[error("{what} has {found} bytes, and not the {expected} that it must have")]
+    #[diagnostic(help("the place has no whole copy of the log: name another one with --node"))]
     OtherLength {
         /// The file or address.
         what: String,
@@ -70,6 +71,7 @@ pub enum SourceError {
     Server(DownloadError),
     /// The file is there and cannot be read.
     #[error("cannot read {}: {error}", path.display())]
+    #[diagnostic(help("see that the folder is a copy of a log, and that you may read it"))]
     File {
         /// The file.
         path: PathBuf,

@@ -47,6 +47,7 @@ pub(crate) struct Handed {
 #[derive(Debug, thiserror::Error, Diagnostic)]
 enum SucceedError {
     #[error("this group is in its first epoch: its policy has no successor")]
+    #[diagnostic(help("go on with the policy that you have"))]
     FirstEpoch,
     #[error(transparent)]
     #[diagnostic(help("any node of the group has the same file"))]
@@ -55,6 +56,7 @@ enum SucceedError {
     #[diagnostic(help("nothing was written; your policy is as good as before for what was signed under it"))]
     Succession(#[from] SuccessionError),
     #[error("cannot write {}: {error}", path.display())]
+    #[diagnostic(help("choose another place with --out"))]
     Write { path: PathBuf, error: std::io::Error },
 }
 

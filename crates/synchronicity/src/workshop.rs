@@ -36,6 +36,7 @@ pub(crate) enum WorkshopError {
     #[error(transparent)]
     Cargo(CargoError),
     #[error("{}: {error}", path.display())]
+    #[diagnostic(help("see that the folder may be written and has room, or choose another one with --dir"))]
     File { path: PathBuf, error: io::Error },
     #[error(transparent)]
     Pin(PinError),

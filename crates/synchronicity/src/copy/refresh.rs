@@ -16,7 +16,7 @@ use crate::bundle::{Reader, Whole, entry_tiles, fetch_trouble, invalid};
 use crate::durable;
 use crate::exit::{self, Stop};
 use crate::outside::named;
-use crate::progress::Progress;
+use crate::progress::{Inflow, Progress};
 use crate::source::Source;
 use crate::trust::{StateFolder, Trust};
 
@@ -107,13 +107,16 @@ struct Gathering<'a> {
     /// Entries under the checkpoint.
     size: u64,
     progress: Progress,
+    /// From the source.
+    inflow: Inflow,
 }
 
 impl<'a> Gathering<'a> {
     fn new(files: &Files, policy: &'a Policy, source: &'a Source, size: u64) -> Result<Self, Stop> {
         let entries = NamedTempFile::new_in(&files.folder).map_err(|error| trouble(&files.folder, error))?;
         let reader = Reader::new(policy, source.to_string());
-        Ok(Self { reader, index: Index::default(), entries, source, size, progress: Progress::new() })
+        let (progress, inflow) = (Progress::new(), Inflow::new());
+        Ok(Self { reader, index: Index::default(), entries, source, size, progress, inflow })
     }
 
     fn begin(&mut self, note: &SignedNote) -> Result<(), Stop> {
@@ -142,6 +145,7 @@ impl<'a> Gathering<'a> {
     fn rest(&mut self, first: u64) -> Result<(), Stop> {
         for path in entry_tiles(first, self.size) {
             let bytes = self.source.tile(path).map_err(fetch_trouble)?;
+            self.inflow.add(&bytes);
             let begins = path.n * u64::from(TILE_WIDTH);
             let skipped = usize::try_from(first.saturating_sub(begins)).unwrap_or(0);
             if skipped == 0 {
@@ -155,7 +159,8 @@ impl<'a> Gathering<'a> {
                 let rest = encode_bundle(entries.into_iter().skip(skipped)).map_err(|error| wrong(&error))?;
                 self.take(&rest)?;
             }
-            self.progress.detail(&format!("{} of {} entries hold", begins + u64::from(path.width), self.size));
+            let hold = begins + u64::from(path.width);
+            self.progress.detail(&format!("{hold} of {} entries hold, {}", self.size, self.inflow));
         }
         Ok(())
     }

@@ -45,6 +45,11 @@ fn takes_colours() -> bool {
     *COLOURS.get_or_init(|| AutoStream::choice(&io::stdout()) != ColorChoice::Never && !is_dumb())
 }
 
+/// The same of standard error.
+pub(crate) fn errors_take_colours() -> bool {
+    AutoStream::choice(&io::stderr()) != ColorChoice::Never && !is_dumb()
+}
+
 /// Where crates.io shows a version of a crate.
 pub(crate) fn crate_link(name: &str, version: &str) -> String {
     link(&format!("{name} {version}"), &format!("https://crates.io/crates/{name}/{version}"))

@@ -6,7 +6,8 @@ use std::fmt;
 use synchronicity_verify::note::VerifierKey;
 use synchronicity_verify::policy::Policy;
 
-use super::Single;
+use super::{Name, Single};
+use crate::out;
 use crate::printable::printable;
 
 /// What changes, a line for each.
@@ -47,6 +48,13 @@ pub(crate) fn difference(old: &Single, new: &Single) -> Difference {
 }
 
 impl Difference {
+    /// Where only errors are said, says that less is asked for than before: nobody is to learn of that by chance.
+    pub(crate) fn break_the_silence(&self, name: &Name) {
+        if self.weaker && out::is_quiet() {
+            errln!("{name}: it asks for less than what was trusted");
+        }
+    }
+
     fn change(&mut self, what: &str, was: String, is: String, weaker: bool) {
         if was != is {
             self.lines.push(format!("{what}: {} -> {}", printable(&was), printable(&is)));

@@ -18,7 +18,7 @@ use super::record::Record;
 use super::store::{Store, StoreError};
 use super::words;
 use crate::exit::Stop;
-use crate::out::{self, terminal::is_unicode};
+use crate::out::{self, terminal::is_dumb, terminal::is_unicode};
 use crate::workshop::Workshop;
 
 /// Where a crate of the list was brought to.
@@ -125,7 +125,7 @@ struct Bar {
 
 impl Bar {
     fn new(total: usize, done_before: usize) -> Self {
-        let bar = (io::stderr().is_terminal() && !out::is_quiet()).then(|| {
+        let bar = (io::stderr().is_terminal() && !is_dumb() && !out::is_quiet()).then(|| {
             let bar = ProgressBar::new(total as u64).with_position(done_before as u64);
             let style = ProgressStyle::with_template("{bar:24} {pos}/{len}, about {eta} left: {wide_msg}");
             let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
@@ -149,7 +149,7 @@ impl Bar {
         match &self.bar {
             None => note!("[{}/{}] {key}: {what}", self.done.get(), self.total),
             Some(bar) => {
-                bar.println(format!("{key}: {what}"));
+                bar.println(out::folded(&format!("{key}: {what}")));
                 bar.inc(1);
             }
         }

@@ -35,6 +35,7 @@ pub(super) struct Line {
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub(super) enum ListError {
     #[error("{}: {error}", path.display())]
+    #[diagnostic(help("see that the list is there, and that you may read it"))]
     File { path: PathBuf, error: io::Error },
     #[error("{}, line {number}: {reason}", path.display())]
     #[diagnostic(help("a line is NAME@VERSION or NAME, as in `hexyl@0.17.0`; what follows # is a comment"))]

@@ -31,6 +31,7 @@ pub(super) struct Store {
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub(super) enum StoreError {
     #[error("{}: {error}", path.display())]
+    #[diagnostic(help("see that the folder may be written and has room, or choose another one with --out"))]
     File { path: PathBuf, error: io::Error },
     #[error("another survey writes to {}", .0.display())]
     #[diagnostic(help("wait for it, or name another folder with --out"))]

@@ -248,6 +248,7 @@ pub(super) fn replace(args: &Replace) -> Result<u8, Stop> {
     let changed = difference(&known, &offered);
     if !args.dry_run {
         locked.put(&args.name, &Kept::Single(Box::new(offered.clone())))?;
+        changed.break_the_silence(&args.name);
     }
     if args.json {
         let mut told = described::single_json(&args.name, &offered);

@@ -61,6 +61,7 @@ pub(crate) struct Forget {
 
 #[derive(Debug, thiserror::Error, Diagnostic)]
 #[error("nothing is remembered of {0}")]
+#[diagnostic(help("`synchronicity trust show` lists what is remembered"))]
 struct Unknown(String);
 
 impl Action {

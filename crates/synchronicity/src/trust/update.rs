@@ -57,6 +57,9 @@ pub(super) fn update(args: &Update) -> Result<u8, Stop> {
         (single, succeeded.changes)
     };
     let changed = difference(&known, &single);
+    if !args.dry_run {
+        changed.break_the_silence(&args.name);
+    }
     if args.json {
         let mut told = described::single_json(&args.name, &single);
         told["steps"] = changes.iter().map(succeed::as_json).collect();

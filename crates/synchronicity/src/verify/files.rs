@@ -81,6 +81,7 @@ enum NotProven {
     #[diagnostic(help("somebody gave you another crate, or another version, than they said"))]
     OtherCrate { found: String, place: String, wanted: Spec },
     #[error("{} is no evidence: its verdict is {verdict}", proof.display())]
+    #[diagnostic(help("`synchronicity lookup CRATE@VERSION` shows whether a later entry is"))]
     Verdict { proof: PathBuf, verdict: Verdict },
 }
 

@@ -11,6 +11,7 @@ use crate::audit::lock;
 use crate::look_up::log;
 use crate::policies::trust;
 use crate::program::{command, run, run_with};
+use crate::schema::Schemas;
 use crate::store::{install, installed, on_root, program, store};
 
 type Outcome = Result<(), Failed>;
@@ -22,6 +23,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         Trial::test("feel::a_users_settings_are_gone_by_and_one_that_is_misspelled_stops_everything", of_the_user),
         Trial::test("feel::a_dry_run_says_what_would_be_and_changes_nothing", dry_runs),
         Trial::test("feel::every_command_has_a_manual_page_and_help_with_examples_of_80_columns", help),
+        Trial::test("feel::a_mistake_in_the_command_line_fits_and_is_a_document_for_programs", mistakes),
         Trial::test("feel::a_reader_who_went_away_is_no_error", no_reader),
     ]
 }
@@ -204,6 +206,28 @@ fn help() -> Outcome {
     assert_eq!(page.trim_end(), fs::read_to_string(dir.path().join("pages/synchronicity.1"))?.trim_end());
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         assert!(run(dir.path(), ["completions", shell]).expect(0).out.contains("install"), "{shell}");
+    }
+    Ok(())
+}
+
+fn mistakes() -> Outcome {
+    let dir = tempfile::tempdir()?;
+    let mistakes = [
+        &["verify", "file", "--node", "ftp://somewhere.example/a/place/that/nobody/can/ask/for/anything"][..],
+        &["verify", "file", "--max-age", "1"],
+        &["gate", "file=no@crate@at-all"],
+        &["instal", "hexyl"],
+        &["install"],
+    ];
+    for words in mistakes {
+        let output = command(dir.path()).args(words).output()?;
+        let said = String::from_utf8(output.stderr)?;
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{words:?}: {said}");
+        assert!(said.starts_with("error: ") && said.lines().all(|line| line.chars().count() <= 80), "{said}");
+        let told = run(dir.path(), [words, &["--json"]].concat()).expect(2).json();
+        Schemas::new().check("failure", &told);
+        let first = said.split_whitespace().nth(1).unwrap();
+        assert!(told["error"].as_str().unwrap().starts_with(first), "{told}");
     }
     Ok(())
 }

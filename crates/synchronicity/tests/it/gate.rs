@@ -2,13 +2,15 @@
 #![allow(clippy::unwrap_used, reason = "a trial that panics is a failed trial, as in any test")]
 
 use std::fs;
+use std::path::Path;
+use std::process::Command;
 
 use libtest_mimic::{Failed, Trial};
 
 use crate::audit::lock;
 use crate::logs::Log;
 use crate::look_up::log;
-use crate::program::{Ran, run};
+use crate::program::{Ran, command, run};
 use crate::schema::Schemas;
 
 type Outcome = Result<(), Failed>;
@@ -18,6 +20,8 @@ pub(crate) fn trials() -> Vec<Trial> {
         Trial::test("gate::it_is_open_only_where_dependencies_and_files_hold", open),
         Trial::test("gate::its_code_is_the_gravest_of_what_was_found", codes),
         Trial::test("gate::what_it_prints_for_programs_is_as_its_schema_says", json),
+        Trial::test("gate::the_commands_in_the_documents_are_commands_of_this_program", documents),
+        Trial::test("gate::a_file_from_elsewhere_moves_on_only_if_a_group_built_it", quarantine),
         Trial::test("gate::without_anything_to_decide_on_it_is_not_open", nothing),
     ]
 }
@@ -109,5 +113,55 @@ fn nothing() -> Outcome {
     let told = gate(&log, &["crate-1", "--json"]).expect(0).json();
     assert!(told["audit"].is_null());
     gate(&log, &["--lock", "Cargo.lock"]).expect(2);
+    Ok(())
+}
+
+/// Every command for people and for CI that docs/client.md and the README show.
+fn documents() -> Outcome {
+    let dir = tempfile::tempdir()?;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut tried = 0;
+    for document in ["docs/client.md", "README.md", "action.yml"] {
+        let text = fs::read_to_string(root.join(document))?;
+        let begins =
+            ["$ synchronicity ", "- run: synchronicity ", "run: synchronicity ", "- synchronicity ", "synchronicity "];
+        for line in text.lines().filter_map(|line| line.strip_prefix("    ")) {
+            let line = line.trim_start();
+            let Some(line) = begins.iter().find_map(|begin| line.strip_prefix(begin)) else { continue };
+            let mut line = line.to_owned();
+            for node in ["${{ vars.SYNCHRONICITY_NODE }}", "\"$SYNCHRONICITY_NODE\"", "\"$NODE\""] {
+                line = line.replace(node, "http://node.example");
+            }
+            // What follows is the shell's.
+            let words = line.split_whitespace().take_while(|word| !["#", ">", "&&", "||"].contains(word));
+            let ran = run(dir.path(), words.chain(["--help"]));
+            assert_eq!(ran.code, 0, "{document}: {line}: {}", ran.err);
+            tried += 1;
+        }
+    }
+    assert!(tried > 15, "{tried}");
+    Ok(())
+}
+
+/// The line that docs/client.md has for whoever fetches executables with another tool.
+fn quarantine() -> Outcome {
+    let log = project();
+    let dir = log.dir.path();
+    fs::create_dir(dir.join("bin"))?;
+    for (file, moves) in [("crate-0", true), ("altered", false)] {
+        fs::write(dir.join("altered"), "\x7fELF\0 no group built this")?;
+        let script = format!("\"$0\" verify {file} --crate crate-0 && mv {file} bin/");
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", &script]).arg(env!("CARGO_BIN_EXE_synchronicity"));
+        for (name, value) in command(dir).get_envs() {
+            match value {
+                Some(value) => shell.env(name, value),
+                None => shell.env_remove(name),
+            };
+        }
+        shell.env("SYNCHRONICITY_POLICY", "policy").env("SYNCHRONICITY_NODE", "log");
+        let ran = shell.current_dir(dir).output()?;
+        assert_eq!((ran.status.success(), dir.join("bin").join(file).exists()), (moves, moves), "{ran:?}");
+    }
     Ok(())
 }

@@ -165,6 +165,10 @@ fn replaced() -> Outcome {
     assert!(trust(dir, &["show", "sample"]).expect(0).out.contains(&hash(&new)));
     run(dir, ["bundle", "--node", "log", "--out", "whole", "--policy", "sample"]).expect(0);
     look_up().expect(0);
+    // Back, and once more: not even a quiet run says nothing of it.
+    trust(dir, &["replace", "sample", &node(&old).address, "--pin", &hash(&old), "-q"]).expect(0);
+    let told = trust(dir, &["replace", "sample", &place, "--pin", &hash(&new), "-q"]).expect(0);
+    assert_eq!((told.out.as_str(), told.err.as_str()), ("", "sample: it asks for less than what was trusted"));
     let told = trust(dir, &["replace", "sample", &place, "--pin", &hash(&new), "--json"]).expect(0).json();
     assert_eq!((&told["changes"], &told["weaker"]), (&serde_json::json!([]), &false.into()));
     // Not by the policy of a log that is trusted under another name.

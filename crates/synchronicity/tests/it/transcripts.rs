@@ -24,6 +24,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         Trial::test("transcripts::dependencies_and_the_gate", auditing),
         Trial::test("transcripts::whom_to_trust_and_what_is_set", trusting),
         Trial::test("transcripts::three_groups_of_which_two_must_agree", together),
+        Trial::test("transcripts::copies_files_and_mistakes", looking),
         Trial::test("transcripts::help", help),
     ]
 }
@@ -206,6 +207,21 @@ fn together() -> Outcome {
         .run(&format!("install tool --policy three --root other {nodes}"))
         .run(&format!("verify root/bin/tool --policy two {nodes}"));
     session.is("groups.txt");
+    Ok(())
+}
+
+fn looking() -> Outcome {
+    let mut session = Session::new().with("log", log(2));
+    session
+        .run("fsck log --policy log.policy")
+        .run("diff crate-0 crate-0")
+        .run("diff crate-0 crate-1")
+        .run("diff crate-0 nowhere")
+        .run("verify nowhere.tlog-proof --policy log.policy")
+        .run("verify crate-0 --node ftp://log.example/a/place/that/nobody/can/ask/for/a/log")
+        .run("verify crate-0 --policy log.policy --max-age 1")
+        .run("trust forget --policy log.policy");
+    session.is("look.txt");
     Ok(())
 }
 
