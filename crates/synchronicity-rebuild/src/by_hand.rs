@@ -7,8 +7,11 @@ use std::fmt::Write;
 use synchronicity_verify::recipe::{INNER_CARGO_HOME, INNER_TARGET};
 use synchronicity_verify::request::{BuildRequest, Products};
 
-pub use self::container::container;
+pub use self::container::{container, dockerfile};
 use crate::invocation;
+
+/// Columns for the words of a command, before what joins two lines.
+const LINE: usize = 76;
 
 /// A POSIX shell script that installs the executables of `request` with the user's own Cargo, to the same bytes where
 /// compiler and linker are the same; nothing for products that are not [`Products::Installed`].
@@ -26,16 +29,28 @@ pub fn install_script(request: &BuildRequest) -> Option<String> {
     }
     // The separator of the encoded form may be in no path; a space may.
     script += "separator=$(printf '\\037')\n";
-    writeln!(
-        script,
-        "CARGO_TARGET_DIR=$target CARGO_ENCODED_RUSTFLAGS=\"--remap-path-prefix=$home={INNER_CARGO_HOME}$separator\
-         --remap-path-prefix=$target={INNER_TARGET}\" \\"
-    )
-    .ok()?;
-    let words = in_one_line(&invocation::cargo_words(request));
-    writeln!(script, "  cargo {words} --force ${{ROOT:+--root \"$ROOT\"}}").ok()?;
+    writeln!(script, "flags=\"--remap-path-prefix=$home={INNER_CARGO_HOME}\"").ok()?;
+    writeln!(script, "flags=\"$flags$separator--remap-path-prefix=$target={INNER_TARGET}\"").ok()?;
+    script += "CARGO_TARGET_DIR=\"$target\" CARGO_ENCODED_RUSTFLAGS=\"$flags\" \\\n  cargo";
+    script += &in_lines(&invocation::cargo_words(request));
+    writeln!(script, " \\\n  --force ${{ROOT:+--root \"$ROOT\"}}").ok()?;
     script += "rm -rf \"$target\"\n";
     Some(script)
+}
+
+/// The arguments of a command that stands two columns in, in lines that a terminal shows whole.
+fn in_lines(words: &[String]) -> String {
+    let (mut lines, mut column) = (String::new(), "  cargo".len());
+    for word in words.iter().map(|word| quoted(word)) {
+        if column + 1 + word.len() > LINE {
+            lines += " \\\n ";
+            column = 1;
+        }
+        lines += " ";
+        lines += &word;
+        column += 1 + word.len();
+    }
+    lines
 }
 
 /// The words of a command as a POSIX shell reads them.
@@ -56,6 +71,16 @@ fn quoted(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn arguments_reach_a_program_in_lines_that_a_terminal_shows() {
+        let words: Vec<String> = (0..40).map(|number| format!("--word='{number}'")).collect();
+        let lines = in_lines(&words);
+        assert!(format!("  cargo{lines}").lines().all(|line| line.len() <= 80), "{lines}");
+        let script = format!("printf '%s\n'{lines}");
+        let output = std::process::Command::new("/bin/sh").args(["-c", &script]).output().unwrap();
+        assert_eq!(String::from_utf8(output.stdout).unwrap().lines().collect::<Vec<_>>(), words);
+    }
 
     #[test]
     fn a_word_reaches_a_program_as_it_is() {

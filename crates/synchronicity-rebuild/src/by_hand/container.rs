@@ -48,7 +48,8 @@ pub fn container(pinned: &Pinned, packages: &[String]) -> Option<BTreeMap<&'stat
     ]))
 }
 
-fn dockerfile(request: &BuildRequest, packages: &[String]) -> String {
+/// Of these files the one that says how: for a request of a crate that was published.
+pub fn dockerfile(request: &BuildRequest, packages: &[String]) -> String {
     let BuildRequest { source, toolchain, target, .. } = request;
     let system = match request.environment {
         Environment::Image { layer } => format!("an image with the one layer sha256:{layer}"),
