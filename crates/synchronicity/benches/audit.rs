@@ -6,8 +6,9 @@
 //!
 //! Cold: nothing on this machine, the log's files served on loopback. Warm: the copy of the log is there and the server
 //! is asked whether it has grown. Offline: nobody is asked. Bundle: the whole log is replayed from one file. Beside
-//! them, as peers in the same run, what `sha256sum` takes for 50 MB, where `verify` of such a file is measured, and what a
-//! program takes that does nothing, `true`. Ends with 1 if a bound is broken.
+//! them, as peers in the same run, what `sha256sum` takes for 50 MB, where `verify` of such a file is measured, what `curl`,
+//! `sha256sum` and `sync` take to fetch such a file, where `install` is, and what a program takes that does nothing, `true`.
+//! Ends with 1 if a bound is broken.
 #![allow(clippy::unwrap_used, reason = "a bench that cannot measure ends")]
 
 use std::fs;
@@ -20,12 +21,18 @@ use logs::Log;
 #[path = "../tests/it/logs.rs"]
 #[allow(dead_code, reason = "shared with the tests, which use all of it")]
 mod logs;
+#[path = "../tests/it/program.rs"]
+#[allow(dead_code, reason = "shared with the tests, which use all of it")]
+mod program;
 #[path = "../../synchronicity-verify/tests/it/sample.rs"]
 #[allow(dead_code, clippy::unwrap_used, reason = "shared with the verifier's tests, which use all of it")]
 mod sample;
 #[path = "../tests/it/server.rs"]
 #[allow(dead_code, reason = "shared with the tests, which use all of it")]
 mod server;
+#[path = "../tests/it/store.rs"]
+#[allow(dead_code, reason = "shared with the tests, which use all of it")]
+mod store;
 
 const RUNS: usize = 7;
 
@@ -68,7 +75,41 @@ fn main() -> std::process::ExitCode {
     fs::write(dir.join("large"), vec![0; 50 << 20]).unwrap();
     let verify = median(|| (), || run(dir, &["verify", "large", "--policy", "policy", "--offline"]));
     row("verify of 50 MB, offline", verify, None, Some((peer("sha256sum", &["large"]), Some(1.2))));
+    for (what, places) in [("install of 50 MB from one place", 1), ("from three places", 3)] {
+        let (ours, by_hand) = installed(places);
+        row(what, ours, None, Some((by_hand, Some(1.2))));
+    }
     std::process::ExitCode::from(u8::from(broken > 0))
+}
+
+/// What it takes to install an executable that so many places serve on loopback, and to fetch and hash it by hand.
+fn installed(places: usize) -> (Duration, Duration) {
+    let content = store::program("tool", 50 << 20);
+    let hash = synchronicity_verify::digest::Digest::of(&content).to_string();
+    let log = store::store(&[("tool@1.0.0", &[("tool", content.clone())])]);
+    let (dir, content) = (log.dir.path(), std::sync::Arc::new(content));
+    let serve = |_| {
+        let (folder, hash, content) = (log.path(), hash.clone(), content.clone());
+        server::Server::start_in_parts(move |path, part| {
+            if path.ends_with(&hash) {
+                // From memory: what is measured is not this server.
+                return server::part_of(&content, part);
+            }
+            logs::file_at(&folder, path)
+        })
+    };
+    let servers: Vec<_> = (0..places).map(serve).collect();
+    let mut words = vec!["install", "tool", "--policy", "policy", "--root", "root"];
+    words.extend(servers.iter().flat_map(|server| ["--node", &server.address]));
+    let forget = || drop(fs::remove_dir_all(dir.join("root")));
+    let ours = median(forget, || run(dir, &words));
+    let script =
+        format!("curl -s -o fetched {}/artifacts/{hash} && sha256sum fetched && sync fetched", servers[0].address);
+    let by_hand = median(
+        || (),
+        || assert_eq!(spawn(Command::new("sh").args(["-c", &script]).current_dir(dir)), Some(0), "wants curl"),
+    );
+    (ours, by_hand)
 }
 
 fn lock(dependencies: usize) -> String {
