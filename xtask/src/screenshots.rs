@@ -15,7 +15,7 @@ pub(crate) fn run(root: &Path) -> ExitCode {
     let mut command = Command::new("cargo");
     command.args(["test", "--workspace", "--locked", "--test", "e2e", "--", TEST]);
     // Without a browser the test fails, and is not skipped.
-    command.env(FOLDER, &folder).env("SYNCHRONICITY_REQUIRE", "browser,embedded").current_dir(root);
+    command.env(FOLDER, &folder).env("SYNCHRONICITY_REQUIRE", "browser,embedded,axe,registry").current_dir(root);
     match command.status() {
         Ok(status) if status.success() => {
             println!("written to {}", folder.display());

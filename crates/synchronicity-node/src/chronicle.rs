@@ -25,8 +25,9 @@ use synchronicity_core::machine::Machine;
 use synchronicity_verify::entry::{Entry, Verdict};
 use synchronicity_verify::identity::{BuilderId, RequestId};
 use synchronicity_verify::leaf::Leaf;
+use synchronicity_verify::membership::MembershipEntry;
 use synchronicity_verify::result::{BuildResult, Failure};
-use synchronicity_web::model::{Counts, EntryRow, Moment, Month};
+use synchronicity_web::model::{Counts, EntryRow, EpochRow, Moment, Month};
 use tokio::sync::watch;
 
 pub use course::{At, Course, Deed, Outcome, Part, Stage};
@@ -38,11 +39,23 @@ use titles::Titles;
 /// Recipes that are remembered so that equal ones share their text.
 const RECIPES_MAX: usize = 4096;
 
+fn change(index: u64, entry: &MembershipEntry) -> EpochRow {
+    EpochRow {
+        epoch: entry.next.epoch,
+        index,
+        time: Moment(entry.time_ms),
+        threshold: entry.next.threshold,
+        members: entry.next.members.iter().map(|member| member.name.clone()).collect(),
+    }
+}
+
 /// Everything, as of one block.
 #[derive(Clone, Debug, Default)]
 pub struct Chronicle {
     /// By index in the log; nothing at the changes of membership.
     leaves: Vector<Option<Arc<Concluded>>>,
+    /// The changes of membership, the latest last.
+    changes: Vector<Arc<EpochRow>>,
     /// Indices, in the order of [`Verdict::ALL`].
     of_verdict: [Vector<u64>; 4],
     attempts: OrdMap<RequestId, Arc<[u64]>>,
@@ -79,7 +92,10 @@ impl Chronicle {
     /// Notes an entry that the log got. Those of one block come before [`Chronicle::block`].
     pub fn logged(&mut self, index: u64, leaf: &Leaf, group: Option<&Group>) {
         let concluded = match leaf {
-            Leaf::Membership(_) => None,
+            Leaf::Membership(entry) => {
+                self.changes.push_back(Arc::new(change(index, entry)));
+                None
+            }
             Leaf::Build(entry) => Some(Arc::new(self.concluded(index, entry, group))),
         };
         if let Some(concluded) = &concluded {
@@ -114,6 +130,11 @@ impl Chronicle {
     /// Moves on to a block that changed nothing.
     pub fn passed(&mut self, at: At) {
         self.at = at;
+    }
+
+    /// The changes of membership, the latest first.
+    pub fn changes(&self) -> impl Iterator<Item = &EpochRow> {
+        self.changes.iter().rev().map(Arc::as_ref)
     }
 
     fn concluded(&mut self, index: u64, entry: &Entry, group: Option<&Group>) -> Concluded {

@@ -14,7 +14,7 @@ pub use group::{Group, GroupApprove, GroupJoin, GroupNew, GroupPropose, GroupSho
 
 /// The program of a builder: rebuilds crates with a group of others and logs what they agree on
 #[derive(Debug, Parser)]
-#[command(name = "synchronicity-node", version, after_long_help = EXIT_CODES)]
+#[command(name = "synchronicity-node", version, max_term_width = 80, after_long_help = EXIT_CODES)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -22,8 +22,9 @@ pub struct Cli {
 }
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 done, 1 internal failure, 2 usage or configuration, 40 to 43 evidence that fails, 75 try later.
-The trace goes to stderr; SYNCHRONICITY_TRACE sets its level, as in `info` or `synchronicity_node=debug`.";
+Exit codes: 0 done, 1 internal failure, 2 usage or configuration, 40 to 43
+evidence that fails, 75 try later. The trace goes to stderr;
+SYNCHRONICITY_TRACE sets its level, as in `info` or `synchronicity_node=debug`.";
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -77,6 +78,8 @@ pub struct Dir {
 
 /// `init`
 #[derive(Debug, Args)]
+#[command(override_usage = "synchronicity-node init --dir <DIR> --name <NAME>\n       \
+                            --listen <HOST:PORT> --http <HOST:PORT>")]
 pub struct Init {
     /// The node's folder; must not hold a node yet
     #[command(flatten)]

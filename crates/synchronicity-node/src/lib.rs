@@ -71,6 +71,7 @@ pub mod offences;
 pub mod operator;
 pub mod outbox;
 pub mod pages;
+pub mod presence;
 pub mod progress;
 pub mod proofs;
 pub mod publish;

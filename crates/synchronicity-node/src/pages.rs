@@ -31,6 +31,7 @@ use synchronicity_web::model::{
 };
 
 use crate::chronicle::{Chronicle, Shown};
+use crate::presence::Presence;
 use crate::publisher::Published;
 use crate::status::Building;
 
@@ -50,6 +51,8 @@ pub struct Present {
     pub building: Vec<Building>,
     /// The members that it is connected to, itself counted.
     pub connected: BTreeSet<BuilderId>,
+    /// What members tell of themselves, its own word included.
+    pub told: BTreeMap<BuilderId, Presence>,
     /// `ok`, or what keeps it from doing its part.
     pub health: String,
 }
@@ -237,7 +240,7 @@ impl Pages {
 
     /// The group and its policy.
     pub fn group(&self) -> GroupPage {
-        group::page(&self.sources)
+        group::page(&self.chronicle(), &self.sources)
     }
 
     /// A part of a transcript: lines from `from` on that contain `find`. `None` as long as somebody can still commit.

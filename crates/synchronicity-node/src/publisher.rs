@@ -20,6 +20,7 @@ use crate::cosign::{Cosignatures, MessageError, Statement};
 use crate::durable::Synced;
 use crate::health::{Health, Topic};
 use crate::log_reader::LogReader;
+use crate::presence::{Presence, Presences};
 use crate::proofs;
 use crate::publish::{self, LoadError, PublishError, PublishedLog, SharedLog};
 use crate::recosign::{self, Schedule};
@@ -63,6 +64,8 @@ pub struct Publisher {
     pub owed: Owed,
     /// To the other members.
     pub chain: Handle,
+    /// What they tell of themselves on the same way.
+    pub presences: Presences,
     /// Complaints.
     pub health: Health,
     /// The published checkpoint.
@@ -185,6 +188,9 @@ impl Publisher {
     }
 
     fn hear(&mut self, member: usize, bytes: &[u8], asking: &mut Asking) {
+        if let Some(presence) = Presence::parse(bytes) {
+            return self.presences.heard(member, presence);
+        }
         match self.cosignatures.receive(bytes, self.schedule.latest_s(recosign::now())) {
             Ok(received) => {
                 if received.asks && received.lacks && asking.may_answer() {

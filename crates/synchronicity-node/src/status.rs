@@ -18,6 +18,10 @@ pub struct Status {
     pub height: u64,
     /// Time of that block, in milliseconds since 1970.
     pub time_ms: u64,
+    /// Highest view of this epoch of which this node has seen a certificate since its start. Against the height it gains one for
+    /// each view that the group gave up because its leader was not heard of in time.
+    #[serde(default)]
+    pub view: u64,
     /// How far this node's clock is ahead of the group's, in milliseconds, where the engine can tell.
     pub clock_skew_ms: Option<i64>,
     /// Members that this node is connected to, itself not counted.

@@ -17,6 +17,7 @@ use synchronicity_verify::result::BuildResult;
 use crate::health::Health;
 use crate::offences::Offences;
 use crate::pages::{Present, RoundCopy};
+use crate::presence::{Presence, Presences};
 use crate::progress::Progress;
 use crate::publisher::Published;
 use crate::state::{Folded, State};
@@ -43,6 +44,8 @@ pub struct Parts {
     pub chain: Handle,
     /// The builds of this node.
     pub progress: Progress,
+    /// What other members tell of themselves.
+    pub presences: Presences,
     /// The published checkpoint.
     pub published: Published,
     /// Complaints.
@@ -105,8 +108,17 @@ impl View {
         let heard = parts.chain.status().connected;
         let here =
             group.members().iter().filter(|member| member.name == parts.name || heard.contains(&member.consensus));
+        let told = group.members().iter().enumerate().filter_map(|(place, member)| {
+            let presence = if member.name == parts.name {
+                Some(Presence::own(&parts.progress))
+            } else {
+                parts.presences.of(place)
+            };
+            Some((member.command, presence?))
+        });
         Present {
             building: parts.progress.list(),
+            told: told.collect(),
             connected: here.map(|member| member.command).collect(),
             health: self.health(),
         }
@@ -153,6 +165,7 @@ impl View {
             origin: group.origin().to_owned(),
             height: persisted.height,
             time_ms: persisted.time_ms,
+            view: chain.view,
             clock_skew_ms: chain.clock_skew_ms,
             peers: chain.connected.len(),
             caught_up: chain.caught_up,

@@ -25,6 +25,10 @@ if (round?.dataset.live === "true") {
   source.addEventListener("note", (event) => {
     note.textContent = JSON.parse(event.data).text;
   });
+  source.onerror = () => {
+    const again = source.readyState === EventSource.CONNECTING;
+    note.textContent = `The connection is lost. ${again ? "This browser tries to get it back." : "Load the page again."}`;
+  };
   source.addEventListener("end", () => {
     source.close();
     round.dataset.live = "false";

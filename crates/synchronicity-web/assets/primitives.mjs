@@ -21,6 +21,9 @@ export const bytesOf = (text) => new TextEncoder().encode(text);
 export const hex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 export const equal = (a, b) => a.length === b.length && a.every((byte, at) => byte === b[at]);
 
+/** Text of others as it is shown: what nobody would see, or what turns a line around, is spelled out. */
+export const seen = (text) => text.replace(/[\p{C}\u2028\u2029]/gu, (letter) => `\\u{${letter.codePointAt(0).toString(16)}}`);
+
 /** SHA-256 of these parts in a row. */
 export async function sha256(...parts) {
   const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));

@@ -1,7 +1,7 @@
 // The verifier page: reads what somebody chose, asks proof.mjs, and shows the answer. Nothing is sent.
 
 import { verify } from "./proof.mjs";
-import { bytesOf, hex, sha256 } from "./primitives.mjs";
+import { bytesOf, hex, seen, sha256 } from "./primitives.mjs";
 
 const FILE_BYTES_MAX = 1 << 30;
 const form = document.getElementById("verifier");
@@ -9,12 +9,24 @@ const outcome = document.getElementById("outcome");
 
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
-  outcome.replaceChildren();
+  say("soft", "Checking…", []);
   try {
     show(await judged());
   } catch (error) {
     say("bad", "Not verified", [`${error.outcome ?? "trouble"}: ${error.message}`]);
   }
+});
+
+// Wherever on the page it is dropped: beside the fields the browser would leave the page for it.
+const hasFiles = (event) => event.dataTransfer.types.includes("Files");
+document.addEventListener("dragover", (event) => {
+  if (hasFiles(event)) event.preventDefault();
+});
+document.addEventListener("drop", (event) => {
+  if (!hasFiles(event)) return;
+  event.preventDefault();
+  const { files } = event.dataTransfer;
+  document.getElementById(files[0].name.endsWith(".tlog-proof") ? "proof" : "file").files = files;
 });
 
 async function judged() {
@@ -46,11 +58,11 @@ function show(told) {
 function say(mark, title, lines) {
   const heading = document.createElement("h2");
   heading.className = mark;
-  heading.textContent = title;
+  heading.textContent = seen(title);
   const list = document.createElement("ul");
   list.append(...lines.map((line) => {
     const item = document.createElement("li");
-    item.textContent = line;
+    item.textContent = seen(line);
     return item;
   }));
   outcome.replaceChildren(heading, list);

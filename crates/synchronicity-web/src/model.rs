@@ -19,7 +19,7 @@ use utoipa::ToSchema;
 
 pub use self::builder::{BuilderRecord, Builders, Participation};
 pub use self::entry::{Counts, CrateHit, CratePage, EntryRow, OpenRow, Release};
-pub use self::group::{ApiOperation, ApiPage, GroupMember, GroupPage};
+pub use self::group::{ApiOperation, ApiPage, EpochRow, GroupMember, GroupPage};
 pub use self::log::{Cosigner, LogPage};
 pub use self::request::{
     Artifact, Attempt, BuilderColumn, Camp, Document, Explanation, Fact, Finding, Happening, Line, Mark, MatrixRow,

@@ -98,6 +98,9 @@ templates! {
     MissingHtml(Missing) = "missing.html";
 }
 
+/// Rows of a table whose length others decide: the page stays below 100 kB. The API has all.
+const ROWS_MAX: usize = 48;
+
 /// The pages that stand in every page's head: path, name, word in `active`.
 const PLACES: [(&str, &str, &str); 8] = [
     ("/", "Home", "home"),

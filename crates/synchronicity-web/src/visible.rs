@@ -44,6 +44,15 @@ impl Escaper for Visible {
     }
 }
 
+/// A text for a reader to whom markup is text: what is not seen is spelled out, everything else stays.
+pub fn spelled_out(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if letter == '\t' || is_printable(letter) { shown.push(letter) } else { shown.extend(letter.escape_unicode()) }
+    }
+    shown
+}
+
 /// A text as markup, for the few places that are no template.
 pub fn visible(text: &str) -> String {
     let mut markup = String::with_capacity(text.len());

@@ -101,6 +101,8 @@ pub struct GroupJoin {
 
 /// `group new`
 #[derive(Debug, Args)]
+#[command(override_usage = "synchronicity-node group new [OPTIONS] --origin <ORIGIN>\n       \
+                            --threshold <K> --member <FILE>... --out <DIR>")]
 pub struct GroupNew {
     /// Name of the group's log, as in `example.org/rebuilders`; nobody else's log may have it
     #[arg(long)]

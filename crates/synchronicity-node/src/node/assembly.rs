@@ -44,6 +44,7 @@ use crate::offences::Offences;
 use crate::operator::{self, Desk};
 use crate::outbox::Outbox;
 use crate::pages::{Pages, Sources, SurveyFile};
+use crate::presence::{self, Presences};
 use crate::progress::Progress;
 use crate::publish::{self, SharedLog};
 use crate::publisher::{Owed, Published, Publisher};
@@ -102,6 +103,7 @@ struct Base {
     stopping: watch::Receiver<bool>,
     /// Ends what works.
     resting: watch::Receiver<bool>,
+    presences: Presences,
 }
 
 pub(super) fn start(choices: Choices, prepared: Prepared) -> Result<Started, Stop> {
@@ -123,9 +125,8 @@ pub(super) fn start(choices: Choices, prepared: Prepared) -> Result<Started, Sto
     // Only now: an engine that is refused its folder changes nothing.
     epochs::prune_chains(&prepared.folder, &prepared.group);
     let Prepared { folder, lock, config, group, keys, http, socket, unresolved, outsiders, hooks, .. } = prepared;
-    let (stop, stopping) = watch::channel(false);
-    let (rest, resting) = watch::channel(false);
-    let base = Base { state, chain, health, stopping, resting };
+    let ((stop, stopping), (rest, resting)) = (watch::channel(false), watch::channel(false));
+    let base = Base { state, chain, health, stopping, resting, presences: Presences::default() };
     let me = keys.command.id();
 
     let own_log = OwnLog { log, reader: reader.clone(), cosignatures, inherited };
@@ -138,6 +139,7 @@ pub(super) fn start(choices: Choices, prepared: Prepared) -> Result<Started, Sto
         state: base.state.clone(),
         chain: base.chain.clone(),
         progress: progress.clone(),
+        presences: base.presences.clone(),
         published: published.clone(),
         health: base.health.clone(),
         offences: offences.clone(),
@@ -214,6 +216,7 @@ fn publish(
         proofs: folder.proofs(),
         owed: Owed::default(),
         chain: base.chain.clone(),
+        presences: base.presences.clone(),
         health: base.health.clone(),
         published: show,
     };
@@ -247,6 +250,7 @@ fn attend(
 ) -> JoinHandle<()> {
     let Works { workbench, kept, progress, misbehaviour, schedule } = works;
     let (done, finished) = mpsc::channel(QUEUE);
+    tokio::spawn(presence::tell(base.chain.clone(), progress.clone(), base.resting.clone()));
     let attendant = Attendant {
         state: base.state.clone(),
         journal,

@@ -6,8 +6,9 @@ use synchronicity_core::group::Member;
 use synchronicity_web::model::{GroupMember, GroupPage, Millis};
 
 use super::Sources;
+use crate::chronicle::Chronicle;
 
-pub(super) fn page(sources: &Sources) -> GroupPage {
+pub(super) fn page(chronicle: &Chronicle, sources: &Sources) -> GroupPage {
     let group = &sources.group;
     GroupPage {
         origin: group.origin().to_owned(),
@@ -20,6 +21,7 @@ pub(super) fn page(sources: &Sources) -> GroupPage {
         reveal_window: Millis(group.reveal_window_ms()),
         containment: group.containment().to_vec(),
         members: group.members().iter().map(member).collect(),
+        history: chronicle.changes().cloned().collect(),
         policy: sources.policy.to_string(),
         url: sources.url.clone(),
     }

@@ -3,11 +3,17 @@
 use synchronicity_verify::checkpoint::Checkpoint;
 use synchronicity_verify::entry::Verdict;
 use synchronicity_verify::note::SignedNote;
+use synchronicity_verify::tile::tiles_between;
 use synchronicity_web::model::{Cosigner, LogPage, Moment};
 
 use super::{Sources, rows};
 use crate::chronicle::Chronicle;
 use crate::recosign::time_s;
+
+/// What a log of this size has, and had not without its newest entry.
+fn tiles(size: u64) -> Vec<String> {
+    tiles_between(size.saturating_sub(1), size).map(|tile| tile.path()).collect()
+}
 
 pub(super) fn page(
     chronicle: &Chronicle,
@@ -33,8 +39,9 @@ pub(super) fn page(
         origin: sources.group.origin().to_owned(),
         size: chronicle.size(),
         published: checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.size),
-        root: checkpoint.map(|checkpoint| checkpoint.root.to_string()).unwrap_or_default(),
+        root: checkpoint.as_ref().map(|checkpoint| checkpoint.root.to_string()).unwrap_or_default(),
         checkpoint: note.map(ToString::to_string).unwrap_or_default(),
+        tiles: tiles(checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.size)),
         cosigners: lines().map(cosigner).collect(),
         quorum,
         // So many at least have signed then or later.

@@ -1,6 +1,6 @@
 //! Builders, and how each has done.
 
-use synchronicity_verify::identity::BuilderId;
+use synchronicity_verify::identity::{BuilderId, RequestId};
 use synchronicity_web::model::{BuilderRecord, Builders};
 
 use super::{Present, Sources};
@@ -25,6 +25,11 @@ fn record(chronicle: &Chronicle, present: &Present, key: &BuilderId, name: &str)
         let part = course.parts.iter().find(|part| part.who.key == *key);
         matches!(course.stage, Stage::Committing { .. }) && part.is_some_and(|part| !part.committed.is_done())
     });
+    let told = present.told.get(key);
+    let named = |request: &RequestId| {
+        let open = chronicle.open_round(request);
+        open.map_or_else(|| request.to_string(), |course| format!("{} {}", course.name, course.version))
+    };
     let record = chronicle.record(key);
     let apart = record.into_iter().flat_map(|record| record.apart());
     BuilderRecord {
@@ -33,6 +38,8 @@ fn record(chronicle: &Chronicle, present: &Present, key: &BuilderId, name: &str)
         connected: present.connected.contains(key),
         participation: record.map(|record| record.participation).unwrap_or_default(),
         median_commit: record.and_then(|record| record.median_commit()),
+        version: told.map(|told| told.version.clone()),
+        runs: told.into_iter().flat_map(|told| &told.running).map(named).collect(),
         owes: owes.map(|course| format!("{} {}", course.name, course.version)).collect(),
         apart: apart.filter_map(|index| Some(chronicle.verdict(index)?.row())).collect(),
     }

@@ -65,6 +65,12 @@ pub(super) fn documents(request: &BuildRequest) -> Vec<Document> {
         title: "The same bytes by cargo install, as a shell script".to_owned(),
         text: script,
     });
-    let by_program = Document { title: "A Dockerfile, and a rebuild of your own".to_owned(), text: by_program };
-    [by_program].into_iter().chain(by_cargo).collect()
+    let by_program = Document {
+        title: "By the client: a folder for Docker, and a rebuild of your own".to_owned(),
+        text: by_program,
+    };
+    // What a group agreed on beyond the image is not in the request; the client's folder has it, and what is copied here.
+    let dockerfile = by_hand::dockerfile(request, &[]);
+    let dockerfile = Document { title: "The Dockerfile of that folder".to_owned(), text: dockerfile };
+    [by_program, dockerfile].into_iter().chain(by_cargo).collect()
 }

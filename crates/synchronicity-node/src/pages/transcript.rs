@@ -3,12 +3,19 @@
 use std::collections::VecDeque;
 
 use synchronicity_web::model::{Line, TranscriptPage};
+use synchronicity_web::visible::{spelled_out, visible};
 
-/// Lines on one page.
+/// Lines on one page at most.
 pub const LINES: usize = 250;
 
 /// Characters of a line.
 const LINE_CHARS_MAX: usize = 2_000;
+
+/// Bytes of the lines of one page, as they are shown: what is not seen is spelled out, and takes several times its room.
+const BYTES_MAX: usize = 64 << 10;
+
+/// Bytes of a line's number and frame.
+const LINE_BYTES: usize = 200;
 
 /// Lines from the one numbered `from` on, counted from 1, that contain `find`.
 pub(super) fn page(
@@ -19,6 +26,7 @@ pub(super) fn page(
 ) -> TranscriptPage {
     let wanted = |(_, text): &(usize, &str)| find.is_empty() || text.contains(find);
     let (mut earlier, mut lines, mut after, mut total) = (VecDeque::new(), Vec::new(), None, 0);
+    let mut room = BYTES_MAX;
     for (index, text) in printed.lines().enumerate().filter(wanted) {
         let number = index + 1;
         total += 1;
@@ -27,19 +35,25 @@ pub(super) fn page(
             if earlier.len() > LINES {
                 earlier.pop_front();
             }
-        } else if lines.len() < LINES {
-            lines.push(Line { number, text: cut(text) });
-        } else {
-            after = after.or(Some(number));
+        } else if after.is_none() {
+            let text = cut(text);
+            let needed = visible(&text).len() + LINE_BYTES;
+            // One line is shown, however long it is: there must be a way on.
+            if lines.is_empty() || (lines.len() < LINES && needed <= room) {
+                room = room.saturating_sub(needed);
+                lines.push(Line { number, text });
+            } else {
+                after = Some(number);
+            }
         }
     }
     let before = earlier.front().copied();
     TranscriptPage { request, title, builder, find: find.to_owned(), lines, before, after, total }
 }
 
-/// The last lines, each cut: at most so many.
+/// The last lines, each cut, for a reader that takes markup for text: at most so many.
 pub fn tail(printed: &str, most: usize) -> Vec<String> {
-    let mut lines: Vec<String> = printed.lines().rev().take(most).map(cut).collect();
+    let mut lines: Vec<String> = printed.lines().rev().take(most).map(|line| spelled_out(&cut(line))).collect();
     lines.reverse();
     lines
 }
@@ -72,6 +86,22 @@ mod tests {
         let found = page(about(), &printed, 1, "line 30");
         assert_eq!((found.total, found.lines[1].number), (11, 300));
         assert!(page(about(), &printed, 9999, "").lines.is_empty() && page(about(), "", 1, "").lines.is_empty());
+    }
+
+    #[test]
+    fn a_page_of_hostile_lines_stays_small_and_leads_on() {
+        let printed = format!("{}\n", "\x1b".repeat(LINE_CHARS_MAX)).repeat(200);
+        let (mut from, mut seen) = (1, 0);
+        loop {
+            let shown = page(about(), &printed, from, "");
+            let bytes: usize = shown.lines.iter().map(|line| visible(&line.text).len()).sum();
+            assert!(!shown.lines.is_empty() && bytes <= BYTES_MAX, "{bytes}");
+            seen += shown.lines.len();
+            let Some(after) = shown.after else { break };
+            from = after;
+        }
+        assert_eq!(seen, 200);
+        assert_eq!(tail("a\u{202e}b<i>\t\x1b\n", 1), ["a\\u{202e}b<i>\t\\u{1b}"]);
     }
 
     #[test]

@@ -8,13 +8,13 @@ use serde_json::Value;
 
 use crate::Test;
 use crate::devnet::fixture;
-use crate::machine::Need::{Browser as Chromium, Embedded};
+use crate::machine::Need::{Browser as Chromium, Embedded, Registry};
 use crate::quartet::Quartet;
 use crate::verifier::verify;
 use crate::webdriver::Browser;
 
 pub(crate) fn tests() -> Vec<Test> {
-    vec![Test::new("a_page_follows_a_round_to_its_proof_in_a_real_browser", &[Chromium, Embedded], follow)]
+    vec![Test::new("a_page_follows_a_round_to_its_proof_in_a_real_browser", &[Chromium, Embedded, Registry], follow)]
 }
 
 /// Where pictures go, for `cargo xtask screenshots`.
@@ -26,6 +26,9 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const WIDE: u32 = 1100;
 const PHONE: u32 = 390;
 
+/// Of a picture, in pixels: no page of these is cut off.
+const HEIGHT: u64 = 8_000;
+
 struct Visit {
     browser: Browser,
     url: String,
@@ -36,6 +39,7 @@ struct Visit {
 fn follow() {
     let home = tempfile::tempdir().unwrap();
     let mut quartet = Quartet::found(home.path());
+    shows_a_survey(&quartet.home(0).join("node.toml"));
     quartet.start(&[]);
     let pictures = std::env::var_os(FOLDER).map(PathBuf::from);
     if let Some(folder) = &pictures {
@@ -47,18 +51,29 @@ fn follow() {
     {
         visit.look_at(&format!("{name}-empty"), path);
     }
-    quartet.submit();
+    quartet.submit_crate("is_ci@1.2.0");
     let id = visit.open_round();
     watch(&visit, &id);
     check_proof(&visit, &quartet, home.path(), &id);
+    keyboard(&visit);
     search(&visit);
     more(&visit, &quartet);
-    everything(&visit, &id);
+    everything(&visit, &id, &format!("{}/survey", quartet.url(1)));
+    halted(&visit, &mut quartet);
+}
+
+/// The project's own, at this node and at no other.
+fn shows_a_survey(settings: &Path) {
+    let survey = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/survey").canonicalize().unwrap();
+    let text = fs::read_to_string(settings).unwrap();
+    fs::write(settings, format!("survey = {:?}\n{text}", survey.to_str().unwrap())).unwrap();
 }
 
 impl Visit {
+    /// To a page of the first node, or anywhere.
     fn go(&self, path: &str) {
-        self.browser.go(&format!("{}{path}", self.url));
+        let address = if path.starts_with('/') { format!("{}{path}", self.url) } else { path.to_owned() };
+        self.browser.go(&address);
     }
 
     /// The request that is being rebuilt, as the first page links to it.
@@ -90,7 +105,7 @@ impl Visit {
             assert_eq!(told[2] != "rgb(255, 255, 255)", dark, "{name}: {}", told[2]);
             self.accessible(&format!("{name} ({look})"));
             if let Some(folder) = &self.pictures {
-                self.browser.picture(&folder.join(format!("{name}-{look}.png")), 1_600);
+                self.browser.picture(&folder.join(format!("{name}-{look}.png")), HEIGHT);
             }
         }
         self.browser.look(WIDE, false);
@@ -127,21 +142,27 @@ fn axe() -> Option<String> {
 fn watch(visit: &Visit, id: &str) {
     let browser = &visit.browser;
     visit.go(&format!("/requests/{id}"));
-    browser.run("window.stayed = true");
+    // What is printed meanwhile is gone from the page when it is loaded again.
+    browser.run(
+        "window.stayed = true; const transcript = document.getElementById('transcript'); \
+         new MutationObserver(() => { sessionStorage.printed = transcript.textContent; }).observe(transcript, { childList: true })",
+    );
     let text = browser.until("submitted", PATIENCE);
-    assert!(!text.contains("REPRODUCED") && !text.contains("Compiling"), "{text}");
+    assert!(!text.contains("builders agree") && !text.contains("Compiling"), "{text}");
     browser.until("builder-1 committed", PATIENCE);
     assert_eq!(browser.run("return window.stayed"), true, "the page moved and was not loaded again");
     if let Some(folder) = &visit.pictures {
-        browser.picture(&folder.join("round-open-light.png"), 1_600);
+        browser.picture(&folder.join("round-open-light.png"), HEIGHT);
     }
     let text = browser.until("logged as entry 0", PATIENCE);
     assert!(text.contains("4 of 4 builders agree"), "{text}");
     // It is loaded again when the proof can be had.
     browser.until("Proof of entry 0", PATIENCE);
+    let streamed = browser.run("return sessionStorage.printed ?? ''");
+    assert!(streamed.as_str().unwrap().contains("Compiling is_ci"), "{streamed}");
     let transcript = browser.run("return document.querySelector('a[href$=\"/transcript\"]').href");
     browser.go(transcript.as_str().unwrap());
-    assert!(browser.text().contains("Compiling plain-binary"), "{}", browser.text());
+    assert!(browser.text().contains("Compiling is_ci"), "{}", browser.text());
     visit.accessible("transcript");
 }
 
@@ -149,6 +170,8 @@ fn watch(visit: &Visit, id: &str) {
 fn check_proof(visit: &Visit, quartet: &Quartet, home: &Path, id: &str) {
     let browser = &visit.browser;
     visit.go(&format!("/requests/{id}"));
+    let repeats = browser.run("return document.body.textContent.includes('FROM ${BASE}')");
+    assert_eq!(repeats, true, "the Dockerfile that repeats the build");
     let fetched = |selector: &str| {
         let script = format!("return fetch(document.querySelector('{selector}').href).then((answer) => answer.text())");
         browser.run(&script).as_str().unwrap().to_owned()
@@ -170,18 +193,31 @@ fn check_proof(visit: &Visit, quartet: &Quartet, home: &Path, id: &str) {
     visit.accessible("verified");
 }
 
+/// Without a mouse: first past what is on every page, then through it, and always seen.
+fn keyboard(visit: &Visit) {
+    visit.go("/");
+    for expected in ["skip", "brand", "/", "/builders"] {
+        visit.browser.press_tab();
+        let told = visit.browser.run(
+            "const it = document.activeElement; \
+             return [it.className || it.getAttribute('href'), getComputedStyle(it).outlineStyle]",
+        );
+        assert_eq!(told, serde_json::json!([expected, "solid"]));
+    }
+}
+
 fn search(visit: &Visit) {
     visit.go("/");
-    visit.browser.write("#q", "PLAIN");
+    visit.browser.write("#q", "IS_C");
     let options = "return [...document.querySelectorAll('#found option')].map((option) => option.value)";
     let deadline = Instant::now() + PATIENCE;
-    while visit.browser.run(options) != serde_json::json!(["plain-binary"]) {
+    while visit.browser.run(options) != serde_json::json!(["is_ci"]) {
         assert!(Instant::now() < deadline, "nothing is completed");
         std::thread::sleep(Duration::from_millis(100));
     }
     visit.browser.click("header form.search button");
     let text = visit.browser.until("Crates found", PATIENCE);
-    assert!(text.contains("plain-binary") && text.contains("reproduced"), "{text}");
+    assert!(text.contains("is_ci") && text.contains("reproduced"), "{text}");
 }
 
 /// The request of a crate's newest entry, once there is one.
@@ -199,12 +235,15 @@ fn concluded(url: &str, name: &str) -> String {
 
 /// A crate that diverges, with its explanation, and one that does not build.
 fn more(visit: &Visit, quartet: &Quartet) {
-    for (name, shown) in [("embeds-build-time", "build-time"), ("needs-network", "needs-network")] {
+    for (name, shown) in [("embeds-build-time", "embeds-build-time: build-time"), ("needs-network", "needs-network: ")]
+    {
         quartet.submit_crate(&fixture(name));
+        visit.look_at("queue", "/queue");
         let id = concluded(&visit.url, name);
         visit.go(&format!("/requests/{id}"));
         let deadline = Instant::now() + PATIENCE;
-        while !visit.browser.text().contains(shown) {
+        let is_told = |text: &str| text.contains(shown) && text.contains("Proof of entry");
+        while !is_told(&visit.browser.text()) {
             assert!(Instant::now() < deadline, "{shown} is not told: {}", visit.browser.text());
             std::thread::sleep(Duration::from_millis(500));
             visit.go(&format!("/requests/{id}"));
@@ -213,22 +252,32 @@ fn more(visit: &Visit, quartet: &Quartet) {
     }
 }
 
+/// Two of four are gone: the page says that nothing can be ordered, and goes on to show what was.
+fn halted(visit: &Visit, quartet: &mut Quartet) {
+    [2, 3].into_iter().for_each(|node| quartet.kill_at(node));
+    quartet.until(0, "says that it is halted", PATIENCE, |status| {
+        status["health"].as_str().unwrap().contains("are reachable, 3 are needed")
+    });
+    visit.look_at("halted", "/queue");
+    assert!(visit.browser.text().contains("This node is in trouble: only 2 of 4 members"), "{}", visit.browser.text());
+}
+
 /// Every page, with something on it.
-fn everything(visit: &Visit, id: &str) {
+fn everything(visit: &Visit, id: &str, no_survey: &str) {
     let of_request = [format!("/requests/{id}"), format!("/requests/{id}/transcript")];
     let pages = [
         ("home", "/"),
         ("search", "/search?q=e"),
         ("search-empty", "/search?q=nothing"),
-        ("crate", "/crates/plain-binary"),
+        ("crate", "/crates/is_ci"),
         ("request", &of_request[0]),
         ("transcript", &of_request[1]),
         ("builders", "/builders"),
         ("builder", "/builders/builder-1"),
-        ("queue", "/queue"),
         ("log", "/log"),
         ("trends", "/trends"),
-        ("survey-empty", "/survey"),
+        ("survey", "/survey"),
+        ("survey-empty", no_survey),
         ("group", "/about"),
         ("verify", "/verify"),
         ("api", "/api"),
@@ -237,6 +286,9 @@ fn everything(visit: &Visit, id: &str) {
     for (name, path) in pages {
         visit.look_at(name, path);
     }
+    // Each of the four, as it told this node, and the foot of the page.
+    visit.go("/builders");
+    assert!(visit.browser.text().matches(env!("CARGO_PKG_VERSION")).count() >= 5, "{}", visit.browser.text());
     if visit.pictures.is_some() {
         visit.browser.command("Emulation.setCPUThrottlingRate", &serde_json::json!({ "rate": 4 }));
         for (name, path) in pages {
@@ -245,9 +297,14 @@ fn everything(visit: &Visit, id: &str) {
             let paint = "return new Promise((done) => new PerformanceObserver((list) => \
                  list.getEntriesByName('first-contentful-paint').forEach((it) => done(it.startTime))\
                  ).observe({ type: 'paint', buffered: true }))";
+            // A page that has come to rest: what has moved meanwhile, as Web Vitals counts it.
+            let shifts = "return new Promise((done) => { let all = 0; \
+                 new PerformanceObserver((list) => list.getEntries().forEach((it) => { all += it.value; })\
+                 ).observe({ type: 'layout-shift', buffered: true }); setTimeout(() => done(all), 500); })";
             println!(
-                "{name}: first contentful paint after {} ms, with a processor four times as slow",
-                visit.browser.run(paint)
+                "{name}: first contentful paint after {} ms, with a processor four times as slow; layout shift {}",
+                visit.browser.run(paint),
+                visit.browser.run(shifts)
             );
         }
     }

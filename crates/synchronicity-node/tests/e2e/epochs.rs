@@ -233,6 +233,9 @@ fn what_clients_find(group: &Group, first: &[u8], old_proof: &[u8]) {
         reader.finish().unwrap();
         let kinds: Vec<bool> = leaves.iter().map(|leaf| matches!(leaf, Leaf::Membership(_))).collect();
         assert_eq!(kinds, [false, true, false, true, false]);
+        let told: Value = serde_json::from_slice(&group.get(number, "/api/v1/group").unwrap()).unwrap();
+        let began = told["history"].as_array().unwrap().iter().map(|row| (row["epoch"].clone(), row["index"].clone()));
+        assert_eq!(began.collect::<Vec<_>>(), [(2.into(), 3.into()), (1.into(), 1.into())], "{told:#}");
     }
 }
 

@@ -105,11 +105,12 @@ fn readme() {
     fs::create_dir(somebody.path("project")).unwrap();
     trusts(&somebody);
     let bins = installs(&somebody, &crates);
-    verifies(&somebody, &bins);
+    verifies(&somebody, &crates, &bins);
     guards_a_project(&somebody, &crates, &bins);
+    does_what_the_readme_says(&somebody, crates[0]);
     rebuilds(&somebody, &crates, &bins);
     drop(group);
-    goes_on_alone(&somebody, &bins);
+    goes_on_alone(&somebody, &crates, &bins);
 }
 
 /// The hash is one that a member told; here it stands in the group's own folder.
@@ -119,6 +120,38 @@ fn trusts(somebody: &Somebody) {
     let offered = somebody.json(&["trust", "add", &somebody.node, "--dry-run"]);
     assert!(somebody.runs(true, 0, &["trust", "list"]).starts_with("no policy is trusted yet"));
     somebody.runs(true, 0, &["trust", "add", &somebody.node, "--pin", offered["sha256"].as_str().unwrap()]);
+}
+
+/// The commands of the README's chapter for users, as they stand there, but for the crate, the address and the home.
+fn does_what_the_readme_says(somebody: &Somebody, spec: &str) {
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md")).unwrap();
+    let chapter = readme.split("\n## As a user\n").nth(1).unwrap().split("\n## ").next().unwrap();
+    let lines = chapter.lines().filter_map(|line| line.strip_prefix("    synchronicity "));
+    let (name, _) = spec.split_once('@').unwrap();
+    let (bench, home) = (bench(), somebody.path(".cargo/bin").join(name).display().to_string());
+    // No address but the policy's.
+    fs::write(somebody.path("project/synchronicity.toml"), "").unwrap();
+    let mut done = Vec::new();
+    for line in lines {
+        let line = line.split('#').next().unwrap().replace("hexyl@0.17.0", spec).replace("~/.cargo/bin/hexyl", &home);
+        let line = line.replace("hexyl", name).replace("http://127.0.0.1:24290", &somebody.node);
+        let mut words: Vec<&str> = line.split_whitespace().collect();
+        match words[0] {
+            // Nobody is there to be asked; it was added with its hash.
+            "trust" => words.push("--dry-run"),
+            "rebuild" => words.extend(["--sandbox", "embedded", "--dir", &bench]),
+            _ => {}
+        }
+        somebody.runs(true, 0, &words);
+        done.push(words[0].to_owned());
+    }
+    let told = ["trust", "install", "verify", "verify", "audit", "gate", "rebuild"];
+    assert_eq!(done, told, "the README has other commands");
+}
+
+/// Where the client builds: in the sandbox whose toolchain the other tests have fetched.
+fn bench() -> String {
+    data().join("client").display().to_string()
 }
 
 /// Each crate, and where its executables are.
@@ -142,7 +175,10 @@ fn installs(somebody: &Somebody, crates: &[&str]) -> Vec<PathBuf> {
     bins
 }
 
-fn verifies(somebody: &Somebody, bins: &[PathBuf]) {
+fn verifies(somebody: &Somebody, crates: &[&str], bins: &[PathBuf]) {
+    let at = ["--node", somebody.node.as_str(), "--out"];
+    somebody.runs(true, 0, &[&["bundle"], &at[..], &["../log.bundle"]].concat());
+    somebody.runs(true, 0, &[&["prove", crates[0]], &at[..], &["../proof.tlog-proof"]].concat());
     for bin in bins {
         let told = somebody.json(&["verify", bin.to_str().unwrap(), "--node", &somebody.node]);
         assert_eq!(told["files"][0]["evidence"]["agreeing"].as_array().unwrap().len(), 4, "{told:#}");
@@ -192,9 +228,9 @@ fn guards_a_project(somebody: &Somebody, crates: &[&str], bins: &[PathBuf]) {
     assert!(somebody.runs(true, MISMATCH, &["gate", &pinned]).ends_with("gate closed: exit code 42\n"));
 }
 
-/// The first of them, in the sandbox whose toolchain the other tests have fetched.
+/// Each of them here, held against the group and the file.
 fn rebuilds(somebody: &Somebody, crates: &[&str], bins: &[PathBuf]) {
-    let bench = data().join("client").display().to_string();
+    let bench = bench();
     let place = ["--sandbox", "embedded", "--dir", &bench, "--node", &somebody.node];
     for (spec, bin) in crates.iter().zip(bins) {
         let told = somebody.json(&[&["rebuild", spec, "--against", bin.to_str().unwrap()], &place[..]].concat());
@@ -204,7 +240,7 @@ fn rebuilds(somebody: &Somebody, crates: &[&str], bins: &[PathBuf]) {
 }
 
 /// The group is gone, and so is the network.
-fn goes_on_alone(somebody: &Somebody, bins: &[PathBuf]) {
+fn goes_on_alone(somebody: &Somebody, crates: &[&str], bins: &[PathBuf]) {
     let cut = Command::new("unshare").args(["--map-root-user", "--net", "true"]).status();
     // Where no network can be taken away, the group's end has to do.
     let online = !cut.is_ok_and(|status| status.success());
@@ -214,6 +250,10 @@ fn goes_on_alone(somebody: &Somebody, bins: &[PathBuf]) {
     somebody.runs(online, 0, &["audit", "--offline"]);
     somebody.runs(online, 0, &["gate", "--offline", bin]);
     somebody.runs(online, 0, &["list"]);
+    somebody.runs(online, 0, &["verify", "../proof.tlog-proof", bin]);
+    somebody.runs(online, 0, &["audit", "--bundle", "../log.bundle"]);
+    somebody.runs(online, 0, &["lookup", crates[0], "--bundle", "../log.bundle"]);
+    somebody.runs(online, 0, &["diff", bin, bin]);
     somebody.runs(online, 0, &["upgrade", "--offline"]);
     // What needs somebody says so.
     somebody.runs(online, TRY_LATER, &["trust", "add", &somebody.node, "--name", "again"]);
@@ -221,4 +261,6 @@ fn goes_on_alone(somebody: &Somebody, bins: &[PathBuf]) {
     let refused = ["install", Path::new(bin).file_name().unwrap().to_str().unwrap(), "--offline", "--root"];
     somebody.runs(online, TRY_LATER, &[&refused[..], &[elsewhere.to_str().unwrap()]].concat());
     assert!(!elsewhere.join("bin").join(refused[1]).exists());
+    somebody.runs(online, 0, &["uninstall", crates[0].split('@').next().unwrap()]);
+    assert!(!bins[0].exists());
 }

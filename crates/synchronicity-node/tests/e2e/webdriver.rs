@@ -101,6 +101,14 @@ impl Browser {
         self.post(&format!("/element/{}/value", self.element(selector)), &json!({ "text": text }));
     }
 
+    /// To what the keyboard comes to next.
+    pub(crate) fn press_tab(&self) {
+        for kind in ["rawKeyDown", "keyUp"] {
+            let key = json!({ "type": kind, "key": "Tab", "code": "Tab", "windowsVirtualKeyCode": 9 });
+            self.command("Input.dispatchKeyEvent", &key);
+        }
+    }
+
     /// A command of Chromium's own protocol.
     pub(crate) fn command(&self, name: &str, parameters: &Value) -> Value {
         self.post("/goog/cdp/execute", &json!({ "cmd": name, "params": parameters }))

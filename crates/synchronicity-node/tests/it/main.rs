@@ -11,6 +11,7 @@ mod export;
 mod export_cut;
 mod fold;
 mod group;
+mod help;
 mod joining;
 mod journal;
 mod offences;

@@ -27,6 +27,10 @@ pub struct BuilderRecord {
     pub participation: Participation,
     /// Median time from a submission to its commitment, over its latest commitments.
     pub median_commit: Option<Millis>,
+    /// Version of its program, as it says itself; nothing if it has not said so lately.
+    pub version: Option<String>,
+    /// What it builds at this moment, as it says itself.
+    pub runs: Vec<String>,
     /// Open rounds in which it has not committed yet.
     pub owes: Vec<String>,
     /// Its latest rounds in which it did not agree with the group.

@@ -132,6 +132,14 @@ pub struct CratePage {
     pub next_before: Option<u64>,
 }
 
+impl CratePage {
+    /// The newest of these versions of which there is, or will be, a proof that it was reproduced.
+    pub fn provable(&self) -> Option<&Release> {
+        let reproduced = |entry: &EntryRow| entry.verdict == Verdict::Reproduced;
+        self.releases.iter().find(|release| release.entries.iter().any(reproduced))
+    }
+}
+
 /// All that the log says of one version.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Release {

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::Millis;
+use super::{Millis, Moment};
 
 /// Who the group is, and how to trust it.
 #[derive(Clone, Debug, Default, Serialize, ToSchema)]
@@ -28,10 +28,27 @@ pub struct GroupPage {
     pub containment: Vec<String>,
     /// The members, by name.
     pub members: Vec<GroupMember>,
+    /// How earlier epochs ended, the latest first.
+    pub history: Vec<EpochRow>,
     /// The policy file.
     pub policy: String,
     /// Where this node serves the log.
     pub url: String,
+}
+
+/// A change of membership, as the log has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct EpochRow {
+    /// The epoch that it began.
+    pub epoch: u64,
+    /// Index of its entry in the log.
+    pub index: u64,
+    /// When the epoch before ended, by the time of its last block.
+    pub time: Moment,
+    /// Equal results that make a verdict since.
+    pub threshold: u16,
+    /// Names of the members since.
+    pub members: Vec<String>,
 }
 
 /// One member, as the group file names it.

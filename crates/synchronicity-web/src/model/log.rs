@@ -19,6 +19,8 @@ pub struct LogPage {
     pub root: String,
     /// The published checkpoint as it is served.
     pub checkpoint: String,
+    /// Where the tiles are that the newest entries changed, below the log's address.
+    pub tiles: Vec<String>,
     /// Who signed it.
     pub cosigners: Vec<Cosigner>,
     /// Signatures that a policy of this group wants.

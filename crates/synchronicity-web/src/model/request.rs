@@ -82,6 +82,18 @@ pub struct RequestPage {
     pub transcript_note: String,
 }
 
+impl RequestPage {
+    /// Rows of the matrix that a page shows: fewer where there are more builders, so that the page stays below 100 kB.
+    pub fn rows_shown(&self) -> usize {
+        (192 / self.builders.len().max(1)).clamp(1, 48)
+    }
+
+    /// Whether enough builders revealed the same: only then one who revealed something else is apart from the group.
+    pub fn has_agreement(&self) -> bool {
+        matches!(self.verdict, Some(Verdict::Reproduced | Verdict::Unbuildable))
+    }
+}
+
 /// Another attempt at the same request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Attempt {

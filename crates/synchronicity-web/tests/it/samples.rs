@@ -2,10 +2,10 @@
 
 use synchronicity_web::model::{
     ApiOperation, ApiPage, Artifact, Attempt, BuilderColumn, BuilderRecord, Builders, Bytes, Camp, Cosigner, Counts,
-    CrateHit, CratePage, Document, EntryRow, Explanation, Fact, Finding, Frame, GroupMember, GroupPage, Happening,
-    Home, Line, LogPage, Mark, MatrixRow, Millis, Missing, Moment, Month, OpenRow, Participation, Phase, Queue, Rate,
-    Release, RequestPage, Search, Share, Survey, SurveyCause, SurveyCondition, SurveyGroup, SurveyPage, SurveyTotals,
-    TranscriptPage, TrendsPage, Verdict,
+    CrateHit, CratePage, Document, EntryRow, EpochRow, Explanation, Fact, Finding, Frame, GroupMember, GroupPage,
+    Happening, Home, Line, LogPage, Mark, MatrixRow, Millis, Missing, Moment, Month, OpenRow, Participation, Phase,
+    Queue, Rate, Release, RequestPage, Search, Share, Survey, SurveyCause, SurveyCondition, SurveyGroup, SurveyPage,
+    SurveyTotals, TranscriptPage, TrendsPage, Verdict,
 };
 use synchronicity_web::{feed, page};
 
@@ -130,11 +130,14 @@ fn home(text: &str) -> Home {
 }
 
 fn of_crate(text: &str) -> CratePage {
-    let release = Release { version: text.into(), entries: vec![row(text)] };
+    let release = Release {
+        version: text.into(),
+        entries: vec![row(text), EntryRow { verdict: Verdict::Reproduced, ..row(text) }],
+    };
     CratePage { name: text.into(), releases: vec![release], url: "https://node.example".into(), next_before: Some(7) }
 }
 
-fn request(text: &str) -> RequestPage {
+pub(crate) fn request(text: &str) -> RequestPage {
     let artifact = |camp| Some(Artifact { sha256: "cd".repeat(32), size: Bytes(1_291_256), camp: Camp(camp) });
     let happening =
         |mark, time| Happening { time, height: Some(9), builder: Some(text.into()), what: text.into(), mark };
@@ -148,7 +151,7 @@ fn request(text: &str) -> RequestPage {
         attempts: [1, 0].map(|round| Attempt { round, index: round.into(), verdict: Verdict::Diverged }).to_vec(),
         phase: Phase::Concluded,
         deadline: None,
-        verdict: Some(Verdict::Diverged),
+        verdict: Some(Verdict::Reproduced),
         index: Some(7),
         published: true,
         agree: 2,
@@ -209,6 +212,8 @@ fn builder(text: &str) -> BuilderRecord {
         connected: false,
         participation: Participation { rounds: 9, agreed: 6, apart: 1, late: 1, withheld: 1 },
         median_commit: Some(Millis(42_000)),
+        version: Some(text.into()),
+        runs: vec![text.into()],
         owes: vec![text.into()],
         apart: vec![row(text)],
     }
@@ -220,6 +225,7 @@ fn log(text: &str) -> LogPage {
         size: 8,
         published: 7,
         root: "ab".repeat(32),
+        tiles: vec![text.into()],
         checkpoint: text.into(),
         cosigners: vec![Cosigner { name: text.into(), time: Some(NOW) }],
         quorum: 3,
@@ -290,6 +296,7 @@ fn group(text: &str) -> GroupPage {
         ordering_quorum: 3,
         containment: vec![t()],
         members: vec![member],
+        history: vec![EpochRow { epoch: 1, index: 7, time: NOW, threshold: 3, members: vec![t(), t()] }],
         policy: t(),
         url: t(),
         ..GroupPage::default()

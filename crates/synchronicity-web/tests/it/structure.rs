@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::samples::{empty, pages};
+use synchronicity_web::model::{RequestPage, Verdict};
+use synchronicity_web::page;
+
+use crate::samples::{empty, frame, pages, request};
 
 fn values<'a>(page: &'a str, attribute: &str) -> Vec<&'a str> {
     let begin = format!(" {attribute}=\"");
@@ -78,4 +81,21 @@ fn a_time_line_marks_what_never_came() {
     let (_, page) = pages("plain").into_iter().find(|(name, _)| *name == "request").unwrap();
     assert!(page.contains("<li class=\"bad\"><span class=\"when\">never</span>"), "{page}");
     assert!(page.contains("<td class=\"camp bad\"><b>B</b>"), "{page}");
+}
+
+#[test]
+fn where_no_threshold_agrees_nobody_is_apart_and_nothing_is_attested() {
+    let apart = RequestPage { verdict: Some(Verdict::Diverged), ..request("plain") };
+    let page = page::request(&frame("plain"), &apart);
+    assert!(page.contains("at most 2 of 3 builders revealed the same; 3 are needed"), "{page}");
+    assert!(!page.contains("camp bad") && !page.contains("/attestation/") && page.contains("/proof/index/7"), "{page}");
+}
+
+#[test]
+fn a_page_of_very_many_rows_stays_small_and_says_where_the_rest_is() {
+    let it = request("plain");
+    let row = &it.matrix[0];
+    let many = RequestPage { matrix: vec![row.clone(); 256], ..it.clone() };
+    let shown = page::request(&frame("plain"), &many);
+    assert!(shown.len() < 100_000 && shown.contains("And 208 more: <a href=\"/api/v1/requests/"), "{}", shown.len());
 }

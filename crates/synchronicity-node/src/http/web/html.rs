@@ -8,14 +8,28 @@ use super::super::answer::{Keep, compressible, known_by, set, whole};
 
 const HTML: &str = "text/html; charset=utf-8";
 
-/// Nothing inline, nothing from elsewhere, no frames, no forms to elsewhere.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
-                      form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+/// Nothing inline, nothing from elsewhere, no frames, no forms to elsewhere; and whom scripts may ask.
+macro_rules! policy {
+    ($asked:literal) => {
+        concat!(
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src ",
+            $asked,
+            "; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        )
+    };
+}
+
+/// A page whose scripts may ask nobody anything.
+pub(super) fn html_alone(code: StatusCode, page: String) -> Response<Body> {
+    let mut response = html(code, page);
+    set(&mut response, header::CONTENT_SECURITY_POLICY, policy!("'none'"));
+    response
+}
 
 /// A page.
 pub(super) fn html(code: StatusCode, page: String) -> Response<Body> {
     let mut response = tagged(code, HTML, page);
-    set(&mut response, header::CONTENT_SECURITY_POLICY, POLICY);
+    set(&mut response, header::CONTENT_SECURITY_POLICY, policy!("'self'"));
     set(&mut response, header::REFERRER_POLICY, "no-referrer");
     set(&mut response, header::X_FRAME_OPTIONS, "DENY");
     set(&mut response, HeaderName::from_static("cross-origin-opener-policy"), "same-origin");

@@ -9,14 +9,16 @@ use synchronicity_web::page;
 
 use super::super::answer::missing;
 use super::asked::{Attempt, Below, Lines, Part, Searched, asked};
-use super::html::html;
+use super::html::{html, html_alone};
 use super::{WebSite, broken};
 use crate::pages::HITS;
 
 type Site = Shared<WebSite>;
 
-/// Entries on a page of the log, and of a crate.
-const ENTRIES: usize = 100;
+/// Entries on a page of the log at most, and of a crate, whose versions have a badge each: no page is larger than 100 kB. The API
+/// gives more at once.
+const ENTRIES: usize = 80;
+const ENTRIES_OF_CRATE: usize = 40;
 
 pub(super) async fn home(Shared(site): Site) -> Response<Body> {
     html(StatusCode::OK, page::home(&site.pages.frame(), &site.pages.home()))
@@ -49,7 +51,12 @@ fn crate_page(site: &WebSite, name: &str, version: Option<&str>, uri: &Uri) -> R
         Ok(below) => below,
         Err(why) => return wrong(site, &why),
     };
-    match site.pages.of_crate(name, version, below.before, below.limit.unwrap_or(ENTRIES)) {
+    match site.pages.of_crate(
+        name,
+        version,
+        below.before,
+        below.limit.unwrap_or(ENTRIES_OF_CRATE).min(ENTRIES_OF_CRATE),
+    ) {
         Some(of_crate) => html(StatusCode::OK, page::of_crate(&site.pages.frame(), &of_crate)),
         None => not_found(
             site,
@@ -107,7 +114,7 @@ pub(super) async fn queue(Shared(site): Site) -> Response<Body> {
 pub(super) async fn log(Shared(site): Site, uri: Uri) -> Response<Body> {
     match asked::<Part>(&uri) {
         Ok(part) => {
-            let log = site.pages.log(part.before, part.limit.unwrap_or(ENTRIES), part.verdict);
+            let log = site.pages.log(part.before, part.limit.unwrap_or(ENTRIES).min(ENTRIES), part.verdict);
             html(StatusCode::OK, page::log(&site.pages.frame(), &log))
         }
         Err(why) => wrong(&site, &why),
@@ -135,7 +142,7 @@ pub(super) async fn group(Shared(site): Site) -> Response<Body> {
 }
 
 pub(super) async fn verify(Shared(site): Site) -> Response<Body> {
-    html(StatusCode::OK, page::verify(&site.pages.frame(), &site.pages.group()))
+    html_alone(StatusCode::OK, page::verify(&site.pages.frame(), &site.pages.group()))
 }
 
 /// What is not there: a page for whoever reads pages, a line for programs.

@@ -47,6 +47,9 @@ async fn every_page_forbids_what_it_does_not_need_and_is_known_again() {
         for (name, value) in [("x-content-type-options", "nosniff"), ("referrer-policy", "no-referrer")] {
             assert_eq!(header(&response, name), value, "{path}");
         }
+        assert_eq!(header(&response, "set-cookie"), "", "{path}");
+        let asks = if path == "/verify" { "connect-src 'none'" } else { "connect-src 'self'" };
+        assert!(policy.contains(asks), "{path}: {policy}");
         let tag = header(&response, "etag").to_owned();
         assert!(tag.len() > 20, "{path}");
         let small = ask(&routes, &path, &[("accept-encoding", "gzip")]).await;
@@ -65,8 +68,17 @@ async fn every_address_on_a_page_leads_somewhere() {
     stage.print(&request(0), "Compiling hexyl\n").await;
     let routes = stage.routes();
     // Of the node around the pages, or of a log that is not published here.
-    let elsewhere =
-        ["/proof/", "/policy", "/group", "/checkpoint", "/bundle", "/request/", "/artifacts/", "/transcripts/"];
+    let elsewhere = [
+        "/proof/",
+        "/tile/",
+        "/policy",
+        "/group",
+        "/checkpoint",
+        "/bundle",
+        "/request/",
+        "/artifacts/",
+        "/transcripts/",
+    ];
     let mut looked_at = 0;
     for from in pages() {
         let (_, text) = page(&routes, &from).await;

@@ -4,6 +4,9 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 use synchronicity_core::command::Action;
+use synchronicity_node::presence::Presence;
+use synchronicity_verify::digest::Digest;
+use synchronicity_verify::identity::RequestId;
 use synchronicity_verify::result::{BuildResult, Failure};
 
 use super::stage::{Stage, built, json, page};
@@ -142,4 +145,24 @@ async fn a_time_line_has_what_happened_in_order_and_what_never_came() {
     let (_, queue) = json(&routes, "/api/v1/queue").await;
     assert_eq!(queue["open"][0]["waits_for"].as_array().unwrap().len(), 4);
     assert_eq!(queue["open"][0]["round"], 1);
+}
+
+#[tokio::test]
+async fn a_builder_is_shown_with_what_it_says_of_itself() {
+    let mut stage = Stage::of(4);
+    let asked = request(0);
+    stage.submit(&asked, 0);
+    let unknown = RequestId(Digest::of(b"never asked for"));
+    let told = Presence { version: "9.9.9".to_owned(), running: vec![asked.id(), unknown] };
+    stage.told.insert(stage.world.group.members()[1].command, told);
+    let routes = stage.routes();
+    let (_, builders) = json(&routes, "/api/v1/builders").await;
+    assert_eq!(builders["builders"][1]["version"], "9.9.9");
+    assert_eq!(builders["builders"][1]["runs"], serde_json::json!(["hexyl 0.0.0", unknown.to_string()]));
+    assert_eq!(
+        (&builders["builders"][0]["version"], &builders["builders"][0]["runs"]),
+        (&Value::Null, &Value::Array(vec![]))
+    );
+    let (_, shown) = page(&routes, "/builders").await;
+    assert!(shown.contains("<td>9.9.9</td>") && shown.contains("builds hexyl 0.0.0, "), "{shown}");
 }

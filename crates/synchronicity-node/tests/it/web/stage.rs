@@ -1,5 +1,6 @@
 //! A group that is played block by block, and the routes over what it did.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
@@ -16,8 +17,10 @@ use synchronicity_node::chronicle::{At, Chronicle, Chronicler, Shown};
 use synchronicity_node::http::web::WebSite;
 use synchronicity_node::http::with_pages;
 use synchronicity_node::pages::{Pages, Present, RoundCopy, Sources, SurveyFile};
+use synchronicity_node::presence::Presence;
 use synchronicity_verify::commitment::commitment;
 use synchronicity_verify::digest::Digest;
+use synchronicity_verify::identity::BuilderId;
 use synchronicity_verify::leaf::Leaf;
 use synchronicity_verify::request::BuildRequest;
 use synchronicity_verify::result::{Artifact, Artifacts, BuildResult};
@@ -34,6 +37,8 @@ pub(super) struct Stage {
     shown: Shown,
     pub(super) store: ArtifactStore,
     explained: Arc<Mutex<Value>>,
+    /// What members tell of themselves.
+    pub(super) told: BTreeMap<BuilderId, Presence>,
     /// The folder of a survey that is shown.
     pub(super) survey: Option<PathBuf>,
     height: u64,
@@ -50,7 +55,18 @@ impl Stage {
         let (chronicler, shown) = Chronicler::new(Chronicle::default());
         let store = ArtifactStore::over(Arc::new(InMemory::new()));
         let explained = Arc::default();
-        Stage { world, machine, chronicler, shown, store, explained, survey: None, height: 0, time_ms: BEGIN_MS }
+        Stage {
+            world,
+            machine,
+            chronicler,
+            shown,
+            store,
+            explained,
+            told: BTreeMap::new(),
+            survey: None,
+            height: 0,
+            time_ms: BEGIN_MS,
+        }
     }
 
     /// Orders commands of members in the next block, a second later.
@@ -131,7 +147,11 @@ impl Stage {
         let (machine, explained) = (self.machine.clone(), self.explained.clone());
         let (_, published) = watch::channel(None);
         let group = Arc::new(self.world.group.clone());
-        let present = Present { connected: group.members().iter().map(|it| it.command).collect(), ..healthy() };
+        let present = Present {
+            connected: group.members().iter().map(|it| it.command).collect(),
+            told: self.told.clone(),
+            ..healthy()
+        };
         let pages = Pages::new(Sources {
             name: group.members()[0].name.clone(),
             url: "https://node.example".to_owned(),

@@ -67,7 +67,9 @@ fn told(document: &Value) -> ApiPage {
                 method: method.to_uppercase(),
                 path: path.clone(),
                 summary: text(&operation["summary"]),
-                parameters: parameters.map(|it| (text(&it["name"]), text(&it["description"]))).collect(),
+                parameters: parameters
+                    .map(|it| (text(&it["name"]), text(&it["description"]).replace('`', "")))
+                    .collect(),
                 responses: responses
                     .map(|(code, response)| (code.clone(), response_in_words(code, response)))
                     .collect(),
