@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! message = canonical command
-//!         / 1 (one byte) ‖ (length (u32) ‖ canonical command)...     at most 16 KiB
+//!         / 1 (one byte) ‖ (length (u32) ‖ canonical command)...     at most 64 KiB
 //! ```
 //!
 //! A command begins with the head of a CBOR array, so the first byte tells which of the two it is. A single command travels
@@ -15,7 +15,7 @@ use synchronicity_core::command::COMMAND_BYTES_MAX;
 use crate::checked::Signed;
 
 /// Largest message with more than one command, in bytes.
-pub(crate) const BUNDLE_BYTES_MAX: usize = 16 * 1024;
+pub(crate) const BUNDLE_BYTES_MAX: usize = 64 * 1024;
 
 const BUNDLE: u8 = 1;
 const PREFIX_BYTES: usize = size_of::<u32>();

@@ -2,17 +2,17 @@
 //!
 //! A command comes to a member several times: from its author, in a block, again when that block is sent on or read. Its
 //! signature costs more than everything else about it, so it is checked once; whoever has the same bytes again gets the
-//! same command.
+//! same command. A signature over several commands is checked for the first of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use synchronicity_core::command::{Command, CommandError};
+use synchronicity_core::command::{Command, CommandError, Statement};
 use synchronicity_core::group::Group;
 use synchronicity_verify::digest::Digest;
 
-/// Commands that are remembered at a time, in each of two generations.
+/// Commands that are remembered at a time, and batches, in each of two generations.
 const REMEMBERED_MAX: usize = 16_384;
 
 /// Bytes of commands that are remembered at a time, in each of two generations.
@@ -58,14 +58,21 @@ enum Source {
 pub(crate) struct Reading {
     group: Arc<Group>,
     source: Source,
-    checked: Arc<Mutex<Generations>>,
+    checked: Arc<Mutex<Checked>>,
 }
 
+/// What was found to be signed.
 #[derive(Default)]
-struct Generations {
-    young: BTreeMap<Digest, Arc<Signed>>,
+struct Checked {
+    commands: Generations<Arc<Signed>>,
+    batches: Generations<()>,
+}
+
+/// The latest of many things, by name.
+struct Generations<T> {
+    young: BTreeMap<Digest, T>,
     young_bytes: usize,
-    old: BTreeMap<Digest, Arc<Signed>>,
+    old: BTreeMap<Digest, T>,
 }
 
 impl Reading {
@@ -81,12 +88,24 @@ impl Reading {
     /// # Errors
     /// Any [`CommandError`].
     pub(crate) fn read(&self, bytes: &[u8]) -> Result<Arc<Signed>, CommandError> {
+        self.read_if(bytes, Statement::is_signed)
+    }
+
+    /// As [`Reading::read`]; `is_signed` is asked where a signature has to be checked.
+    ///
+    /// # Errors
+    /// Any [`CommandError`].
+    pub(crate) fn read_if(
+        &self,
+        bytes: &[u8],
+        is_signed: impl FnOnce(&Statement) -> bool,
+    ) -> Result<Arc<Signed>, CommandError> {
         let name = Digest::of(bytes);
-        if let Some(known) = self.checked().find(&name) {
+        if let Some(known) = self.checked().commands.find(&name) {
             return Ok(known);
         }
         let command = match self.source {
-            Source::Anybody => Command::from_bytes(bytes, &self.group)?,
+            Source::Anybody => Command::from_bytes_if(bytes, &self.group, |it| self.was_signed(it, is_signed))?,
             // Not remembered: what is remembered was checked by this process.
             Source::OwnDisk => {
                 let command = Command::from_own_disk(bytes, &self.group)?;
@@ -94,32 +113,53 @@ impl Reading {
             }
         };
         let signed = Arc::new(Signed { command, bytes: bytes.to_vec() });
-        self.checked().remember(name, &signed);
+        self.checked().commands.remember(name, signed.clone(), bytes.len());
         Ok(signed)
     }
 
     /// Spares the check of what this process has signed itself.
     pub(crate) fn remember(&self, signed: &Arc<Signed>) {
-        self.checked().remember(Digest::of(signed.bytes()), signed);
+        let name = Digest::of(signed.bytes());
+        self.checked().commands.remember(name, signed.clone(), signed.bytes.len());
     }
 
-    fn checked(&self) -> MutexGuard<'_, Generations> {
+    fn was_signed(&self, statement: &Statement, is_signed: impl FnOnce(&Statement) -> bool) -> bool {
+        let Some(batch) = statement.batch() else {
+            return is_signed(statement);
+        };
+        if self.checked().batches.find(&batch).is_some() {
+            return true;
+        }
+        let signed = is_signed(statement);
+        if signed {
+            self.checked().batches.remember(batch, (), size_of::<Digest>());
+        }
+        signed
+    }
+
+    fn checked(&self) -> MutexGuard<'_, Checked> {
         self.checked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Generations {
-    fn find(&self, name: &Digest) -> Option<Arc<Signed>> {
+impl<T> Default for Generations<T> {
+    fn default() -> Self {
+        Self { young: BTreeMap::new(), young_bytes: 0, old: BTreeMap::new() }
+    }
+}
+
+impl<T: Clone> Generations<T> {
+    fn find(&self, name: &Digest) -> Option<T> {
         self.young.get(name).or_else(|| self.old.get(name)).cloned()
     }
 
-    fn remember(&mut self, name: Digest, signed: &Arc<Signed>) {
-        if self.young.len() >= REMEMBERED_MAX || self.young_bytes + signed.bytes.len() > REMEMBERED_BYTES_MAX {
+    fn remember(&mut self, name: Digest, thing: T, bytes: usize) {
+        if self.young.len() >= REMEMBERED_MAX || self.young_bytes + bytes > REMEMBERED_BYTES_MAX {
             self.old = std::mem::take(&mut self.young);
             self.young_bytes = 0;
         }
-        if self.young.insert(name, signed.clone()).is_none() {
-            self.young_bytes += signed.bytes.len();
+        if self.young.insert(name, thing).is_none() {
+            self.young_bytes += bytes;
         }
     }
 }

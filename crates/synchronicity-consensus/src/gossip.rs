@@ -14,6 +14,7 @@ use commonware_cryptography::ed25519::PublicKey;
 use commonware_macros::select;
 use commonware_p2p::{Receiver, Recipients, Sender};
 use commonware_runtime::Clock;
+use synchronicity_core::command::Statement;
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::identity::BuilderId;
 use tokio::sync::mpsc;
@@ -43,8 +44,10 @@ const RETELL_MAX: Duration = Duration::from_secs(8);
 /// through (`network::quotas`), for what it does not let through is lost until it is told again.
 const TELL_PAUSE: Duration = Duration::from_millis(20);
 
-/// Commands of one member that are looked at in a second. More are dropped unread, and told again by an honest sender.
-const HEARD_PER_SECOND_MAX: usize = 4096;
+/// Commands of one member that are looked at in a second, and signatures of it that are checked, which costs more than all
+/// the rest. More are dropped unread, and told again by an honest sender.
+const HEARD_PER_SECOND_MAX: usize = 16_384;
+const CHECKS_PER_SECOND_MAX: usize = 4096;
 
 /// After this many messages that are no command of their sender, the sender is not listened to for a while: checking a
 /// signature costs more than sending garbage.
@@ -73,15 +76,19 @@ pub(crate) async fn hear_commands<E: Clock, X: Executor>(
                 continue;
             }
         };
-        for command in commands.into_iter().take(patience.room(now)) {
-            match accept(local, authors.get(&sender), command) {
+        patience.go_on(now);
+        for command in commands {
+            if !patience.has_room() {
+                break;
+            }
+            patience.heard += 1;
+            match accept(local, authors.get(&sender), command, &mut patience.checked) {
                 Ok(()) => {}
                 Err(Refused::Useless(reason)) => {
                     tracing::debug!(sender = %hex(&sender), reason, "a command that cannot wait here");
                 }
                 Err(Refused::NotACommand(reason)) => patience.strike(local, sender, now, &reason),
             }
-            patience.heard += 1;
             if patience.deaf_until.is_some() {
                 break;
             }
@@ -93,23 +100,28 @@ pub(crate) async fn hear_commands<E: Clock, X: Executor>(
 struct Patience {
     strikes: u32,
     deaf_until: Option<SystemTime>,
-    /// Commands since the beginning of this second of the sender's.
+    /// Commands, and checks of signatures, since the beginning of this second of the sender's.
     heard: usize,
+    checked: usize,
     since: SystemTime,
 }
 
 impl Patience {
     fn new(now: SystemTime) -> Self {
-        Self { strikes: 0, deaf_until: None, heard: 0, since: now }
+        Self { strikes: 0, deaf_until: None, heard: 0, checked: 0, since: now }
     }
 
-    /// How many more commands are looked at.
-    fn room(&mut self, now: SystemTime) -> usize {
+    /// Begins a new second if the last one is over.
+    fn go_on(&mut self, now: SystemTime) {
         // A clock that is set back begins a new second too.
         if now.duration_since(self.since).map_or(true, |age| age >= Duration::from_secs(1)) {
-            *self = Self { heard: 0, since: now, strikes: self.strikes, deaf_until: None };
+            *self = Self { strikes: self.strikes, ..Self::new(now) };
         }
-        HEARD_PER_SECOND_MAX.saturating_sub(self.heard)
+    }
+
+    /// Whether one more command is looked at.
+    fn has_room(&self) -> bool {
+        self.heard < HEARD_PER_SECOND_MAX && self.checked < CHECKS_PER_SECOND_MAX
     }
 
     fn strike<X: Executor>(&mut self, local: &Local<X>, sender: Key, now: SystemTime, reason: &str) {
@@ -130,13 +142,23 @@ enum Refused {
     NotACommand(String),
 }
 
-fn accept<X: Executor>(local: &Local<X>, author: Option<&BuilderId>, bytes: &[u8]) -> Result<(), Refused> {
+/// Takes a command in; `checked` counts the signatures that had to be checked.
+fn accept<X: Executor>(
+    local: &Local<X>,
+    author: Option<&BuilderId>,
+    bytes: &[u8],
+    checked: &mut usize,
+) -> Result<(), Refused> {
     let full = || Refused::Useless("the author's quota is used up".to_owned());
     // What finds no room needs no check. It may wait here already, which is as good.
     if author.is_some_and(|author| !local.has_room(author, bytes.len())) {
         return Err(full());
     }
-    let command = local.reading.read(bytes).map_err(|e| Refused::NotACommand(e.to_string()))?;
+    let check = |statement: &Statement| {
+        *checked += 1;
+        statement.is_signed()
+    };
+    let command = local.reading.read_if(bytes, check).map_err(|e| Refused::NotACommand(e.to_string()))?;
     if Some(&command.author()) != author {
         return Err(Refused::NotACommand("a command of another member".to_owned()));
     }

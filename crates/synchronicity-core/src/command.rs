@@ -1,7 +1,7 @@
 //! What a builder tells the group: one signed, canonical statement that the engine puts in order.
 //!
 //! ```text
-//! wire    = [payload: bytes, signature: bytes .size 64]
+//! wire    = [payload: bytes, signature]
 //! payload = [1, author: bytes .size 32, action]
 //! action  = [0, request: bytes, lock: bytes, round]                               submit
 //!         / [1, request id: bytes .size 32, round, commitment: bytes .size 32]    commit
@@ -9,17 +9,19 @@
 //!         / [3, membership: bytes]                                                propose
 //!         / [4, digest of a membership: bytes .size 32]                           approve
 //! id      = SHA-256 tagged "synchronicity/command/v1" (group id, payload)
-//! signed  = "synchronicity/command-signature/v1" 00 ‖ id
 //! ```
+//!
+//! Signatures, over one command or over several of one author, are those of [`signature`](self::signature).
 //!
 //! All of it is deterministic CBOR (RFC 8949 §4.2) and there is one spelling only. The identity leaves the signature
 //! out and takes the group in: a second signature over the same statement is the same command, and a command of one
 //! group is noise in another, as is one of an earlier epoch: another epoch is another group. Nothing else protects against
 //! replay, and nothing else has to: the machine takes each step of a round, and each approval, once.
 
+mod signature;
 mod wire;
 
-use ed25519_dalek::{Signer, SigningKey, VerifyingKey};
+use ed25519_dalek::{Signer, SigningKey};
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::identity::{BuilderId, RequestId};
 use synchronicity_verify::membership::Membership;
@@ -28,6 +30,8 @@ use synchronicity_verify::result::BuildResult;
 use thiserror::Error;
 
 use crate::group::Group;
+use signature::Signature;
+pub use signature::{BATCH_COMMANDS_MAX, Statement};
 
 /// Largest `Cargo.lock` that a submission carries, in bytes.
 pub const LOCK_BYTES_MAX: usize = 512 * 1024;
@@ -36,7 +40,6 @@ pub const LOCK_BYTES_MAX: usize = 512 * 1024;
 pub const COMMAND_BYTES_MAX: usize = LOCK_BYTES_MAX + 16 * 1024 + 1024;
 
 const ID_DOMAIN: &str = "synchronicity/command/v1";
-const SIGNATURE_DOMAIN: &[u8] = b"synchronicity/command-signature/v1\0";
 
 /// One step of a round or of a change of membership, as its author states it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,15 +88,14 @@ pub enum Action {
 }
 
 /// A checked command: canonical, its author a member of the group, the signature good. Nothing else reaches the
-/// machine, and there is no other way to obtain one than [`Command::sign`] and [`Command::from_bytes`], or to
-/// read back what the latter has checked.
+/// machine, and there is no other way to obtain one than to sign it or to read and check it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Command {
     group: Digest,
     author: BuilderId,
     action: Action,
     id: Digest,
-    signature: [u8; 64],
+    signature: Signature,
 }
 
 /// The secret with which a builder signs its commands.
@@ -134,11 +136,32 @@ impl Command {
     /// # Errors
     /// [`CommandError::NotAMember`], [`CommandError::LockTooLong`] or [`CommandError::LockMismatch`].
     pub fn sign(key: &CommandKey, group: &Group, action: Action) -> Result<Command, CommandError> {
-        let author = key.id();
-        check(group, &author, &action)?;
-        let id = id(group, &author, &action);
-        let signature = key.0.sign(&signed_bytes(&id)).to_bytes();
-        Ok(Command { group: group.id(), author, action, id, signature })
+        let unsigned = Unsigned::new(key, group, action)?;
+        let signature = Signature::alone(&unsigned.id, |message| key.0.sign(message).to_bytes());
+        Ok(unsigned.signed(signature))
+    }
+
+    /// Signs several actions, at most [`BATCH_COMMANDS_MAX`] under one signature, which spares everybody else the check of
+    /// one for each. Beside an approval each is signed alone: the signature of an approval goes into the log.
+    ///
+    /// # Errors
+    /// As [`Command::sign`], for the first action that is none; nothing is signed then.
+    pub fn sign_all(key: &CommandKey, group: &Group, actions: Vec<Action>) -> Result<Vec<Command>, CommandError> {
+        let unsigned: Result<Vec<_>, _> =
+            actions.into_iter().map(|action| Unsigned::new(key, group, action)).collect();
+        let (mut unsigned, mut signed) = (unsigned?, Vec::new());
+        let sign = |message: &[u8]| key.0.sign(message).to_bytes();
+        while !unsigned.is_empty() {
+            let rest = unsigned.split_off(unsigned.len().min(BATCH_COMMANDS_MAX));
+            let batch = std::mem::replace(&mut unsigned, rest);
+            let ids: Vec<Digest> = batch.iter().map(|it| it.id).collect();
+            let signatures = match batch.iter().any(|it| it.action.is_signed_alone()) {
+                true => ids.iter().map(|id| Signature::alone(id, sign)).collect(),
+                false => Signature::of_batch(&ids, sign),
+            };
+            signed.extend(batch.into_iter().zip(signatures).map(|(it, signature)| it.signed(signature)));
+        }
+        Ok(signed)
     }
 
     /// Reads a command that came from anywhere, and checks everything about it that does not depend on state.
@@ -146,15 +169,30 @@ impl Command {
     /// # Errors
     /// Any [`CommandError`]; nothing about the bytes is to be trusted then.
     pub fn from_bytes(bytes: &[u8], group: &Group) -> Result<Command, CommandError> {
-        let command = Command::from_own_disk(bytes, group)?;
-        let verifies = VerifyingKey::from_bytes(&command.author.0).is_ok_and(|key| {
-            let signature = ed25519_dalek::Signature::from_bytes(&command.signature);
-            key.verify_strict(&signed_bytes(&command.id), &signature).is_ok()
-        });
-        if !verifies {
-            return Err(CommandError::BadSignature(command.author));
+        Command::from_bytes_if(bytes, group, Statement::is_signed)
+    }
+
+    /// As [`Command::from_bytes`], for whoever remembers which statements it has found to be signed: `is_signed` is asked in place
+    /// of [`Statement::is_signed`], once everything else has been checked. What it wrongly affirms is wrongly believed.
+    ///
+    /// # Errors
+    /// Any [`CommandError`]; nothing about the bytes is to be trusted then.
+    pub fn from_bytes_if(
+        bytes: &[u8],
+        group: &Group,
+        is_signed: impl FnOnce(&Statement) -> bool,
+    ) -> Result<Command, CommandError> {
+        if bytes.len() > COMMAND_BYTES_MAX {
+            return Err(CommandError::TooLong(bytes.len()));
         }
-        Ok(command)
+        let (author, action, signature) = wire::decode(bytes)?;
+        check(group, &author, &action)?;
+        let id = id(group, &author, &action);
+        let statement = signature.statement(author, &id).map_err(|error| CommandError::Malformed(error.to_string()))?;
+        if !is_signed(&statement) {
+            return Err(CommandError::BadSignature(author));
+        }
+        Ok(Command { group: group.id(), author, action, id, signature })
     }
 
     /// Reads a command that [`Command::from_bytes`] has taken before, back from a disk that nobody else writes: all is checked
@@ -163,13 +201,7 @@ impl Command {
     /// # Errors
     /// Any [`CommandError`] but [`CommandError::BadSignature`].
     pub fn from_own_disk(bytes: &[u8], group: &Group) -> Result<Command, CommandError> {
-        if bytes.len() > COMMAND_BYTES_MAX {
-            return Err(CommandError::TooLong(bytes.len()));
-        }
-        let (author, action, signature) = wire::decode(bytes)?;
-        check(group, &author, &action)?;
-        let id = id(group, &author, &action);
-        Ok(Command { group: group.id(), author, action, id, signature })
+        Command::from_bytes_if(bytes, group, |_| true)
     }
 
     /// The canonical bytes, at most [`COMMAND_BYTES_MAX`].
@@ -192,14 +224,43 @@ impl Command {
         self.author
     }
 
-    /// The author's signature over the identity.
+    /// The author's signature: over the identity, as of every approval, or over the batch that the command is of.
     pub fn signature(&self) -> [u8; 64] {
-        self.signature
+        self.signature.bytes
     }
 
     /// What it states.
     pub fn action(&self) -> &Action {
         &self.action
+    }
+}
+
+impl Action {
+    /// Whether no other command may be under the same signature.
+    fn is_signed_alone(&self) -> bool {
+        matches!(self, Action::Approve { .. })
+    }
+}
+
+/// A command that only lacks its signature.
+struct Unsigned {
+    group: Digest,
+    author: BuilderId,
+    action: Action,
+    id: Digest,
+}
+
+impl Unsigned {
+    fn new(key: &CommandKey, group: &Group, action: Action) -> Result<Unsigned, CommandError> {
+        let author = key.id();
+        check(group, &author, &action)?;
+        let id = id(group, &author, &action);
+        Ok(Unsigned { group: group.id(), author, action, id })
+    }
+
+    fn signed(self, signature: Signature) -> Command {
+        let Unsigned { group, author, action, id } = self;
+        Command { group, author, action, id, signature }
     }
 }
 
@@ -240,8 +301,4 @@ fn check(group: &Group, author: &BuilderId, action: &Action) -> Result<(), Comma
 fn id(group: &Group, author: &BuilderId, action: &Action) -> Digest {
     let payload = wire::payload(author, action);
     Digest::tagged(ID_DOMAIN, &[&group.id().0, &payload])
-}
-
-fn signed_bytes(id: &Digest) -> Vec<u8> {
-    [SIGNATURE_DOMAIN, &id.0].concat()
 }

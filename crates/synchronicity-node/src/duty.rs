@@ -154,37 +154,37 @@ impl Attendant {
         if !over.is_empty() {
             block_in_place(|| self.journal.forget(&over));
         }
-        let mut builds = Vec::new();
-        let mut errands = BTreeSet::new();
+        let (mut builds, mut due) = (Vec::new(), Vec::new());
         let misbehaviour = self.misbehaviour;
         for duty in owed.into_iter().filter(|duty| misbehave::does(misbehaviour, duty)) {
             match duty {
                 Duty::Build { request, round } => builds.push((request, round)),
                 Duty::Commit { request, round, commitment } => {
-                    let errand = Errand::Commit(request, round);
-                    errands.insert(errand);
-                    self.send(errand, || Action::Commit { request, round, commitment });
+                    due.push((Errand::Commit(request, round), Action::Commit { request, round, commitment }));
                 }
                 Duty::Reveal { request, round, result, nonce } => {
-                    let errand = Errand::Reveal(request, round);
-                    errands.insert(errand);
-                    self.send(errand, || Action::Reveal { request, round, result, nonce });
+                    due.push((Errand::Reveal(request, round), Action::Reveal { request, round, result, nonce }));
                 }
                 Duty::Cosign { size, root } => self.cosign((size, root)),
             }
         }
         self.cosign_again();
         self.builds.attend(&builds, &open, &self.state);
+        let errands = due.iter().map(|(errand, _)| *errand).collect();
+        self.send(due);
         self.hand_over(&errands);
     }
 
-    fn send(&mut self, errand: Errand, action: impl FnOnce() -> Action) {
-        if self.outbox.has(&errand) {
-            return;
-        }
-        match Command::sign(&self.command, self.state.group(), action()) {
-            Ok(command) => self.outbox.add(errand, command, Instant::now()),
-            Err(error) => self.health.complain(Topic::Engine, format!("cannot sign a command: {error}")),
+    /// Signs what is not on its way yet, all of it at once: one signature then stands for many commands.
+    fn send(&mut self, mut due: Vec<(Errand, Action)>) {
+        due.retain(|(errand, _)| !self.outbox.has(errand));
+        let (errands, actions): (Vec<_>, Vec<_>) = due.into_iter().unzip();
+        match Command::sign_all(&self.command, self.state.group(), actions) {
+            Ok(commands) => {
+                let now = Instant::now();
+                errands.into_iter().zip(commands).for_each(|(errand, command)| self.outbox.add(errand, command, now));
+            }
+            Err(error) => self.health.complain(Topic::Engine, format!("cannot sign commands: {error}")),
         }
     }
 

@@ -18,6 +18,8 @@ mod sink;
 
 use std::time::{Duration, Instant};
 
+use synchronicity_core::command::BATCH_COMMANDS_MAX;
+
 use machine::{Summary, fsync, processor_time, resident_mib};
 use quartet::{ALL, Quartet};
 
@@ -38,7 +40,9 @@ fn main() {
     idle(&quartet, window);
     finality(&quartet, window, sync.p50);
     steady(&quartet, window);
-    saturation(&quartet, window);
+    for signed_together in [1, BATCH_COMMANDS_MAX] {
+        saturation(&quartet, signed_together, window);
+    }
     one_dead(&mut quartet, window);
     catch_up(&mut quartet, behind);
     let sync = fsync(folder.path());
@@ -96,15 +100,15 @@ fn steady(quartet: &Quartet, window: Duration) {
     );
 }
 
-fn saturation(quartet: &Quartet, window: Duration) {
+fn saturation(quartet: &Quartet, signed_together: usize, window: Duration) {
     let (begin, ordered, resident) = (Instant::now(), quartet.ordered(), resident_mib());
-    quartet.submit_flat_out(&ALL, window);
+    quartet.submit_flat_out(&ALL, signed_together, window);
     let rate = (quartet.ordered() - ordered) as f64 / begin.elapsed().as_secs_f64();
     quartet.drain();
     let found = Summary::of(quartet.latencies(begin));
     println!(
-        "saturation, {} bytes each   {rate:.0} ordered a second, p50 {}, longest pause {}, resident {resident} MiB before, {} after {}",
-        quartet.command_bytes(),
+        "saturation, {signed_together:2} a signature   {rate:.0} ordered a second, {} bytes each, p50 {}, longest pause {}, resident {resident} MiB before, {} after {}",
+        quartet.command_bytes(signed_together),
         ms(found.p50),
         ms(quartet.longest_pause(begin)),
         resident_mib(),

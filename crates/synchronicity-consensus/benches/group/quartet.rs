@@ -82,26 +82,27 @@ impl Quartet {
         ALL.iter().for_each(|place| self.kill(*place));
     }
 
-    /// A commitment, the commonest command, that no other call gives.
-    fn command(&self, place: usize) -> Command {
-        let number = self.number.fetch_add(1, Ordering::Relaxed);
-        let hash = Digest::of(&number.to_be_bytes());
-        let action = Action::Commit { request: RequestId(hash), round: 0, commitment: hash };
-        Command::sign(&self.company.keys[place], &self.company.group, action).unwrap()
+    /// Commitments, the commonest commands, that no other call gives, signed together.
+    fn commands(&self, place: usize, count: usize) -> Vec<Command> {
+        let action = |_| {
+            let hash = Digest::of(&self.number.fetch_add(1, Ordering::Relaxed).to_be_bytes());
+            Action::Commit { request: RequestId(hash), round: 0, commitment: hash }
+        };
+        let actions = (0..count).map(action).collect();
+        Command::sign_all(&self.company.keys[place], &self.company.group, actions).unwrap()
     }
 
-    pub(crate) fn command_bytes(&self) -> usize {
-        self.command(0).to_bytes().len()
+    pub(crate) fn command_bytes(&self, signed_together: usize) -> usize {
+        self.commands(0, signed_together)[0].to_bytes().len()
     }
 
     /// Whether the member's engine takes one more command.
-    fn submit(&self, place: usize) -> bool {
-        let command = self.command(place);
-        self.sinks[place].submitting(&command);
+    fn submit(&self, place: usize, command: &Command) -> bool {
+        self.sinks[place].submitting(command);
         let taken = self.handles[place].submit(command.clone());
         if let Err(refused) = &taken {
             assert!(matches!(refused, SubmitError::Full), "{refused}");
-            self.sinks[place].withdraw(&command);
+            self.sinks[place].withdraw(command);
         }
         taken.is_ok()
     }
@@ -112,7 +113,8 @@ impl Quartet {
         while begin.elapsed() < window {
             let due = (begin.elapsed().as_secs_f64() * rate as f64) as u64;
             while sent < due {
-                taken += usize::from(self.submit(places[sent as usize % places.len()]));
+                let place = places[sent as usize % places.len()];
+                taken += usize::from(self.submit(place, &self.commands(place, 1)[0]));
                 sent += 1;
             }
             thread::sleep(Duration::from_micros(500));
@@ -120,15 +122,17 @@ impl Quartet {
         taken
     }
 
-    /// As many as they take, from a thread for each of the members at `places`.
-    pub(crate) fn submit_flat_out(&self, places: &[usize], window: Duration) {
+    /// As many as they take, from a thread for each of the members at `places`, so many under each signature.
+    pub(crate) fn submit_flat_out(&self, places: &[usize], signed_together: usize, window: Duration) {
         let begin = Instant::now();
         thread::scope(|scope| {
             for place in places {
                 scope.spawn(move || {
                     while begin.elapsed() < window {
-                        if !self.submit(*place) {
-                            thread::sleep(Duration::from_millis(1));
+                        for command in self.commands(*place, signed_together) {
+                            while !self.submit(*place, &command) && begin.elapsed() < window {
+                                thread::sleep(Duration::from_millis(1));
+                            }
                         }
                     }
                 });

@@ -1,5 +1,7 @@
 //! A group whose secret keys are known, and commands of its members.
 
+use std::ops::Range;
+
 use synchronicity_core::command::{Action, Command, CommandKey};
 use synchronicity_core::group::{Charter, Group, Member};
 use synchronicity_samples::{LOCK, request};
@@ -55,10 +57,18 @@ impl Company {
 
     /// A submission by the member at `place` that no other call gives.
     pub(crate) fn submission(&self, place: usize, number: usize) -> Command {
-        let action =
-            Action::Submit { request: request(&format!("tool-{place}-{number}")), lock: LOCK.to_vec(), round: 0 };
-        Command::sign(&self.keys[place], &self.group, action).unwrap()
+        Command::sign(&self.keys[place], &self.group, asks_for(place, number)).unwrap()
     }
+
+    /// Such submissions, signed together.
+    pub(crate) fn batch(&self, place: usize, numbers: Range<usize>) -> Vec<Command> {
+        let actions = numbers.map(|number| asks_for(place, number)).collect();
+        Command::sign_all(&self.keys[place], &self.group, actions).unwrap()
+    }
+}
+
+fn asks_for(place: usize, number: usize) -> Action {
+    Action::Submit { request: request(&format!("tool-{place}-{number}")), lock: LOCK.to_vec(), round: 0 }
 }
 
 pub(crate) fn secret(purpose: &str, index: usize) -> [u8; 32] {

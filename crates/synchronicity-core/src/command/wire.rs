@@ -3,6 +3,7 @@
 use core::convert::Infallible;
 
 use minicbor::encode::Error as WriteError;
+use minicbor::data::Type;
 use minicbor::{Decoder, Encoder};
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::identity::{BuilderId, RequestId};
@@ -10,6 +11,7 @@ use synchronicity_verify::membership::Membership;
 use synchronicity_verify::request::BuildRequest;
 use synchronicity_verify::result::BuildResult;
 
+use super::signature::{BATCH_COMMANDS_MAX, Place, Signature};
 use super::{Action, CommandError};
 
 const SCHEMA: u8 = 1;
@@ -19,13 +21,23 @@ const REVEAL: u8 = 2;
 const PROPOSE: u8 = 3;
 const APPROVE: u8 = 4;
 
-/// Author, action and signature, as read.
-type Parts = (BuilderId, Action, [u8; 64]);
+/// The longest way from a command to the root of its batch, in hashes.
+const PATH_MAX: u64 = BATCH_COMMANDS_MAX.ilog2() as u64;
 
-pub(super) fn encode(author: &BuilderId, action: &Action, signature: &[u8; 64]) -> Vec<u8> {
+/// Author, action and signature, as read.
+type Parts = (BuilderId, Action, Signature);
+
+pub(super) fn encode(author: &BuilderId, action: &Action, signature: &Signature) -> Vec<u8> {
     let payload = payload(author, action);
     written(|cbor| {
-        cbor.array(2)?.bytes(&payload)?.bytes(signature)?;
+        cbor.array(2)?.bytes(&payload)?;
+        match &signature.place {
+            None => cbor.bytes(&signature.bytes)?,
+            Some(Place { index, size, path }) => {
+                cbor.array(4)?.bytes(&signature.bytes)?.u8(*index)?.u8(*size)?.array(path.len() as u64)?;
+                path.iter().try_fold(cbor, |cbor, digest| cbor.bytes(&digest.0))?
+            }
+        };
         Ok(())
     })
 }
@@ -67,14 +79,34 @@ fn read(bytes: &[u8]) -> Result<Parts, CommandError> {
     let mut frame = Decoder::new(bytes);
     array(&mut frame, 2)?;
     let payload = frame.bytes().map_err(malformed)?;
-    let signature = fixed(&mut frame)?;
+    let signature = read_signature(&mut frame)?;
     let mut cbor = Decoder::new(payload);
     array(&mut cbor, 3)?;
     if cbor.u8().map_err(malformed)? != SCHEMA {
         return Err(CommandError::Malformed("unknown schema".into()));
     }
     let author = BuilderId(fixed(&mut cbor)?);
-    Ok((author, read_action(&mut cbor)?, signature))
+    let action = read_action(&mut cbor)?;
+    if action.is_signed_alone() && signature.place.is_some() {
+        return Err(CommandError::Malformed("an approval in a batch: it is signed alone".into()));
+    }
+    Ok((author, action, signature))
+}
+
+fn read_signature(cbor: &mut Decoder<'_>) -> Result<Signature, CommandError> {
+    if cbor.datatype().map_err(malformed)? == Type::Bytes {
+        return Ok(Signature { bytes: fixed(cbor)?, place: None });
+    }
+    array(cbor, 4)?;
+    let bytes = fixed(cbor)?;
+    let (index, size) = (cbor.u8().map_err(malformed)?, cbor.u8().map_err(malformed)?);
+    if !(2..=BATCH_COMMANDS_MAX).contains(&usize::from(size)) {
+        return Err(CommandError::Malformed(format!("a batch of {size} commands: 2 to {BATCH_COMMANDS_MAX} are one")));
+    }
+    let length = cbor.array().map_err(malformed)?.filter(|length| *length <= PATH_MAX);
+    let length = length.ok_or_else(|| CommandError::Malformed("too long a way to the root of a batch".into()))?;
+    let path: Result<_, _> = (0..length).map(|_| Ok(Digest(fixed(cbor)?))).collect();
+    Ok(Signature { bytes, place: Some(Place { index, size, path: path? }) })
 }
 
 fn read_action(cbor: &mut Decoder<'_>) -> Result<Action, CommandError> {

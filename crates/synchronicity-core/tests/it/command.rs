@@ -1,7 +1,9 @@
 //! What is a command, and what only looks like one.
 
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
-use synchronicity_core::command::{COMMAND_BYTES_MAX, Command, CommandError, CommandKey, LOCK_BYTES_MAX};
+use synchronicity_core::command::{Action, BATCH_COMMANDS_MAX, COMMAND_BYTES_MAX, Command, CommandError, CommandKey, LOCK_BYTES_MAX};
 use synchronicity_core::group::Group;
 use synchronicity_verify::digest::Digest;
 
@@ -88,7 +90,7 @@ fn the_largest_submission_fits_and_a_larger_lock_is_refused() {
         let lock = vec![b'#'; bytes];
         let mut wanted = request("a");
         wanted.lock.sha256 = Digest::of(&lock);
-        let action = synchronicity_core::command::Action::Submit { request: wanted, lock, round: 0 };
+        let action = Action::Submit { request: wanted, lock, round: 0 };
         Command::sign(&stage.keys[0], &stage.group, action)
     };
     let largest = sized(LOCK_BYTES_MAX).unwrap().to_bytes();
@@ -97,6 +99,64 @@ fn the_largest_submission_fits_and_a_larger_lock_is_refused() {
     assert_eq!(sized(LOCK_BYTES_MAX + 1), Err(CommandError::LockTooLong(LOCK_BYTES_MAX + 1)));
     let refused = Command::from_bytes(&vec![0; COMMAND_BYTES_MAX + 1], &stage.group);
     assert_eq!(refused, Err(CommandError::TooLong(COMMAND_BYTES_MAX + 1)));
+}
+
+fn commitments(stage: &Stage, count: u8) -> Vec<Action> {
+    let me = stage.builder(0);
+    (0..count).map(|number| commit(me, request(&format!("crate-{number}")).id(), 0, &built("x"))).collect()
+}
+
+#[test]
+fn commands_that_were_signed_together_are_the_same_commands_each_readable_alone() {
+    let stage = Stage::of(4);
+    for count in [0, 1, 2, 3, 63, 64, 65, 130] {
+        let actions = commitments(&stage, count);
+        let commands = Command::sign_all(&stage.keys[0], &stage.group, actions.clone()).unwrap();
+        assert_eq!(commands.len(), usize::from(count));
+        for (command, action) in commands.iter().zip(actions) {
+            assert_eq!(command.id(), stage.sign(0, action).id());
+            assert_eq!(Command::from_bytes(&command.to_bytes(), &stage.group).as_ref(), Ok(command));
+        }
+        let signatures: BTreeSet<_> = commands.iter().map(Command::signature).collect();
+        assert_eq!(signatures.len(), usize::from(count).div_ceil(BATCH_COMMANDS_MAX));
+    }
+}
+
+#[test]
+fn no_byte_of_a_command_in_a_batch_can_be_flipped_dropped_or_added() {
+    let stage = Stage::of(4);
+    let commands = Command::sign_all(&stage.keys[0], &stage.group, commitments(&stage, 7)).unwrap();
+    for bytes in commands.iter().map(Command::to_bytes) {
+        for at in 0..bytes.len() {
+            let mut flipped = bytes.clone();
+            flipped[at] ^= 1 << (at % 8);
+            assert!(Command::from_bytes(&flipped, &stage.group).is_err(), "byte {at} flipped");
+            assert!(Command::from_bytes(&bytes[..at], &stage.group).is_err(), "cut at {at}");
+        }
+        assert!(Command::from_bytes(&[bytes.as_slice(), &[0]].concat(), &stage.group).is_err());
+    }
+}
+
+#[test]
+fn an_approval_is_signed_alone_and_so_is_what_was_to_be_signed_beside_it() {
+    let stage = Stage::of(4);
+    let mut actions = commitments(&stage, 2);
+    actions.push(Action::Approve { membership: Digest::of(b"members") });
+    let commands = Command::sign_all(&stage.keys[0], &stage.group, actions.clone()).unwrap();
+    let alone: Vec<Command> = actions.into_iter().map(|action| stage.sign(0, action)).collect();
+    assert_eq!(commands, alone);
+}
+
+#[test]
+fn an_approval_with_the_signature_of_a_batch_is_refused() {
+    let stage = Stage::of(4);
+    let approval = stage.sign(0, Action::Approve { membership: Digest::of(b"members") }).to_bytes();
+    let commitment = Command::sign_all(&stage.keys[0], &stage.group, commitments(&stage, 2)).unwrap().remove(0).to_bytes();
+    // A signature alone is 66 bytes; in a batch of two, an array with index, size, and a path of one.
+    let (alone, in_batch) = (66, 1 + 66 + 1 + 1 + 1 + 34);
+    let forged = [&approval[..approval.len() - alone], &commitment[commitment.len() - in_batch..]].concat();
+    let refused = Command::from_bytes(&forged, &stage.group);
+    assert!(matches!(&refused, Err(CommandError::Malformed(reason)) if reason.contains("approval")), "{refused:?}");
 }
 
 #[test]
