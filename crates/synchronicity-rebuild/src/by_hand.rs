@@ -38,7 +38,8 @@ pub fn install_script(request: &BuildRequest) -> Option<String> {
     Some(script)
 }
 
-/// The arguments of a command that stands two columns in, in lines that a terminal shows whole.
+/// The arguments of `cargo`, which stands two columns in at most, as a POSIX shell reads them, in lines that a terminal
+/// shows whole.
 fn in_lines(words: &[String]) -> String {
     let (mut lines, mut column) = (String::new(), "  cargo".len());
     for word in words.iter().map(|word| quoted(word)) {
@@ -51,11 +52,6 @@ fn in_lines(words: &[String]) -> String {
         column += 1 + word.len();
     }
     lines
-}
-
-/// The words of a command as a POSIX shell reads them.
-fn in_one_line(words: &[String]) -> String {
-    words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
 }
 
 /// One word for a POSIX shell, whatever is in it.

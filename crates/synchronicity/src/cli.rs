@@ -248,7 +248,7 @@ fn misspelled(error: &clap::Error, for_programs: bool) -> ExitCode {
         let first = first.split_whitespace().collect::<Vec<_>>().join(" ");
         verbatim!("{}", json!({ "exit": exit::USAGE, "error": first, "help": null }));
     }
-    let coloured = terminal::errors_take_colours();
+    let coloured = terminal::takes_colours(&std::io::stderr());
     let said = if coloured { said.ansi().to_string() } else { said.to_string() };
     errln!("{}", said.trim_end());
     ExitCode::from(exit::USAGE)

@@ -65,12 +65,19 @@ impl Inflow {
     pub(crate) fn add(&mut self, piece: &[u8]) {
         self.bytes += piece.len() as u64;
     }
+
+    /// In megabytes a second.
+    pub(crate) fn speed(&self) -> f64 {
+        self.megabytes() / self.since.elapsed().as_secs_f64().max(0.001)
+    }
+
+    fn megabytes(&self) -> f64 {
+        self.bytes as f64 / 1e6
+    }
 }
 
 impl fmt::Display for Inflow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let megabytes = self.bytes as f64 / 1e6;
-        let seconds = self.since.elapsed().as_secs_f64().max(0.001);
-        write!(f, "{megabytes:.1} MB, {:.1} MB/s", megabytes / seconds)
+        write!(f, "{:.1} MB, {:.1} MB/s", self.megabytes(), self.speed())
     }
 }

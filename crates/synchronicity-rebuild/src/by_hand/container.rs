@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use synchronicity_verify::request::{BuildRequest, Environment};
 
-use super::{in_one_line, quoted};
+use super::{in_lines, quoted};
 use crate::invocation;
 use crate::lock::Locked;
 use crate::recipe::Pinned;
@@ -106,9 +106,9 @@ fn build_script(pinned: &Pinned) -> String {
         // Two commands: a shell ends for a failure within an assignment, and not within an export.
         let _ = writeln!(script, "{name}={value}\nexport {name}");
     }
-    let words = in_one_line(&invocation::arguments(request));
+    let words = in_lines(&invocation::arguments(request));
     let folder = invocation::products_folder(request).join("/");
-    let _ = writeln!(script, "cd {INNER_SOURCE}\ncargo {words}\ncd {INNER_TARGET}/{folder}");
+    let _ = writeln!(script, "cd {INNER_SOURCE}\ncargo{words}\ncd {INNER_TARGET}/{folder}");
     for product in &pinned.products {
         let file = match product.as_str().strip_suffix(".rmeta") {
             Some(stem) => format!("deps/{stem}-*.rmeta"),

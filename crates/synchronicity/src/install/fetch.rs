@@ -13,7 +13,7 @@ use synchronicity_verify::result::Artifact;
 
 use crate::exit::{self, Stop, gravest};
 use crate::printable::printable;
-use crate::progress::Progress;
+use crate::progress::{Inflow, Progress};
 use crate::source::{Source, SourceError, Stream};
 
 mod part;
@@ -77,8 +77,7 @@ pub(crate) fn fetch(artifact: &Artifact, places: &[Source], part: &mut Part, pro
         return Err(Stop::new(exit::TRY_LATER, FetchTrouble::Nowhere { name }));
     }
     let wanted = Wanted { artifact: artifact.clone(), path: format!("artifacts/{}", artifact.sha256) };
-    let mut told =
-        Told { progress, name: &name, size: artifact.size, start: (Instant::now(), part.length()), last: None };
+    let mut told = Told { progress, name: &name, size: artifact.size, inflow: Inflow::new(), last: None };
     match from_places(&wanted, places, part, &mut told) {
         Ok(None) => Ok(()),
         Ok(Some(troubles)) => {
@@ -155,7 +154,7 @@ fn rest(
         let ended = open(wanted, place, &range).and_then(|(stream, begin)| {
             copy(stream, begin, &range, |bytes| {
                 let kept = part.append(bytes);
-                told.detail(part.length(), 1);
+                told.detail(bytes, part.length(), 1);
                 kept.map_err(|error| broken = Some(error)).is_ok()
             })
         });
@@ -228,24 +227,22 @@ struct Told<'a> {
     progress: &'a Progress,
     name: &'a str,
     size: u64,
-    /// When it began, and with how many bytes.
-    start: (Instant, u64),
+    /// From all places; what was here before is not in it.
+    inflow: Inflow,
     last: Option<Instant>,
 }
 
 impl Told<'_> {
-    /// Shows it, at most ten times in a second.
-    fn detail(&mut self, length: u64, places: usize) {
+    /// Shows it, at most ten times in a second, when `piece` has come and the part is as long as `length`.
+    fn detail(&mut self, piece: &[u8], length: u64, places: usize) {
+        self.inflow.add(piece);
         let now = Instant::now();
         if self.last.is_some_and(|last| now.duration_since(last) < Duration::from_millis(100)) {
             return;
         }
         self.last = Some(now);
-        let (since, begun) = self.start;
-        let seconds = now.duration_since(since).as_secs_f64().max(0.001);
-        let rate = length.saturating_sub(begun) as f64 / seconds / 1e6;
-        let (have, all) = (length as f64 / 1e6, self.size as f64 / 1e6);
+        let (have, all, speed) = (length as f64 / 1e6, self.size as f64 / 1e6, self.inflow.speed());
         let from = if places == 1 { "1 place".into() } else { format!("{places} places") };
-        self.progress.detail(&format!("{}: {have:.1} of {all:.1} MB, {rate:.1} MB/s from {from}", self.name));
+        self.progress.detail(&format!("{}: {have:.1} of {all:.1} MB, {speed:.1} MB/s from {from}", self.name));
     }
 }

@@ -5,6 +5,7 @@ use std::env;
 use std::io;
 use std::sync::OnceLock;
 
+use anstream::stream::RawStream;
 use anstream::{AutoStream, ColorChoice};
 use miette::MietteHandlerOpts;
 
@@ -21,7 +22,7 @@ pub(crate) enum Tint {
 
 /// The text in its colour.
 pub(crate) fn tinted(text: &str, tint: Tint) -> String {
-    if !takes_colours() {
+    if !has_colours() {
         return text.to_owned();
     }
     let code = match tint {
@@ -35,19 +36,19 @@ pub(crate) fn tinted(text: &str, tint: Tint) -> String {
 /// The text, which leads to `url` where the terminal takes links (OSC 8).
 pub(crate) fn link(text: &str, url: &str) -> String {
     static LINKS: OnceLock<bool> = OnceLock::new();
-    let links = || takes_colours() && supports_hyperlinks::on(supports_hyperlinks::Stream::Stdout);
+    let links = || has_colours() && supports_hyperlinks::on(supports_hyperlinks::Stream::Stdout);
     if *LINKS.get_or_init(links) { format!("\x1b]8;;{url}\x1b\\{text}\x1b]8;;\x1b\\") } else { text.to_owned() }
 }
 
-fn takes_colours() -> bool {
+fn has_colours() -> bool {
     static COLOURS: OnceLock<bool> = OnceLock::new();
-    // `AutoStream` takes a terminal for one with colours where `CI` is set, whatever it calls itself.
-    *COLOURS.get_or_init(|| AutoStream::choice(&io::stdout()) != ColorChoice::Never && !is_dumb())
+    *COLOURS.get_or_init(|| takes_colours(&io::stdout()))
 }
 
-/// The same of standard error.
-pub(crate) fn errors_take_colours() -> bool {
-    AutoStream::choice(&io::stderr()) != ColorChoice::Never && !is_dumb()
+/// Whether colours are for a stream.
+pub(crate) fn takes_colours(stream: &impl RawStream) -> bool {
+    // `AutoStream` takes a terminal for one with colours where `CI` is set, whatever it calls itself.
+    AutoStream::choice(stream) != ColorChoice::Never && !is_dumb()
 }
 
 /// Where crates.io shows a version of a crate.

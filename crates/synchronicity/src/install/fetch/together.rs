@@ -66,7 +66,7 @@ pub(super) fn together(
     let mut kept = Ok(());
     while let Some((piece, places)) = shared.next() {
         kept = part.append(&piece);
-        told.detail(part.length(), places);
+        told.detail(&piece, part.length(), places);
         if kept.is_err() {
             break;
         }
