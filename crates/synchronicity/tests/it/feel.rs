@@ -169,7 +169,7 @@ fn dry_runs() -> Outcome {
 }
 
 /// Every command, and every command of a command, as `--help` lists them.
-fn commands(dir: &Path, above: &[&str]) -> Vec<Vec<String>> {
+pub(crate) fn commands(dir: &Path, above: &[&str]) -> Vec<Vec<String>> {
     let help = run(dir, [above, &["--help"]].concat()).expect(0).out;
     let lines = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
     // Names stand two columns in; what is told of them, further.
