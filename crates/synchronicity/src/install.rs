@@ -248,7 +248,7 @@ impl<'a> Session<'a> {
         Ok(Done::by_entry(Action::Installed, before, chosen))
     }
 
-    /// Brings every executable to this machine, whole and synced, beside its place.
+    /// Brings every executable to this machine, whole and synced, and not yet to its place.
     fn staged(&self, executables: &[Artifact]) -> Result<Vec<Part>, Stop> {
         self.root.prepare()?;
         let mut staged = Vec::with_capacity(executables.len());

@@ -69,7 +69,7 @@ impl Session<'_> {
         done(Action::Built, before)
     }
 
-    /// Copies an executable from the folder of the build beside its place.
+    /// Copies an executable from the folder of the build to where what is fetched lies.
     fn copied(&self, artifact: &Artifact, folder: &Path) -> Result<Part, Stop> {
         let (name, sha256) = (artifact.name.as_str(), artifact.sha256.to_string());
         let (from, to) = (folder.join(name), self.root.staged(name, &sha256));

@@ -1,9 +1,10 @@
 //! How executables get to their place: all of one crate, or none, whatever crashes in between.
 //!
-//! What is fetched lies in the folder `.synchronicity` of the folder of executables, so that a rename brings it to its
-//! place. Before the first one, what is going to be done is written down in `pending.json`; it is done under the locks of
-//! cargo's records, and then the note goes. Whoever locks the records and finds the note finishes what it says, or, if
-//! nothing of it was done or somebody else interfered, forgets it.
+//! What is fetched lies in the folder `.synchronicity` of the root, beside the folder of executables: nothing is in that one
+//! before it is known to be what was agreed on. A rename brings it to its place, or, where that is on another file system,
+//! a copy beside its place and then a rename. Before the first one, what is going to be done is written down in
+//! `pending.json`; it is done under the locks of cargo's records, and then the note goes. Whoever locks the records and
+//! finds the note finishes what it says, or, if nothing of it was done or somebody else interfered, forgets it.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -23,11 +24,15 @@ use crate::install_record::locked::Records;
 use crate::progress::Progress;
 use crate::read;
 
-/// Name of the folder of what is fetched.
+/// Name of the folder of what is fetched, in the root.
 const STAGING: &str = ".synchronicity";
 
 /// Name of the note in it.
 const PENDING: &str = "pending.json";
+
+/// Name of what is being copied to the folder of executables from another file system. Only whoever has locked the records
+/// writes it.
+const COPY: &str = ".synchronicity-copy";
 
 /// The largest note read, in bytes.
 const PENDING_BYTES_MAX: u64 = 1 << 20;
@@ -136,9 +141,15 @@ impl Root {
 
     /// Any number of times, from wherever it broke off.
     fn carry_out(&self, change: &Change, records: &mut Records) -> Result<(), Stop> {
+        let bin = self.bin();
+        fs::create_dir_all(&bin).map_err(|error| trouble(&bin, error))?;
         for executable in &change.executables {
             let (from, to) = (self.staged(&executable.name, &executable.sha256), self.place(&executable.name));
-            match fs::rename(&from, &to) {
+            let moved = fs::rename(&from, &to).or_else(|error| match error.kind() {
+                io::ErrorKind::CrossesDevices => self.carry_over(&from, &to, executable),
+                _ => Err(error),
+            });
+            match moved {
                 Err(error) if error.kind() == io::ErrorKind::NotFound && has(&to, executable) => {}
                 moved => moved.map_err(|error| trouble(&to, error))?,
             }
@@ -149,12 +160,26 @@ impl Root {
         for name in change.obsolete.iter().filter(|name| !names.contains(*name) && replaced(records.owner(name))) {
             remove(&self.place(name))?;
         }
-        let bin = self.bin();
         File::open(&bin).and_then(|folder| folder.sync_all()).map_err(|error| trouble(&bin, error))?;
         // Recorded when it is there: what a record names can be run.
         records.mark(&change.package, &names, &change.details, &change.replaced);
         records.save()?;
         self.forget()
+    }
+
+    /// Brings an executable to its place on another file system, as a rename does on one: whole, or not at all.
+    fn carry_over(&self, from: &Path, to: &Path, executable: &Executable) -> io::Result<()> {
+        let (mut staged, half) = (File::open(from)?, self.bin().join(COPY));
+        if read::is_there(&half) {
+            fs::remove_file(&half)?;
+        }
+        let mut copy = tempfile::Builder::new().prefix(COPY).rand_bytes(0).tempfile_in(self.bin())?;
+        io::copy(&mut staged, &mut copy)?;
+        if !has(copy.path(), executable) {
+            return Err(io::Error::other("the copy is not what was fetched"));
+        }
+        durable::keep(copy, to, 0o755)?;
+        fs::remove_file(from)
     }
 
     /// Whether something of it was done, and all the rest is at hand.
@@ -166,13 +191,14 @@ impl Root {
     }
 
     fn forget(&self) -> Result<(), Stop> {
+        remove(&self.bin().join(COPY))?;
         remove(&self.pending())?;
         self.tidy();
         Ok(())
     }
 
     fn staging(&self) -> PathBuf {
-        self.bin().join(STAGING)
+        self.path.join(STAGING)
     }
 
     fn pending(&self) -> PathBuf {
@@ -211,6 +237,8 @@ pub(crate) fn trouble(path: &Path, error: io::Error) -> Stop {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use serde_json::json;
 
     use super::*;
@@ -230,6 +258,7 @@ mod tests {
             let dir = tempfile::tempdir().unwrap();
             let root = Root { path: dir.path().to_owned() };
             root.prepare().unwrap();
+            fs::create_dir(root.bin()).unwrap();
             fs::write(root.place("old"), "old").unwrap();
             let mut records = root.lock(&Progress::silent()).unwrap();
             records.mark(OLD, &["old".to_owned()].into(), &json!({}), &[]);
@@ -286,7 +315,7 @@ mod tests {
     #[test]
     fn what_was_only_noted_is_forgotten_and_what_was_begun_is_finished() {
         let world = World::noted();
-        assert_eq!(world.state(), (of(&["0.9.0"]), of(&[".synchronicity", "old"])));
+        assert_eq!(world.state(), (of(&["0.9.0"]), of(&["old"])));
         assert!(!world.root.pending().exists());
         for begun in [&[0][..], &[1], &[0, 1]] {
             let world = World::noted();
@@ -305,11 +334,40 @@ mod tests {
     }
 
     #[test]
+    fn a_copy_to_another_file_system_is_whole_or_not_there_and_may_be_made_again() {
+        let World { root, change, _dir } = World::noted();
+        let executable = &change.executables[0];
+        let (from, to) = (root.staged("one", &executable.sha256), root.place("one"));
+        let half = root.place(COPY);
+        // What a crash left half copied is no part of it, even if it is a link to something of the user's.
+        std::os::unix::fs::symlink(root.place("old"), &half).unwrap();
+        root.carry_over(&from, &to, executable).unwrap();
+        assert_eq!((fs::read(&to).unwrap(), fs::read(root.place("old")).unwrap()), (b"one".into(), b"old".into()));
+        assert_eq!(fs::metadata(&to).unwrap().permissions().mode() & 0o777, 0o755);
+        assert!(!from.exists() && !half.exists());
+        // Of what was altered since it was checked nothing comes to its place.
+        fs::write(&from, "won").unwrap();
+        assert!(root.carry_over(&from, &to, executable).is_err());
+        assert_eq!(fs::read(&to).unwrap(), b"one");
+        assert!(from.exists() && !half.exists());
+        // A crash after the copy and before the staged file went.
+        fs::write(&from, "one").unwrap();
+        fs::write(&half, "tw").unwrap();
+        let records = root.lock(&Progress::silent()).unwrap();
+        assert!(records.owner("one").is_some() && records.owner("two").is_some());
+        assert!(!from.exists() && !half.exists() && !root.pending().exists());
+        // A crash in the first copy: nothing was done, and nothing of it stays.
+        let world = World::noted();
+        fs::write(world.root.place(COPY), "on").unwrap();
+        assert_eq!(world.state(), (of(&["0.9.0"]), of(&["old"])));
+    }
+
+    #[test]
     fn a_note_that_others_made_untrue_moves_and_removes_nothing() {
         let world = World::noted();
         world.move_to_its_place(0);
         fs::write(world.root.place("one"), "somebody else's").unwrap();
-        assert_eq!(world.state(), (of(&["0.9.0"]), of(&[".synchronicity", "old", "one"])));
+        assert_eq!(world.state(), (of(&["0.9.0"]), of(&["old", "one"])));
         let world = World::noted();
         world.move_to_its_place(0);
         fs::write(world.root.staged("two", &world.change.executables[1].sha256), "cut").unwrap();

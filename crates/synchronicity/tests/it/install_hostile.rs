@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io::Read;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
@@ -28,14 +29,15 @@ pub(crate) fn trials() -> Vec<Trial> {
         Trial::test("install_hostile::an_old_a_forked_and_an_unsigned_log_install_nothing", bad_logs),
         Trial::test("install_hostile::an_endless_a_broken_and_another_groups_log_install_nothing", other_logs),
         Trial::test("install_hostile::another_crates_executable_and_an_older_version_are_not_taken", other_crate),
+        Trial::test("install_hostile::a_lower_version_than_the_one_that_is_asked_for_is_not_installed", lower_version),
         Trial::test("install_hostile::records_that_are_not_cargos_stop_an_installation", bad_records),
     ]
 }
 
 /// Large enough for several pieces.
-const SIZE: usize = 3 << 20;
+pub(crate) const SIZE: usize = 3 << 20;
 
-fn large() -> Vec<u8> {
+pub(crate) fn large() -> Vec<u8> {
     static LARGE: LazyLock<Vec<u8>> = LazyLock::new(|| program("large", SIZE));
     LARGE.clone()
 }
@@ -46,10 +48,15 @@ fn path() -> String {
 }
 
 /// A log in which one crate was reproduced, whose artifact nobody has.
-fn log() -> Log {
+pub(crate) fn log() -> Log {
     let log = store(&[("large@1.0.0", &[("large", large())])]);
     fs::remove_dir_all(log.file("artifacts")).unwrap();
     log
+}
+
+/// Where the artifact is until it is known to be right.
+pub(crate) fn staged(log: &Log) -> PathBuf {
+    log.dir.path().join("root/.synchronicity").join(format!("{}-large", Digest::of(&large())))
 }
 
 /// A mirror that answers for the artifact as it likes.
@@ -75,19 +82,19 @@ fn from(log: &Log, mirrors: &[&Server], more: &[&str]) -> crate::program::Ran {
 }
 
 /// The one place that there is: it has the log, and answers for the artifact as it likes.
-fn node(log: &Log, answer: impl Fn(Option<Part>) -> Answer + Send + Sync + 'static) -> Server {
+pub(crate) fn node(log: &Log, answer: impl Fn(Option<Part>) -> Answer + Send + Sync + 'static) -> Server {
     let (folder, artifact) = (log.path(), path());
     Server::start_in_parts(move |path, part| if path == artifact { answer(part) } else { file_at(&folder, path) })
 }
 
-fn from_node(log: &Log, node: &Server) -> crate::program::Ran {
+pub(crate) fn from_node(log: &Log, node: &Server) -> crate::program::Ran {
     on_root(log, &["install", "large", "--policy", "policy", "--node", &node.address])
 }
 
 /// Nothing to run, and nothing recorded.
-fn nothing(log: &Log) {
+pub(crate) fn nothing(log: &Log) {
     let names = installed(log);
-    assert!(names.iter().all(|name| name == ".synchronicity"), "{names:?}");
+    assert!(names.is_empty(), "{names:?}");
     assert_eq!(on_root(log, &["list"]).expect(0).out, "nothing is installed\n");
 }
 
@@ -183,7 +190,7 @@ fn killed() -> Outcome {
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()?;
-    let part = bin(&log).join(".synchronicity").join(format!("{}-large", Digest::of(&large())));
+    let part = staged(&log);
     while fs::metadata(&part).map_or(0, |part| part.len()) < 1 << 20 {
         assert!(child.try_wait()?.is_none(), "it ended before it was killed");
         std::thread::sleep(std::time::Duration::from_millis(10));
@@ -213,7 +220,7 @@ fn breaks_off() -> Outcome {
 
 fn left_by_a_liar() -> Outcome {
     let log = log();
-    let part = bin(&log).join(".synchronicity").join(format!("{}-large", Digest::of(&large())));
+    let part = staged(&log);
     for left in [vec![1; 1 << 20], vec![1; SIZE], vec![1; SIZE + 1]] {
         fs::create_dir_all(part.parent().unwrap())?;
         fs::write(&part, left)?;
@@ -320,6 +327,29 @@ fn other_crate() -> Outcome {
     let ran = on_root(&log, &[&["install", "tool", "--node", &place], &elsewhere[..]].concat()).expect(2);
     assert!(ran.err.contains("tool 2.0.0 is installed, and 1.0.0 is older"), "{}", ran.err);
     assert_eq!(says(&log, "tool"), "good");
+    Ok(())
+}
+
+fn lower_version() -> Outcome {
+    let tool = |says: &str| [("tool", program(says, 100))];
+    let (low, high) = (tool("low"), tool("high"));
+    // Whoever serves the log knows the lower one only.
+    let behind = store(&[("tool@1.0.0", &low)]);
+    let ran = install(&behind, &["tool@2.0.0"]).expect(41);
+    assert!(ran.err.contains("there is no evidence for tool@2.0.0: nothing is logged of it"), "{}", ran.err);
+    assert!(ran.out.is_empty(), "{}", ran.out);
+    nothing(&behind);
+    // Or it knows both, and has the executable of the lower one for either.
+    let log = store(&[("tool@1.0.0", &low), ("tool@2.0.0", &high)]);
+    fs::write(log.file("artifacts").join(Digest::of(&high[0].1).to_string()), &low[0].1)?;
+    for spec in ["tool", "tool@2.0.0"] {
+        let ran = install(&log, &[spec]).expect(40);
+        assert!(ran.err.contains("it serves other bytes than the group built"), "{}", ran.err);
+        nothing(&log);
+    }
+    // Where the lower one is what is asked for, it is what is installed.
+    install(&log, &["tool@1.0.0"]).expect(0);
+    assert_eq!(says(&log, "tool"), "low");
     Ok(())
 }
 

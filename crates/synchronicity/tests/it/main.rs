@@ -16,6 +16,7 @@ mod gate;
 mod groups;
 mod install;
 mod install_hostile;
+mod install_place;
 mod install_together;
 mod installed;
 mod logs;
@@ -66,6 +67,7 @@ fn main() {
         gate::trials(),
         install::trials(),
         install_hostile::trials(),
+        install_place::trials(),
         install_together::trials(),
         installed::trials(),
         look_up::trials(),
