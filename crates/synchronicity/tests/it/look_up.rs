@@ -165,7 +165,9 @@ fn pinned() -> Outcome {
     }
     let proof = log.proof(1, 4);
     fs::write(log.dir.path().join("crate-1.tlog-proof"), proof)?;
-    verify("crate-1", "crate-1@0.17.1").expect(40);
+    // The proof beside it is of a lower version.
+    let ran = verify("crate-1", "crate-1@0.17.1").expect(40);
+    assert!(ran.err.contains("is about pkg:cargo/crate-1@0.17.0, not about"), "{}", ran.err);
     Ok(())
 }
 

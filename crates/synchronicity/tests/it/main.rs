@@ -4,6 +4,7 @@ use libtest_mimic::{Arguments, run};
 
 mod attest;
 mod audit;
+mod audit_hostile;
 mod bench;
 mod cargo;
 mod check;
@@ -37,6 +38,7 @@ mod repository;
 mod sample;
 mod schema;
 mod server;
+mod slow_log;
 mod source;
 mod store;
 mod succeed;
@@ -54,6 +56,7 @@ fn main() {
     let trials = [
         attest::trials(),
         audit::trials(),
+        audit_hostile::trials(),
         cargo::trials(),
         source::trials(),
         check::trials(),
@@ -77,6 +80,7 @@ fn main() {
         monitor_state::trials(),
         together::trials(),
         succeed::trials(),
+        slow_log::trials(),
         terminal::trials(),
         transcripts::trials(),
         trust::trials(),

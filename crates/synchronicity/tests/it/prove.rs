@@ -24,6 +24,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         Trial::test("prove::a_good_proof_is_verified_kept_and_told", good),
         Trial::test("prove::a_proof_that_does_not_hold_is_never_written", damaged),
         Trial::test("prove::a_node_that_answers_with_another_crates_proof_is_caught", other_crate),
+        Trial::test("prove::a_proof_of_a_lower_version_is_refused_and_not_kept", lower_version),
         Trial::test("prove::a_node_without_the_proof_is_no_evidence", absent),
         Trial::test("prove::a_node_that_is_not_there_is_for_later", unreachable),
         Trial::test("prove::an_endless_answer_is_refused", endless),
@@ -103,6 +104,18 @@ fn other_crate() -> Answer {
     let arguments = ["prove", "bat@0.26.1", "--node", &node, "--policy", policy.to_str().unwrap()];
     let ran = run(dir.path(), arguments).expect(40);
     assert!(ran.err.contains("is about pkg:cargo/hexyl@0.17.0, not about bat@0.26.1"), "{}", ran.err);
+    expect_nothing_written(dir.path());
+    Ok(())
+}
+
+fn lower_version() -> Answer {
+    let (proof, policy) = sample();
+    let node = node("/proof/hexyl/0.18.0", proof);
+    let dir = tempfile::tempdir()?;
+    let arguments = ["prove", "hexyl@0.18.0", "--node", &node, "--policy", policy.to_str().unwrap()];
+    let ran = run(dir.path(), arguments).expect(40);
+    assert!(ran.err.contains("is about pkg:cargo/hexyl@0.17.0, not about hexyl@0.18.0"), "{}", ran.err);
+    assert!(ran.out.is_empty(), "{}", ran.out);
     expect_nothing_written(dir.path());
     Ok(())
 }

@@ -18,7 +18,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         Trial::test("verify::a_good_proof_is_told_in_words_that_keep_the_comparisons_apart", words),
         Trial::test("verify::a_file_is_compared_with_what_the_group_built", file),
         Trial::test("verify::json_says_what_the_words_say_also_when_it_fails", json),
-        Trial::test("verify::a_proof_of_another_crate_is_refused_when_one_is_named", other_crate),
+        Trial::test("verify::a_proof_of_another_crate_or_another_version_is_refused_when_one_is_named", other_crate),
         Trial::test("verify::an_outcome_without_evidence_has_its_own_code_and_words", no_evidence),
         Trial::test("verify::every_published_vector_of_a_proof_gets_its_exit_code", vectors),
         Trial::test("verify::missing_files_and_bad_policies_are_usage_errors", usage),
@@ -108,7 +108,8 @@ fn other_crate() -> Answer {
     for accepted in ["hexyl@0.17.0", "hexyl"] {
         verify(dir.path(), &["--crate", accepted]).expect(0);
     }
-    for refused in ["hexyl@0.16.0", "bat@0.17.0"] {
+    // That of a lower version, too.
+    for refused in ["hexyl@0.16.0", "hexyl@0.18.0", "bat@0.17.0"] {
         let ran = verify(dir.path(), &["--crate", refused]).expect(40);
         assert!(ran.err.contains(&format!("is about pkg:cargo/hexyl@0.17.0, not about {refused}")), "{}", ran.err);
     }
