@@ -229,6 +229,7 @@ fn watch(running: &Running, request: RequestId, progress: &Progress) -> Result<O
     while let Some(event) = running.recv() {
         match event {
             BuildEvent::Fetching => progress.stage(request, Stage::Fetching),
+            BuildEvent::Arriving { .. } => {}
             BuildEvent::Building { compiled } => {
                 progress.stage(request, Stage::Building);
                 if !compiled.is_empty() {

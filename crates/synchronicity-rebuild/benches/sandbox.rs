@@ -90,7 +90,7 @@ impl Place {
         let mut begun = None;
         loop {
             match running.recv().unwrap() {
-                BuildEvent::Fetching | BuildEvent::Retrying { .. } => {}
+                BuildEvent::Fetching | BuildEvent::Arriving { .. } | BuildEvent::Retrying { .. } => {}
                 BuildEvent::Building { .. } => {
                     begun.get_or_insert_with(Instant::now);
                 }

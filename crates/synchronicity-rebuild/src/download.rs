@@ -8,6 +8,8 @@ use ureq::http::Response;
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, Body, BodyReader, Timeout};
 
+use crate::arrivals::Arrivals;
+
 /// How long and how often a download is tried.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
@@ -61,6 +63,7 @@ impl Patience {
 pub struct Downloader {
     agent: Agent,
     patience: Patience,
+    arrivals: Arrivals,
 }
 
 /// The body of an answer, read piece by piece under the limits of its request.
@@ -159,7 +162,13 @@ impl Downloader {
             .user_agent(concat!("synchronicity/", env!("CARGO_PKG_VERSION")))
             .tls_config(roots)
             .build();
-        Self { agent: config.into(), patience }
+        Self { agent: config.into(), patience, arrivals: Arrivals::default() }
+    }
+
+    /// The same, which tells of what [`Downloader::get`] brings, as it comes.
+    #[must_use]
+    pub fn telling(self, arrivals: Arrivals) -> Self {
+        Self { arrivals, ..self }
     }
 
     /// The bytes at `url`, at most `limit` of them.
@@ -236,7 +245,10 @@ impl Downloader {
         loop {
             match download.next(&mut piece)? {
                 0 => return Ok(bytes),
-                count => bytes.extend_from_slice(&piece[..count]),
+                count => {
+                    bytes.extend_from_slice(&piece[..count]);
+                    self.arrivals.came(count as u64);
+                }
             }
         }
     }

@@ -127,12 +127,17 @@ impl HostCargo {
 
     /// Runs Cargo and returns its standard output.
     pub(crate) fn run(&self, run: Run<'_>) -> Result<Vec<u8>, CargoError> {
+        self.run_while(run, &mut || {})
+    }
+
+    /// The same; `meanwhile` is called again and again until it ends.
+    pub(crate) fn run_while(&self, run: Run<'_>, meanwhile: &mut dyn FnMut()) -> Result<Vec<u8>, CargoError> {
         let command = run.args.first().map(|arg| arg.to_string_lossy().into_owned()).unwrap_or_default();
         let start = |error| CargoError::Start { program: self.cargo.clone(), error };
         let mut child = self.command(run).spawn().map_err(start)?;
         let stdout = collect(child.stdout.take());
         let stderr = collect(child.stderr.take());
-        let status = wait(&mut child, run.limit).map_err(start)?;
+        let status = wait(&mut child, run.limit, meanwhile).map_err(start)?;
         let (stdout, stderr) = (stdout.join().unwrap_or_default(), stderr.join().unwrap_or_default());
         match status {
             None => Err(CargoError::Time { command, limit: run.limit }),
@@ -164,7 +169,7 @@ impl HostCargo {
 }
 
 /// Waits for the end, or kills at the limit and returns `None`.
-fn wait(child: &mut Child, limit: Duration) -> io::Result<Option<ExitStatus>> {
+fn wait(child: &mut Child, limit: Duration, meanwhile: &mut dyn FnMut()) -> io::Result<Option<ExitStatus>> {
     let deadline = Instant::now() + limit;
     loop {
         if let Some(status) = child.try_wait()? {
@@ -175,6 +180,7 @@ fn wait(child: &mut Child, limit: Duration) -> io::Result<Option<ExitStatus>> {
             child.wait()?;
             return Ok(None);
         }
+        meanwhile();
         thread::sleep(Duration::from_millis(15));
     }
 }

@@ -1,7 +1,7 @@
 //! From a crate's name to artifact hashes.
 //!
 //! First comes the source. [`spec`] is what a person asks for; [`registry`] finds its release ([`release`]) and
-//! downloads its archive ([`download`], [`cache`]), which [`unpack`] opens; [`manifest`] says what a build must leave
+//! downloads its archive ([`download`], [`cache`]; [`arrivals`] hears of what comes), which [`unpack`] opens; [`manifest`] says what a build must leave
 //! behind and [`lock`] which dependencies it has; [`recipe::pin`] makes a request of all that. A builder goes the same way
 //! back: [`source::Depot`] obtains the source of a request and its dependencies ([`vendor`]). [`fixture`] holds crates that
 //! misbehave on purpose. Nothing in this half runs a line of a crate.
@@ -14,6 +14,7 @@
 //! can give, in the names of [`containment`]. A trial build, of which no evidence comes, has [`conditions`] of its own, and
 //! may be of a [`local`] folder.
 
+pub mod arrivals;
 pub mod artifacts;
 pub mod bench;
 pub mod by_hand;

@@ -59,6 +59,10 @@ pub(crate) enum Room {
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Report {
     Fetching,
+    /// So many bytes have come since then.
+    Arriving {
+        bytes: u64,
+    },
     Building {
         compiled: String,
     },

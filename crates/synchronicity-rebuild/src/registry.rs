@@ -13,6 +13,7 @@ use tame_index::index::IndexConfig;
 use tame_index::index::sparse::CRATES_IO_HTTP_INDEX;
 use tame_index::{IndexKrate, KrateName};
 
+use crate::arrivals::Arrivals;
 use crate::cache::Cache;
 use crate::download::{DownloadError, Downloader, Patience};
 use crate::release::{self, Release, ResolveError};
@@ -75,6 +76,12 @@ impl Registry {
             cache: Cache::open(cache)?,
             config: OnceLock::new(),
         })
+    }
+
+    /// The same, which tells of what it downloads.
+    #[must_use]
+    pub fn telling(self, arrivals: Arrivals) -> Self {
+        Self { downloader: self.downloader.telling(arrivals), ..self }
     }
 
     /// The release to build: exactly `version`, or without one the newest that is neither yanked nor a pre-release.

@@ -21,6 +21,11 @@ use crate::order::{Order, Report};
 pub enum BuildEvent {
     /// Source and dependencies are being fetched.
     Fetching,
+    /// Some of it has come.
+    Arriving {
+        /// How much, in all.
+        bytes: u64,
+    },
     /// The sandbox runs.
     Building {
         /// The last crate that was begun, as in `serde v1.0.228`; empty before the first.
@@ -191,6 +196,7 @@ fn follow(reports: impl Read, folder: &Path, send: &Sender<BuildEvent>, cleared:
 pub(crate) fn event(report: Report, folder: &Path) -> Result<BuildEvent, String> {
     Ok(match report {
         Report::Fetching => BuildEvent::Fetching,
+        Report::Arriving { bytes } => BuildEvent::Arriving { bytes },
         Report::Building { compiled } => BuildEvent::Building { compiled },
         Report::Broken { reason } => BuildEvent::Broken(reason),
         Report::Retrying { first } => BuildEvent::Retrying { first },

@@ -11,6 +11,7 @@ use synchronicity_verify::request::{BuildRequest, LockGrade, Products, Source};
 use synchronicity_verify::result::Failure;
 use tempfile::TempDir;
 
+use crate::arrivals::Arrivals;
 use crate::fixture::Fixture;
 use crate::host_cargo::HostCargo;
 use crate::local::{self, PackError};
@@ -33,6 +34,7 @@ pub struct Depot {
     dir: PathBuf,
     registry: Registry,
     cargo: HostCargo,
+    arrivals: Arrivals,
 }
 
 /// Why a builder does not get a request's source.
@@ -121,7 +123,13 @@ impl Depot {
     /// A depot with another registry: a mirror, or a server of a test.
     pub fn with_registry(dir: &Path, cargo: HostCargo, registry: Registry) -> io::Result<Self> {
         fs::create_dir_all(dir.join("cargo-home"))?;
-        Ok(Self { dir: dir.to_owned(), registry, cargo })
+        Ok(Self { dir: dir.to_owned(), registry, cargo, arrivals: Arrivals::default() })
+    }
+
+    /// The same, which tells of the archives that it downloads, and of those that Cargo downloads for it.
+    #[must_use]
+    pub fn telling(self, arrivals: Arrivals) -> Self {
+        Self { registry: self.registry.telling(arrivals.clone()), arrivals, ..self }
     }
 
     /// Puts the source of `request`, with its pinned `Cargo.lock`, into the folder `into`, which must not exist.
@@ -159,7 +167,7 @@ impl Depot {
         let installed = request.products == Products::Installed;
         let root = Locked::published(&request.source).filter(|_| installed);
         let wanted = Wanted { target: &request.target, source, lock: &lock, locked, root };
-        Ok(vendor::fetch(&self.cargo, wanted, cargo_home)?)
+        Ok(vendor::fetch(&self.cargo, wanted, cargo_home, &self.arrivals)?)
     }
 
     /// The manifest of the unpacked crate in `source`.

@@ -14,9 +14,11 @@ use std::time::Duration;
 use flate2::read::GzDecoder;
 use synchronicity_verify::digest::Digest;
 
+use crate::arrivals::Arrivals;
 use crate::host_cargo::{CargoError, HostCargo, Run};
 use crate::lock::{self, Locked};
 use crate::skeleton::{Skeleton, SkeletonError};
+use growing::Growing;
 
 /// How long fetching may take: some hundred archives over a slow line.
 const FETCH_LIMIT: Duration = Duration::from_secs(15 * 60);
@@ -72,8 +74,13 @@ pub(crate) struct Wanted<'a> {
     pub(crate) root: Option<Locked>,
 }
 
-/// Fetches what is `wanted` into `home`, and checks it against its checksums.
-pub(crate) fn fetch(cargo: &HostCargo, wanted: Wanted<'_>, home: &Path) -> Result<(), VendorError> {
+/// Fetches what is `wanted` into `home`, checks it against its checksums, and tells of what comes.
+pub(crate) fn fetch(
+    cargo: &HostCargo,
+    wanted: Wanted<'_>,
+    home: &Path,
+    arrivals: &Arrivals,
+) -> Result<(), VendorError> {
     let disk = |error| VendorError::Disk { path: home.to_owned(), error };
     fs::create_dir_all(home).map_err(disk)?;
     // One at a time: another's half-unpacked folder would look altered.
@@ -81,13 +88,15 @@ pub(crate) fn fetch(cargo: &HostCargo, wanted: Wanted<'_>, home: &Path) -> Resul
     guard.lock().map_err(disk)?;
     let skeleton = Skeleton::of(wanted.source)?.with_lock(wanted.lock)?;
     let dependent = wanted.root.as_ref().map(|root| dependent::of(root, wanted.lock)).transpose()?;
+    let all: Vec<_> = wanted.locked.iter().chain(&wanted.root).cloned().collect();
     let fetch = || {
-        run(cargo, &wanted, home, &["--locked"], &skeleton)?;
+        let mut growing = Growing::new(&all, home, arrivals);
+        let mut run = |flags, of| run(cargo, &wanted, home, flags, of, &mut growing);
+        run(&["--locked"], &skeleton)?;
         // Not with --locked: a dependent needs fewer packages than the crate with its tests, and Cargo drops the rest.
-        dependent.as_ref().map_or(Ok(()), |dependent| run(cargo, &wanted, home, &[], dependent))
+        dependent.as_ref().map_or(Ok(()), |dependent| run(&[], dependent))
     };
     fetch()?;
-    let all: Vec<_> = wanted.locked.iter().chain(&wanted.root).cloned().collect();
     if remove_altered(&all, home).map_err(disk)?.is_none() {
         return Ok(());
     }
@@ -98,11 +107,20 @@ pub(crate) fn fetch(cargo: &HostCargo, wanted: Wanted<'_>, home: &Path) -> Resul
     }
 }
 
-fn run(cargo: &HostCargo, wanted: &Wanted<'_>, home: &Path, flags: &[&str], of: &Skeleton) -> Result<(), VendorError> {
+fn run(
+    cargo: &HostCargo,
+    wanted: &Wanted<'_>,
+    home: &Path,
+    flags: &[&str],
+    of: &Skeleton,
+    growing: &mut Growing<'_>,
+) -> Result<(), VendorError> {
     let manifest = of.manifest_path();
     let words = [&["fetch"], flags, &["--target", wanted.target, "--manifest-path"]].concat();
     let args: Vec<&OsStr> = words.iter().map(OsStr::new).chain([manifest.as_os_str()]).collect();
-    cargo.run(Run { args: &args, home, limit: FETCH_LIMIT }).map_err(fetch_trouble).map(drop)
+    let fetched = cargo.run_while(Run { args: &args, home, limit: FETCH_LIMIT }, &mut || growing.look());
+    growing.look_again();
+    fetched.map_err(fetch_trouble).map(drop)
 }
 
 fn fetch_trouble(error: CargoError) -> VendorError {
@@ -191,6 +209,7 @@ fn folders_in(dir: &Path) -> io::Result<Vec<PathBuf>> {
 }
 
 pub(crate) mod dependent;
+mod growing;
 
 #[cfg(test)]
 mod tests;

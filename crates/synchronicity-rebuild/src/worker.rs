@@ -7,6 +7,7 @@
 use std::io::{self, BufRead, Read, Write};
 use std::path::Path;
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,7 @@ use synchronicity_verify::recipe;
 use synchronicity_verify::request::{BuildRequest, Environment};
 use synchronicity_verify::result::{BuildResult, Failure};
 
+use crate::arrivals::Arrivals;
 use crate::diagnose::{Diagnosis, diagnose};
 use crate::docker::DockerSandbox;
 use crate::docker_shim::{self, Shim};
@@ -35,6 +37,8 @@ use crate::{fingerprint, folder, local, packages, room, seed};
 
 /// The argument under which the executable becomes a worker.
 const ARGUMENT: &str = "__synchronicity-worker";
+/// How often it is reported that something comes.
+const SAID_EVERY: Duration = Duration::from_millis(100);
 /// How long a worker whose parent is gone tries to remove its container before it kills itself.
 const REMOVAL_MAX: Duration = Duration::from_secs(15);
 
@@ -216,7 +220,7 @@ fn has_packages(order: &Order) -> Result<(), Halt> {
 fn fetch(order: &Order, request: &BuildRequest) -> Result<Expected, Halt> {
     let sysroot = order.rustup_home.join("toolchains").join(seed::toolchain_name(&request.toolchain));
     let cargo = HostCargo::in_sysroot(&sysroot).map_err(broken)?;
-    let depot = Depot::open(&order.depot, cargo).map_err(broken)?;
+    let depot = Depot::open(&order.depot, cargo).map_err(broken)?.telling(arriving());
     let source = order.folder.join(FETCHED);
     let halt = |failure: Option<Failure>, reason: String| match failure {
         Some(failure) => Halt::Failed(failure, reason),
@@ -236,6 +240,20 @@ fn fetch(order: &Order, request: &BuildRequest) -> Result<Expected, Halt> {
         .map_err(|error| Halt::Failed(error.failure(), error.to_string()))?;
     let names = names.iter().map(ToString::to_string).collect();
     Ok(Expected { folder: invocation::products_folder(request), names })
+}
+
+/// Reports what comes, a few times in a second.
+fn arriving() -> Arrivals {
+    let so_far = Mutex::new((0, None::<Instant>));
+    Arrivals::told_to(move |bytes| {
+        let mut so_far = so_far.lock().unwrap_or_else(PoisonError::into_inner);
+        let (sum, said) = &mut *so_far;
+        *sum += bytes;
+        if said.is_none_or(|said| said.elapsed() >= SAID_EVERY) {
+            say(&Report::Arriving { bytes: *sum });
+            *said = Some(Instant::now());
+        }
+    })
 }
 
 /// Every builder's cargo is the pinned one, so a manifest that it refuses is refused everywhere.

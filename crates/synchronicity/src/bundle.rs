@@ -104,7 +104,7 @@ fn fetch(
     let (progress, mut inflow) = (Progress::new(), Inflow::new());
     let mut reader = Reader::new(policy, args.node.place("bundle"));
     let fetched = from(&args.node, policy, &mut |piece| {
-        inflow.add(piece);
+        inflow.add(piece.len() as u64);
         reader.feed(piece, |index, _| {
             if index % 1000 == 0 {
                 progress.detail(&format!("{index} entries hold, {inflow}"));

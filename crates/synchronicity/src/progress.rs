@@ -2,11 +2,15 @@
 
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
-use std::time::Instant;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use synchronicity_rebuild::arrivals::Arrivals;
 
 use crate::out::{self, terminal::is_dumb};
 use crate::printable::column;
 
+#[derive(Clone, Copy)]
 pub(crate) struct Progress {
     terminal: bool,
     quiet: bool,
@@ -43,6 +47,18 @@ impl Progress {
         }
     }
 
+    /// Shows what comes while `what` goes on, and how fast.
+    pub(crate) fn arrivals(self, what: String) -> Arrivals {
+        let inflow = Mutex::new(Inflow::new());
+        Arrivals::told_to(move |bytes| {
+            let mut inflow = inflow.lock().unwrap_or_else(PoisonError::into_inner);
+            inflow.add(bytes);
+            if inflow.is_due() {
+                self.detail(&format!("{what}: {inflow}"));
+            }
+        })
+    }
+
     pub(crate) fn end(&self) {
         if self.terminal {
             eprint!("\r\x1b[K");
@@ -50,20 +66,38 @@ impl Progress {
     }
 }
 
+/// How often what has come is shown at most.
+const SHOWN_EVERY: Duration = Duration::from_millis(100);
+
 /// What has come, and how fast: `12.3 MB, 4.5 MB/s`.
 pub(crate) struct Inflow {
     since: Instant,
     bytes: u64,
+    shown: Option<Instant>,
 }
 
 impl Inflow {
     /// Nothing so far, from now on.
     pub(crate) fn new() -> Self {
-        Self { since: Instant::now(), bytes: 0 }
+        Self { since: Instant::now(), bytes: 0, shown: None }
     }
 
-    pub(crate) fn add(&mut self, piece: &[u8]) {
-        self.bytes += piece.len() as u64;
+    pub(crate) fn add(&mut self, bytes: u64) {
+        self.bytes += bytes;
+    }
+
+    /// So much in all.
+    pub(crate) fn reach(&mut self, bytes: u64) {
+        self.bytes = bytes;
+    }
+
+    /// Whether it is time to show it again.
+    pub(crate) fn is_due(&mut self) -> bool {
+        let due = self.shown.is_none_or(|shown| shown.elapsed() >= SHOWN_EVERY);
+        if due {
+            self.shown = Some(Instant::now());
+        }
+        due
     }
 
     /// In megabytes a second.

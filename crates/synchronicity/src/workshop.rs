@@ -23,7 +23,7 @@ use crate::agreed;
 use crate::cli::{Place, Wanted};
 use crate::exit::{self, Stop};
 use crate::folders;
-use crate::progress::Progress;
+use crate::progress::{Inflow, Progress};
 
 /// Why there is nothing to show.
 #[derive(Debug, thiserror::Error, Diagnostic)]
@@ -101,13 +101,13 @@ impl Workshop {
 
     /// A crate, built with these options, as a request.
     pub(crate) fn pin_spec(&self, spec: &Spec, options: &Options) -> Result<Pinned, Stop> {
-        self.progress.say(&format!("pinning {spec}"));
+        let depot = self.telling(format!("pinning {spec}"))?;
         let (toolchain, environment) = (self.bench.toolchain(), self.bench.environment());
         let options = |source: &Source| match &self.group {
             Some(group) => agreed::agreed(group, source, options.clone()),
             None => options.clone(),
         };
-        pin_by(&self.depot()?, spec, &toolchain, &environment, &options).map_err(pin_trouble)
+        pin_by(&depot, spec, &toolchain, &environment, &options).map_err(pin_trouble)
     }
 
     /// What the group agreed on for this crate, if it did and if one was named.
@@ -117,9 +117,15 @@ impl Workshop {
 
     /// A folder, whatever is in it, as a request, and as an archive.
     pub(crate) fn pin_local(&self, wanted: &Wanted, folder: &Path) -> Result<(Pinned, Vec<u8>), Stop> {
-        self.progress.say(&format!("packing {}", folder.display()));
+        let depot = self.telling(format!("packing {}", folder.display()))?;
         let (toolchain, environment) = (self.bench.toolchain(), self.bench.environment());
-        pin_local(&self.depot()?, folder, &toolchain, &environment, &options(wanted)).map_err(pin_trouble)
+        pin_local(&depot, folder, &toolchain, &environment, &options(wanted)).map_err(pin_trouble)
+    }
+
+    /// A depot, what it downloads being shown while `what` goes on.
+    fn telling(&self, what: String) -> Result<Depot, Stop> {
+        self.progress.say(&what);
+        Ok(self.depot()?.telling(self.progress.arrivals(what)))
     }
 
     pub(crate) fn depot(&self) -> Result<Depot, Stop> {
@@ -166,9 +172,17 @@ impl Workshop {
     fn follow(&self, pinned: &Pinned, running: &Running, note: &str) -> Result<Outcome, Stop> {
         let name = format!("{} {}{note}", pinned.request.source.name(), pinned.request.source.version());
         let sandbox = self.bench.name();
+        let mut inflow = Inflow::new();
         while let Some(event) = running.recv() {
             match event {
-                BuildEvent::Fetching => self.progress.say(&format!("fetching {name} and its dependencies")),
+                BuildEvent::Fetching => {
+                    inflow = Inflow::new();
+                    self.progress.say(&format!("fetching {name} and its dependencies"));
+                }
+                BuildEvent::Arriving { bytes } => {
+                    inflow.reach(bytes);
+                    self.progress.detail(&format!("fetching {name}: {inflow}"));
+                }
                 BuildEvent::Building { compiled } if compiled.is_empty() => {
                     self.progress.say(&format!("building {name} in the {sandbox} sandbox, without network"));
                 }

@@ -202,6 +202,25 @@ fn a_good_archive_is_fetched_once_and_then_comes_from_the_cache() {
 }
 
 #[test]
+fn what_is_downloaded_is_told_while_it_comes_and_what_is_cached_is_not() {
+    let large = vec![7; 200_000];
+    let (checksum, told) = (Digest::of(&large), Arc::new(std::sync::Mutex::new(Vec::new())));
+    let versions = line("demo", "1.0.0", "").replace(&Digest::of(ARCHIVE).to_string(), &checksum.to_string());
+    let answers = vec![("/de/mo/demo", index(&[versions.clone()])), ("/dl/demo/1.0.0", Answer::Whole(large.clone()))];
+    let (registry, _cache) = registry(answers);
+    let hears = Arc::clone(&told);
+    let registry = registry.telling(Arrivals::told_to(move |bytes| hears.lock().unwrap().push(bytes)));
+    let release = resolve(&registry, "demo", Some("1.0.0")).unwrap();
+    assert_eq!(std::mem::take(&mut *told.lock().unwrap()).iter().sum::<u64>(), versions.len() as u64);
+    registry.archive(&release).unwrap();
+    let pieces = std::mem::take(&mut *told.lock().unwrap());
+    // Beside it comes the registry's `config.json`.
+    assert!(pieces.len() > 5 && (200_000..201_000).contains(&pieces.iter().sum::<u64>()), "{pieces:?}");
+    registry.archive(&release).unwrap();
+    assert_eq!(*told.lock().unwrap(), Vec::<u64>::new());
+}
+
+#[test]
 fn an_archive_that_was_altered_in_the_cache_is_fetched_again() {
     let answers = vec![("/de/mo/demo", versions_of_demo()), ("/dl/demo/1.0.0", Answer::Whole(ARCHIVE.into()))];
     let (registry, cache) = registry(answers);

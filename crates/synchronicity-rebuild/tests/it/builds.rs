@@ -130,7 +130,7 @@ pub(crate) fn follow(running: &Running) -> Result<Outcome, Failed> {
     let mut compiled = 0;
     while let Some(event) = running.recv() {
         match event {
-            BuildEvent::Fetching => {}
+            BuildEvent::Fetching | BuildEvent::Arriving { .. } => {}
             BuildEvent::Building { .. } => compiled += 1,
             BuildEvent::Retrying { .. } => {}
             BuildEvent::Broken(reason) => return Err(reason.into()),

@@ -64,7 +64,7 @@ fn follow(running: &Running) -> Result<Built, String> {
                 return Ok(Built { outcome, begun, ended: Instant::now() });
             }
             BuildEvent::Broken(reason) => return Err(reason),
-            BuildEvent::Fetching | BuildEvent::Retrying { .. } => {}
+            BuildEvent::Fetching | BuildEvent::Arriving { .. } | BuildEvent::Retrying { .. } => {}
         }
     }
     Err("no result".to_owned())

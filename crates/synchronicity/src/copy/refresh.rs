@@ -145,7 +145,7 @@ impl<'a> Gathering<'a> {
     fn rest(&mut self, first: u64) -> Result<(), Stop> {
         for path in entry_tiles(first, self.size) {
             let bytes = self.source.tile(path).map_err(fetch_trouble)?;
-            self.inflow.add(&bytes);
+            self.inflow.add(bytes.len() as u64);
             let begins = path.n * u64::from(TILE_WIDTH);
             let skipped = usize::try_from(first.saturating_sub(begins)).unwrap_or(0);
             if skipped == 0 {

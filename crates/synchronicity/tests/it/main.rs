@@ -29,6 +29,7 @@ mod monitor_state;
 mod policies;
 mod policies_hostile;
 mod program;
+mod progress;
 mod prove;
 mod rebuild;
 mod recipe;
@@ -87,6 +88,7 @@ fn main() {
         verify::trials(),
         policies::trials(),
         policies_hostile::trials(),
+        progress::trials(),
         prove::trials(),
         rebuild::trials(),
         recipe::trials(),

@@ -13,9 +13,11 @@ use crate::bench::{fixture, on_bench, with_bench};
 use crate::logs::Log;
 use crate::look_up::log;
 use crate::program::{Ran, run};
+use crate::progress::fetching;
 use crate::sample;
 use crate::schema::Schemas;
 use crate::store::{all, bin, installed, on_root, request};
+use crate::terminal::missing;
 
 type Answer = Result<(), Failed>;
 
@@ -36,6 +38,8 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("what_no_group_rebuilt_is_built_and_installed_as_what_it_is", or_build),
         trial("group_file_and_rebuild_are_compared_apart", against),
         trial("what_cannot_be_pinned_is_a_usage_error", unpinnable),
+        trial("what_is_fetched_moves_by_size_and_speed_on_a_terminal_alone_and_leaves_no_line", fetching)
+            .with_ignored_flag(!works || missing()),
         Trial::test("rebuild::an_unknown_sandbox_is_a_usage_error", unknown_sandbox),
     ]
 }

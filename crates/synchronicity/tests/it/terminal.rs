@@ -14,8 +14,7 @@ use crate::program::{command, run_with};
 type Outcome = Result<(), Failed>;
 
 pub(crate) fn trials() -> Vec<Trial> {
-    let script = Command::new("script").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
-    let missing = !script.is_ok_and(|status| status.success());
+    let missing = missing();
     let on_terminal = |name, trial: fn() -> Outcome| Trial::test(name, trial).with_ignored_flag(missing);
     vec![
         on_terminal("terminal::a_pager_shows_what_is_longer_than_the_screen_unless_it_is_not_wanted", pager),
@@ -24,8 +23,19 @@ pub(crate) fn trials() -> Vec<Trial> {
     ]
 }
 
-/// What a terminal of `rows` rows is sent by the program.
+/// Whether this machine has nothing that makes a terminal.
+pub(crate) fn missing() -> bool {
+    let script = Command::new("script").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    !script.is_ok_and(|status| status.success())
+}
+
+/// The lines that a terminal of `rows` rows is sent by the program.
 fn on_terminal(dir: &Path, rows: u16, words: &str, variables: &[(&str, &str)]) -> String {
+    sent(dir, rows, words, variables).replace('\r', "")
+}
+
+/// All that it is sent.
+pub(crate) fn sent(dir: &Path, rows: u16, words: &str, variables: &[(&str, &str)]) -> String {
     let program = command(dir);
     let line = format!("stty rows {rows} cols 80; exec {} {words}", program.get_program().to_str().unwrap());
     let mut script = Command::new("script");
@@ -43,7 +53,7 @@ fn on_terminal(dir: &Path, rows: u16, words: &str, variables: &[(&str, &str)]) -
     }
     script.env_remove("NO_COLOR").env("TERM", "xterm-256color").envs(variables.iter().copied());
     let output = script.output().unwrap();
-    String::from_utf8(output.stdout).unwrap().replace('\r', "")
+    String::from_utf8(output.stdout).unwrap()
 }
 
 fn pager() -> Outcome {
