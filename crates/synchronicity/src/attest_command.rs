@@ -68,6 +68,9 @@ pub fn attest(args: &Attest) -> Result<u8, Stop> {
     Ok(code)
 }
 
+/// The name and version of the document, which change together with `docs/schemas/attest.schema.json`.
+const SCHEMA: &str = "synchronicity/attest@v1";
+
 /// A file that was written, and what it is.
 struct Written {
     path: PathBuf,
@@ -148,6 +151,7 @@ fn as_json(evidence: &Evidence<'_>, collected: &Collected, written: &[Written], 
     let signers = collected.signers.iter().map(|(name, key)| json!({ "name": name, "key_id": key.key_id() }));
     let files = written.iter().map(|file| json!({ "what": file.what, "path": file.path.display().to_string() }));
     json!({
+        "schema": SCHEMA,
         "exit": code,
         "purl": evidence.entry().request.source.purl(),
         "threshold": evidence.entry().threshold,

@@ -29,6 +29,9 @@ use crate::{durable, report, user_settings};
 /// The largest bundle, in bytes. What it really has is bounded by the size that its quorum signed.
 const BYTES_MAX: u64 = 1 << 38;
 
+/// The name and version of the document, which change together with `docs/schemas/bundle.schema.json`.
+const SCHEMA: &str = "synchronicity/bundle@v1";
+
 /// The longest that a bundle may take from a server.
 const WITHIN: Duration = Duration::from_secs(6 * 3600);
 
@@ -201,6 +204,7 @@ fn tell(args: &Bundle, verified: &VerifiedBundle, policy: &Policy) {
     let (size, keys) = (checkpoint.size, verified.replay.map().keys());
     if args.json {
         let told = json!({
+            "schema": SCHEMA,
             "exit": exit::OK,
             "log": { "origin": checkpoint.origin, "size": size, "root": checkpoint.root.to_string() },
             "keys": keys,

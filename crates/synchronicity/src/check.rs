@@ -32,6 +32,9 @@ enum CheckError {
     OnlyOnce { what: String, failure: Failure, transcript: PathBuf },
 }
 
+/// The name and version of the document, which change together with `docs/schemas/check.schema.json`.
+const SCHEMA: &str = "synchronicity/check@v1";
+
 /// Pins, builds twice, compares, explains, prints.
 pub(crate) fn check(args: &Check) -> Result<u8, Stop> {
     let workshop = Workshop::open_for(&args.wanted)?;
@@ -75,6 +78,7 @@ fn tell(args: &Check, pinned: &Pinned, pair: &Pair) -> u8 {
     if args.json {
         let mut told = explanation.to_json();
         let own = json!({
+            "schema": SCHEMA,
             "exit": exit::DIFFERENT,
             "reproducible": false,
             "crate": name(pinned),
@@ -100,6 +104,7 @@ fn tell_same(args: &Check, pinned: &Pinned, pair: &Pair) {
     if args.json {
         let artifacts: Vec<_> = first.artifacts.iter().map(report::artifact_json).collect();
         let told = json!({
+            "schema": SCHEMA,
             "exit": exit::OK,
             "reproducible": true,
             "crate": name(pinned),

@@ -35,6 +35,8 @@ pub use crate::verify::Verify;
 use crate::{attest_command, exit, prove, rebuild, recipe, verify};
 
 mod building;
+#[cfg(test)]
+mod documented;
 mod examples;
 
 pub(crate) use building::{Check, ChosenFeatures, Diff, Place, Rebuild, Recipe, Wanted};

@@ -108,6 +108,9 @@ impl Action {
     }
 }
 
+/// The name and version of the document, which change together with `docs/schemas/config.schema.json`.
+const SCHEMA: &str = "synchronicity/config@v1";
+
 /// Shows it, and gives the exit code.
 pub(crate) fn config(action: &Action, matches: &ArgMatches) -> Result<u8, Stop> {
     let Action::Show(show) = action;
@@ -122,7 +125,7 @@ pub(crate) fn config(action: &Action, matches: &ArgMatches) -> Result<u8, Stop> 
     let shown = all(below, project.as_ref().map(|(said, path)| (said.as_slice(), path.as_path())));
     if show.json {
         let settings: Vec<_> = shown.iter().map(Shown::as_json).collect();
-        verbatim!("{}", json!({ "exit": exit::OK, "settings": settings }));
+        verbatim!("{}", json!({ "schema": SCHEMA, "exit": exit::OK, "settings": settings }));
     } else {
         for Shown { key, value, layer } in &shown {
             let origin = if show.origin { format!("  ({})", layer.in_words()) } else { String::new() };

@@ -20,6 +20,9 @@ enum DiffError {
     Diffoscope(DiffoscopeError),
 }
 
+/// The name and version of the document, which change together with `docs/schemas/diff.schema.json`.
+const SCHEMA: &str = "synchronicity/diff@v1";
+
 /// Compares, prints.
 pub(crate) fn diff(args: &Diff) -> Result<u8, Stop> {
     let facts = match &args.facts {
@@ -32,6 +35,7 @@ pub(crate) fn diff(args: &Diff) -> Result<u8, Stop> {
     let code = if explanation.is_same() { exit::OK } else { exit::DIFFERENT };
     if args.json {
         let mut told = explanation.to_json();
+        told["schema"] = SCHEMA.into();
         told["exit"] = code.into();
         verbatim!("{told}");
     } else {

@@ -14,6 +14,9 @@ use crate::exit::{self, Stop};
 use crate::report;
 use crate::workshop::{Workshop, WorkshopError, copy};
 
+/// The name and version of the document, which change together with `docs/schemas/rebuild.schema.json`.
+const SCHEMA: &str = "synchronicity/rebuild@v1";
+
 /// Pins, builds, prints.
 pub(crate) fn rebuild(args: &Rebuild) -> Result<u8, Stop> {
     if let Some(file) = &args.against {
@@ -53,6 +56,7 @@ fn tell(args: &Rebuild, bench: &Bench, pinned: &Pinned, artifacts: &Artifacts, f
             told
         });
         let told = json!({
+            "schema": SCHEMA,
             "exit": exit::OK,
             "purl": request.source.purl(),
             "request": request.id().to_string(),

@@ -24,6 +24,9 @@ enum RecipeError {
     Exists(PathBuf),
 }
 
+/// The name and version of the document, which change together with `docs/schemas/recipe.schema.json`.
+const SCHEMA: &str = "synchronicity/recipe@v1";
+
 /// Pins and prints; builds nothing.
 pub(crate) fn recipe(args: &Recipe) -> Result<u8, Stop> {
     let workshop = Workshop::open_for(&args.wanted)?;
@@ -37,6 +40,7 @@ pub(crate) fn recipe(args: &Recipe) -> Result<u8, Stop> {
     if args.json {
         let products: Vec<_> = pinned.products.iter().map(ToString::to_string).collect();
         let told = json!({
+            "schema": SCHEMA,
             "exit": exit::OK,
             "request": request_json::of(&pinned.request),
             "artifacts": products,

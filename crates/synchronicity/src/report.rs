@@ -13,6 +13,9 @@ use synchronicity_verify::request::{Environment, Features, LockGrade, Products, 
 use synchronicity_verify::result::{Artifact, BuildResult, Failure};
 use synchronicity_verify::verify::{Cosigner, Verified};
 
+/// The name and version of the document, which change together with `docs/schemas/proof.schema.json`.
+const SCHEMA: &str = "synchronicity/proof@v1";
+
 /// Several lines, the verdict first. `file` is what the artifacts were compared with, if anything was.
 pub(crate) fn in_words(verified: &Verified, policy: &Policy, file: Option<&Path>) -> String {
     let entry = &verified.entry;
@@ -32,6 +35,7 @@ pub(crate) fn in_words(verified: &Verified, policy: &Policy, file: Option<&Path>
 /// One object with everything that the words say.
 pub(crate) fn as_json(verified: &Verified, policy: &Policy, file: Option<(&Path, &Digest)>) -> Value {
     let mut told = entry_json(&verified.entry);
+    told["schema"] = SCHEMA.into();
     told["exit"] = crate::verify::code(verified).into();
     told["evidence"] = verified.is_evidence().into();
     told["log"] = json!({ "origin": policy.log().name(), "index": verified.index, "size": verified.size });

@@ -82,6 +82,9 @@ impl Handed {
     }
 }
 
+/// The name and version of the document, which change together with `docs/schemas/succeed.schema.json`.
+const SCHEMA: &str = "synchronicity/succeed@v1";
+
 /// Where the succession leads from the policy.
 pub(crate) fn followed(policy: &Policy, succession: &[u8]) -> Result<Succeeded, Stop> {
     follow(policy, succession).map_err(|error| Stop::new(exit::INVALID, SucceedError::Succession(error)))
@@ -97,7 +100,7 @@ pub(crate) fn succeed(args: &Succeed) -> Result<u8, Stop> {
     }
     if args.json {
         let steps: Vec<_> = changes.iter().map(as_json).collect();
-        verbatim!("{}", json!({ "exit": exit::OK, "steps": steps, "policy": policy.to_string() }));
+        verbatim!("{}", json!({ "schema": SCHEMA, "exit": exit::OK, "steps": steps, "policy": policy.to_string() }));
         return Ok(exit::OK);
     }
     changes.iter().for_each(|change| outln!("{}", in_words(change)));

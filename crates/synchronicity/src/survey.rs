@@ -75,6 +75,9 @@ enum SurveyError {
     Signals(std::io::Error),
 }
 
+/// The name and version of the document, which change together with `docs/schemas/survey.schema.json`.
+const SCHEMA: &str = "synchronicity/survey@v1";
+
 /// Measures what has no record yet, and writes the report.
 pub(crate) fn survey(args: &SurveyArgs) -> Result<u8, Stop> {
     let list = List::read(&args.list).map_err(|error| Stop::new(exit::USAGE, SurveyError::List(error)))?;
@@ -91,6 +94,7 @@ pub(crate) fn survey(args: &SurveyArgs) -> Result<u8, Stop> {
     let code = if left > 0 && !args.report_only { exit::TRY_LATER } else { exit::OK };
     if args.json {
         let told = json!({
+            "schema": SCHEMA,
             "exit": code,
             "folder": store.dir().display().to_string(),
             "totals": tally.summary.totals,

@@ -7,6 +7,9 @@ use super::Compared;
 use crate::printable::printable;
 use crate::report;
 
+/// The name and version of the document, which change together with `docs/schemas/against.schema.json`.
+const SCHEMA: &str = "synchronicity/against@v1";
+
 pub(super) fn in_words(compared: &Compared<'_>) -> String {
     let Compared { file, own, request, entry, .. } = compared;
     let file = printable(&file.display().to_string());
@@ -63,6 +66,7 @@ pub(super) fn as_json(compared: &Compared<'_>) -> Value {
     let mut own = report::artifact_json(&compared.own);
     own["path"] = compared.own_path.display().to_string().into();
     json!({
+        "schema": SCHEMA,
         "exit": compared.code(),
         "purl": compared.request.source.purl(),
         "file": { "path": compared.file.display().to_string(), "sha256": compared.sha256.to_string() },

@@ -53,6 +53,9 @@ enum Told {
     NoLog(CheckError),
 }
 
+/// The name and version of the document, which change together with `docs/schemas/fsck.schema.json`.
+const SCHEMA: &str = "synchronicity/fsck@v1";
+
 /// Checks the whole log, tells what came of it, and gives the exit code.
 ///
 /// # Errors
@@ -114,6 +117,7 @@ fn in_words(checked: &Checked, source: &Source, policy: Option<&Policy>) -> Stri
 fn as_json(checked: &Checked) -> Value {
     let Checked { checkpoint, signed, keys, files, bytes } = checked;
     json!({
+        "schema": SCHEMA,
         "exit": exit::OK,
         "log": { "origin": checkpoint.origin, "size": checkpoint.size, "root": checkpoint.root.to_string() },
         "keys": keys,

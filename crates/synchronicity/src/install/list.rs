@@ -44,6 +44,9 @@ enum Condition {
     Missing,
 }
 
+/// The name and version of the document, which change together with `docs/schemas/list.schema.json`.
+const SCHEMA: &str = "synchronicity/list@v1";
+
 /// Lists, and gives the exit code.
 pub(crate) fn list(args: &List) -> Result<u8, Stop> {
     let root = args.root.root()?;
@@ -113,7 +116,12 @@ fn as_json(root: &Root, rows: &[(&Installed, Condition)], code: u8) -> Value {
             "entry": evidence.map(|evidence| evidence.entry),
         })
     };
-    json!({ "exit": code, "root": root.path.display().to_string(), "crates": rows.iter().map(row).collect::<Vec<_>>() })
+    json!({
+        "schema": SCHEMA,
+        "exit": code,
+        "root": root.path.display().to_string(),
+        "crates": rows.iter().map(row).collect::<Vec<_>>(),
+    })
 }
 
 impl Condition {

@@ -44,6 +44,9 @@ struct NotInstalled {
     root: String,
 }
 
+/// The name and version of the document, which change together with `docs/schemas/uninstall.schema.json`.
+const SCHEMA: &str = "synchronicity/uninstall@v1";
+
 /// Removes, tells, and gives the exit code.
 pub(crate) fn uninstall(args: &Uninstall) -> Result<u8, Stop> {
     let root = args.root.root()?;
@@ -67,7 +70,7 @@ pub(crate) fn uninstall(args: &Uninstall) -> Result<u8, Stop> {
     if args.json {
         let crates = going.iter().map(|i| json!({ "name": i.name, "version": i.version, "executables": i.bins }));
         let what = if args.dry_run { "would_remove" } else { "removed" };
-        verbatim!("{}", json!({ "exit": exit::OK, what: crates.collect::<Vec<_>>() }));
+        verbatim!("{}", json!({ "schema": SCHEMA, "exit": exit::OK, what: crates.collect::<Vec<_>>() }));
     } else {
         for installed in going {
             let bins = installed.bins.iter().map(|bin| printable(bin)).collect::<Vec<_>>().join(", ");

@@ -50,7 +50,12 @@ pub(super) fn lookup(args: &Lookup, combined: &Combined, subject: &Subject) -> R
         let groups: Vec<_> = heard.iter().map(|heard| as_json(heard, args, subject)).collect();
         let artifact = agreed.map(|sha256| sha256.to_string());
         let told = json!({
-            "exit": code, "needed": combined.needed, "agree": agreeing, "artifact": artifact, "groups": groups,
+            "schema": told::SCHEMA,
+            "exit": code,
+            "needed": combined.needed,
+            "agree": agreeing,
+            "artifact": artifact,
+            "groups": groups,
         });
         verbatim!("{told}");
     } else {

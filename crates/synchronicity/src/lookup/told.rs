@@ -9,6 +9,9 @@ use synchronicity_verify::request::registry_purl;
 use super::Subject;
 use crate::{age, report};
 
+/// The name and version of the document, which change together with `docs/schemas/lookup.schema.json`.
+pub(super) const SCHEMA: &str = "synchronicity/lookup@v1";
+
 /// Several lines; the first says how many entries there are.
 pub(super) fn in_words(subject: &Subject, answer: &Answer, shown: &[&(u64, Entry)], policy: &Policy) -> String {
     let checkpoint = &answer.checkpoint.checkpoint;
@@ -54,6 +57,7 @@ pub(super) fn as_json(subject: &Subject, answer: &Answer, shown: &[&(u64, Entry)
         Subject::File(sha256) => (None, Some(sha256.to_string())),
     };
     json!({
+        "schema": SCHEMA,
         "exit": code,
         "purl": purl,
         "sha256": sha256,

@@ -8,6 +8,9 @@ use synchronicity_verify::digest::Digest;
 use crate::age::now_s;
 use crate::out;
 
+/// The name and version of the document, which change together with `docs/schemas/monitor.schema.json`.
+const SCHEMA: &str = "synchronicity/monitor@v1";
+
 /// In which way something is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
@@ -120,7 +123,7 @@ impl Event {
 
     /// One object.
     pub(super) fn json(&self) -> Value {
-        let mut event = json!({ "event": self.name, "time": now_s() });
+        let mut event = json!({ "schema": SCHEMA, "event": self.name, "time": now_s() });
         if let (Some(event), Value::Object(fields)) = (event.as_object_mut(), &self.fields) {
             event.extend(fields.clone());
         }

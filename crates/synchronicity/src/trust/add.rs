@@ -139,7 +139,7 @@ pub(super) fn add(args: &Add) -> Result<u8, Stop> {
         return Err(NotAdded::Unknown(name).stop());
     };
     if args.json {
-        verbatim!("{}", described::single_json(&name, &kept));
+        verbatim!("{}", described::document(described::single_json(&name, &kept)));
     } else {
         let already = if known { "already " } else { "" };
         outln!("{already}trusted as {name}: {}", described::in_a_line(&kept));
@@ -154,7 +154,7 @@ fn would_add(args: &Add, name: &Name, offered: &Offered, known: bool) -> Result<
         return Err(NotAdded::OtherPolicy { pin, found }.stop());
     }
     if args.json {
-        verbatim!("{}", described::single_json(name, &offered.single));
+        verbatim!("{}", described::document(described::single_json(name, &offered.single)));
     } else {
         out!("{}", described::in_words(&offered.single));
         let would = if known { "already trusted" } else { "would be trusted, once you say so," };
@@ -254,7 +254,7 @@ pub(super) fn replace(args: &Replace) -> Result<u8, Stop> {
         let mut told = described::single_json(&args.name, &offered);
         told["changes"] = changed.lines.into();
         told["weaker"] = changed.weaker.into();
-        verbatim!("{told}");
+        verbatim!("{}", described::document(told));
     } else if changed.lines.is_empty() {
         outln!("{}: nothing changes", args.name);
     } else {

@@ -109,7 +109,7 @@ fn show_policy(name: &Name, args: &Show) -> Result<u8, Stop> {
         let mut told = described::as_json(name, &kept);
         told["seen"] =
             seen.map(|seen| json!({ "size": seen.checkpoint.size, "root": seen.checkpoint.root.to_string() })).into();
-        verbatim!("{told}");
+        verbatim!("{}", described::document(told));
         return Ok(exit::OK);
     }
     match &kept {
@@ -126,7 +126,8 @@ fn show_policy(name: &Name, args: &Show) -> Result<u8, Stop> {
 fn show(args: &Show) -> Result<u8, Stop> {
     let seen = all(args.state.path()?)?;
     if args.json {
-        verbatim!("{}", seen.iter().map(|(path, seen)| as_json(path, seen)).collect::<Value>());
+        let logs: Vec<_> = seen.iter().map(|(path, seen)| as_json(path, seen)).collect();
+        verbatim!("{}", described::document(json!({ "logs": logs })));
     } else if seen.is_empty() {
         outln!("nothing is remembered yet");
     }

@@ -2,8 +2,12 @@
 
 use serde_json::{Value, json};
 
+use crate::exit;
 use crate::policies::{Any, Kept, Name, Single};
 use crate::printable::{column, printable};
+
+/// The name and version of the document, which change together with `docs/schemas/trust.schema.json`.
+const SCHEMA: &str = "synchronicity/trust@v1";
 
 /// Whose it is, and how many must sign, as in `synchronicity.example/alder, any 3 of 4 builders`.
 pub(super) fn in_a_line(single: &Single) -> String {
@@ -58,6 +62,15 @@ pub(super) fn in_words(single: &Single) -> String {
     line("from", &single.from);
     line("sha256", &policy.sha256().to_string());
     text
+}
+
+/// A document of the fields of `told`.
+pub(super) fn document(told: Value) -> Value {
+    let mut document = json!({ "schema": SCHEMA, "exit": exit::OK });
+    if let (Some(document), Value::Object(told)) = (document.as_object_mut(), told) {
+        document.extend(told);
+    }
+    document
 }
 
 /// One object.

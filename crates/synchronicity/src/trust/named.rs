@@ -2,7 +2,7 @@
 
 use clap::Args;
 use miette::Diagnostic;
-use serde_json::Value;
+use serde_json::json;
 
 use super::described;
 use crate::exit::{self, Stop};
@@ -83,7 +83,8 @@ impl NamedTrouble {
 pub(super) fn list(args: &List) -> Result<u8, Stop> {
     let all = Policies::open()?.all()?;
     if args.json {
-        verbatim!("{}", all.iter().map(|(name, kept)| described::as_json(name, kept)).collect::<Value>());
+        let policies: Vec<_> = all.iter().map(|(name, kept)| described::as_json(name, kept)).collect();
+        verbatim!("{}", described::document(json!({ "policies": policies })));
     } else if all.is_empty() {
         outln!("no policy is trusted yet: `synchronicity trust add URL` adds one");
     } else {
@@ -139,7 +140,7 @@ pub(super) fn combine(args: &Combine) -> Result<u8, Stop> {
     if args.json {
         let mut told = described::as_json(&args.name, &kept);
         told["sha256"] = sha256.to_string().into();
-        verbatim!("{told}");
+        verbatim!("{}", described::document(told));
     } else if let Kept::Any(any) = &kept {
         outln!("trusted as {}: {}", args.name, described::combination(any));
         outln!("  {:<12}{}", "sha256", sha256);

@@ -65,7 +65,7 @@ pub(super) fn update(args: &Update) -> Result<u8, Stop> {
         told["steps"] = changes.iter().map(succeed::as_json).collect();
         told["changes"] = changed.lines.into();
         told["weaker"] = changed.weaker.into();
-        verbatim!("{told}");
+        verbatim!("{}", described::document(told));
     } else if changes.is_empty() {
         outln!("{}: nothing changes, it is of the members to whom the succession leads", args.name);
     } else {

@@ -92,6 +92,7 @@ fn main() {
         prove::trials(),
         rebuild::trials(),
         recipe::trials(),
+        schema::trials(),
     ];
     let trials = trials.into_iter().flatten().collect();
     run(&arguments, trials).exit();

@@ -14,6 +14,7 @@ use synchronicity_verify::lookup::Lookup;
 use crate::logs::{Log, file_at, history};
 use crate::program::{Ran, run};
 use crate::sample;
+use crate::schema::held;
 use crate::server::{Answer, Server};
 
 type Outcome = Result<(), Failed>;
@@ -37,7 +38,7 @@ pub(crate) fn trials() -> Vec<Trial> {
 pub(crate) fn once(state: &Path, nodes: &[&str], more: &[&str]) -> (Ran, Vec<Value>) {
     let arguments = [&["monitor", "--policy", "policy", "--state", "state", "--once", "--json"], more, nodes].concat();
     let ran = run(state, arguments);
-    let events = ran.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let events = ran.out.lines().map(|line| held(line)).collect();
     (ran, events)
 }
 

@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use crate::logs::{Log, file_at, history};
 use crate::monitor::{events, once};
+use crate::schema::held;
 use crate::server::{Answer, Server, head};
 
 type Outcome = Result<(), Failed>;
@@ -50,7 +51,7 @@ fn start(log: &Log, node: &str, more: &[&str]) -> Running {
 }
 
 fn told(line: &str) -> Value {
-    serde_json::from_str(line).unwrap()
+    held(line)
 }
 
 fn killed() -> Outcome {

@@ -53,7 +53,7 @@ pub(crate) fn hash(group: &Group) -> String {
 /// The names that are trusted.
 pub(crate) fn listed(dir: &Path) -> Vec<String> {
     let told = trust(dir, &["list", "--json"]).expect(0).json();
-    told.as_array().unwrap().iter().map(|kept| kept["name"].as_str().unwrap().to_owned()).collect()
+    told["policies"].as_array().unwrap().iter().map(|kept| kept["name"].as_str().unwrap().to_owned()).collect()
 }
 
 fn sample() -> Group {

@@ -4,6 +4,8 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::schema::held;
+
 /// What a run left: exit code, standard output, standard error (lines joined, since errors wrap with the terminal).
 pub(crate) struct Ran {
     pub(crate) code: i32,
@@ -12,9 +14,10 @@ pub(crate) struct Ran {
 }
 
 impl Ran {
-    /// Standard output as one JSON document.
+    /// Standard output as one JSON document, which is as its schema says.
+    #[track_caller]
     pub(crate) fn json(&self) -> serde_json::Value {
-        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error} in {}", self.out))
+        held(&self.out)
     }
 
     #[track_caller]

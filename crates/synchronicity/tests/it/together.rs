@@ -79,7 +79,8 @@ fn enough() -> Outcome {
     groups.verify(&["crate-0", "--policy", "two", "--crate", "crate-1@0.17.0"]).expect(40);
     // Every group's log is kept and remembered by itself.
     let seen = trust(groups.path(), &["show", "--json"]).expect(0).json();
-    let origins: Vec<_> = seen.as_array().unwrap().iter().map(|seen| seen["origin"].as_str().unwrap()).collect();
+    let origins: Vec<_> =
+        seen["logs"].as_array().unwrap().iter().map(|seen| seen["origin"].as_str().unwrap()).collect();
     assert_eq!(origins, NAMES.map(|name| format!("synchronicity.example/{name}")));
     assert_eq!(fs::read_dir(groups.path().join(".cache"))?.count(), 9);
     let told = groups.verify(&["crate-1", "nobodys", "--policy", "two", "--json"]).expect(41).json();

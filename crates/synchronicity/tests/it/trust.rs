@@ -42,7 +42,7 @@ fn prove(dir: &Path, node: &Server) -> Ran {
 }
 
 fn remembered(dir: &Path) -> Option<u64> {
-    run(dir, ["trust", "show", "--json"]).expect(0).json()[0]["size"].as_u64()
+    run(dir, ["trust", "show", "--json"]).expect(0).json()["logs"][0]["size"].as_u64()
 }
 
 /// A log whose entries are others from the fourth on.
@@ -164,7 +164,7 @@ fn damaged_memory() -> Outcome {
     let dir = log.dir.path();
     let node = node(&log, 4, 4);
     prove(dir, &node).expect(0);
-    let kept = run(dir, ["trust", "show", "--json"]).expect(0).json()[0]["file"].as_str().unwrap().to_owned();
+    let kept = run(dir, ["trust", "show", "--json"]).expect(0).json()["logs"][0]["file"].as_str().unwrap().to_owned();
     fs::write(kept, b"")?;
     let ran = prove(dir, &node).expect(1);
     assert!(ran.err.contains("what is remembered of the log is damaged"), "{}", ran.err);
