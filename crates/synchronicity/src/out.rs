@@ -55,7 +55,8 @@ pub(crate) struct Wishes {
 }
 
 /// The two streams are the process's, and so is this.
-static OUT: Mutex<Out> = Mutex::new(Out { quiet: false, pager: None, held: String::new(), failed: None });
+static OUT: Mutex<Out> =
+    Mutex::new(Out { quiet: false, pager: None, held: String::new(), failed: None, moving: false });
 
 struct Out {
     quiet: bool,
@@ -64,6 +65,8 @@ struct Out {
     held: String,
     /// Why standard output takes no more.
     failed: Option<io::Error>,
+    /// Whether a line stands on the terminal that is none of what is said.
+    moving: bool,
 }
 
 /// From now on. A pager is for terminals, whatever is wished.
@@ -99,6 +102,17 @@ pub(crate) fn verbatim(words: fmt::Arguments<'_>) {
     lock().put(&format!("{words}\n"));
 }
 
+/// Says in one line of the terminal what goes on, in place of what it said before; without a text the line is free again. So
+/// it is, too, as soon as something else is said.
+pub(crate) fn line(text: &str) {
+    let mut out = lock();
+    out.clear();
+    out.moving = !text.is_empty();
+    eprint!("{text}");
+    // Nobody looks at a terminal that is gone.
+    let _ = io::stderr().flush();
+}
+
 pub(crate) fn aside(words: fmt::Arguments<'_>) {
     let mut out = lock();
     // In the order in which it was said.
@@ -123,6 +137,7 @@ impl Out {
     }
 
     fn show(&mut self) {
+        self.clear();
         let held = std::mem::take(&mut self.held);
         let Some(pager) = self.pager.as_deref().filter(|_| !held.is_empty()) else { return };
         if !pager::shows(&held, pager) {
@@ -130,7 +145,14 @@ impl Out {
         }
     }
 
+    fn clear(&mut self) {
+        if std::mem::take(&mut self.moving) {
+            eprint!("\r\x1b[K");
+        }
+    }
+
     fn write(&mut self, text: &str) {
+        self.clear();
         if self.failed.is_none() {
             let mut stdout = io::stdout().lock();
             self.failed = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).err();

@@ -1,7 +1,7 @@
 //! What goes on, on standard error: one line that changes on a terminal, a line for each phase elsewhere.
 
 use std::fmt;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -40,10 +40,7 @@ impl Progress {
     pub(crate) fn detail(&self, what: &str) {
         if self.terminal {
             // A line that wraps could not be taken back.
-            let what = column(what, 79);
-            eprint!("\r\x1b[K{}", what.trim_end());
-            // Nobody looks at a terminal that is gone.
-            let _ = io::stderr().flush();
+            out::line(column(what, 79).trim_end());
         }
     }
 
@@ -61,7 +58,7 @@ impl Progress {
 
     pub(crate) fn end(&self) {
         if self.terminal {
-            eprint!("\r\x1b[K");
+            out::line("");
         }
     }
 }

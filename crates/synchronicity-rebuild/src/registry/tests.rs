@@ -206,7 +206,8 @@ fn what_is_downloaded_is_told_while_it_comes_and_what_is_cached_is_not() {
     let large = vec![7; 200_000];
     let (checksum, told) = (Digest::of(&large), Arc::new(std::sync::Mutex::new(Vec::new())));
     let versions = line("demo", "1.0.0", "").replace(&Digest::of(ARCHIVE).to_string(), &checksum.to_string());
-    let answers = vec![("/de/mo/demo", index(&[versions.clone()])), ("/dl/demo/1.0.0", Answer::Whole(large.clone()))];
+    let answers =
+        vec![("/de/mo/demo", index(std::slice::from_ref(&versions))), ("/dl/demo/1.0.0", Answer::Whole(large.clone()))];
     let (registry, _cache) = registry(answers);
     let hears = Arc::clone(&told);
     let registry = registry.telling(Arrivals::told_to(move |bytes| hears.lock().unwrap().push(bytes)));

@@ -4,8 +4,6 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::schema::held;
-
 /// What a run left: exit code, standard output, standard error (lines joined, since errors wrap with the terminal).
 pub(crate) struct Ran {
     pub(crate) code: i32,
@@ -14,12 +12,6 @@ pub(crate) struct Ran {
 }
 
 impl Ran {
-    /// Standard output as one JSON document, which is as its schema says.
-    #[track_caller]
-    pub(crate) fn json(&self) -> serde_json::Value {
-        held(&self.out)
-    }
-
     #[track_caller]
     pub(crate) fn expect(self, code: i32) -> Self {
         assert_eq!(self.code, code, "\n{}\n{}", self.out, self.err);

@@ -9,7 +9,7 @@ use boon::{Compiler, SchemaIndex, Schemas as Compiled};
 use libtest_mimic::{Failed, Trial};
 use serde_json::{Value, json};
 
-use crate::program::run;
+use crate::program::{Ran, run};
 use crate::store::{install, program, store};
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -66,6 +66,14 @@ pub(crate) fn held(text: &str) -> Value {
     };
     Schemas::new().check(name, &document);
     document
+}
+
+impl Ran {
+    /// Standard output as one document.
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        held(&self.out)
+    }
 }
 
 /// The folder of schemas.
