@@ -196,7 +196,6 @@ impl World {
         for a in 0..self.size() {
             for b in 0..self.size() {
                 if a != b {
-                    self.cut_one_way(a, b).await;
                     self.lay_one_way(a, b, road).await;
                 }
             }
@@ -217,7 +216,9 @@ impl World {
         let _ = self.oracle.remove_link(self.key(from), self.key(to)).await;
     }
 
-    async fn lay_one_way(&self, from: usize, to: usize, road: Road) {
+    /// Lays the road on which `to` hears `from`, or replaces the one that is there.
+    pub async fn lay_one_way(&self, from: usize, to: usize, road: Road) {
+        self.cut_one_way(from, to).await;
         let link = Link {
             latency: road.latency,
             jitter: road.jitter,

@@ -5,6 +5,15 @@ use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+/// One thing that was measured.
+pub(crate) fn row(what: &str, found: &str) {
+    println!("{what:30} {found}");
+}
+
+pub(crate) fn ms(time: Duration) -> String {
+    format!("{:.1} ms", time.as_secs_f64() * 1000.0)
+}
+
 /// Of many times.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Summary {

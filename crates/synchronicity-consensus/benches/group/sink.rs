@@ -30,7 +30,8 @@ pub(crate) struct Sink {
 struct State {
     executed: Executed,
     seen: HashSet<Digest>,
-    file: File,
+    /// Nothing is written without it.
+    file: Option<File>,
     /// When this node's own commands were submitted.
     submitted: HashMap<Digest, Instant>,
     /// When each of them was submitted, and how long it took.
@@ -40,8 +41,8 @@ struct State {
 }
 
 impl Sink {
-    pub(crate) fn new(group: &Group, file: &Path) -> Self {
-        let file = OpenOptions::new().create(true).append(true).open(file).unwrap();
+    pub(crate) fn new(group: &Group, file: Option<&Path>) -> Self {
+        let file = file.map(|file| OpenOptions::new().create(true).append(true).open(file).unwrap());
         let (submitted, took, blocks) = Default::default();
         let state = State { executed: BEGIN, seen: HashSet::new(), file, submitted, took, blocks };
         Self { group: group.clone(), state: Arc::new(Mutex::new(state)) }
@@ -58,6 +59,10 @@ impl Sink {
 
     pub(crate) fn height(&self) -> u64 {
         self.lock().executed.height
+    }
+
+    pub(crate) fn has(&self, command: &Digest) -> bool {
+        self.lock().seen.contains(command)
     }
 
     pub(crate) fn ordered(&self) -> usize {
@@ -89,9 +94,9 @@ impl Sink {
         let state = &mut *self.lock();
         let commands = blocks.iter().filter(|block| block.height > state.executed.height).flat_map(|b| &b.commands);
         let bytes: Vec<u8> = commands.flat_map(Command::to_bytes).collect();
-        if !bytes.is_empty() {
-            state.file.write_all(&bytes).unwrap();
-            state.file.sync_data().unwrap();
+        if let Some(file) = state.file.as_mut().filter(|_| !bytes.is_empty()) {
+            file.write_all(&bytes).unwrap();
+            file.sync_data().unwrap();
         }
         let now = Instant::now();
         let mut states = Vec::new();

@@ -1,6 +1,7 @@
-//! Four engines in this process, and those who keep them busy.
+//! The engines of a group in this process, and those who keep them busy.
 
 use std::net::{Ipv4Addr, TcpListener};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -11,16 +12,12 @@ use synchronicity_core::command::{Action, Command};
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::identity::RequestId;
 
-use crate::company::{Company, secret};
+use crate::cast::{HEARTBEAT, seeds};
+use crate::company::Company;
 use crate::machine::disk_bytes;
 use crate::sink::Sink;
 
-/// All members.
-pub(crate) const ALL: [usize; 4] = [0, 1, 2, 3];
-
-const HEARTBEAT: Duration = Duration::from_secs(2);
-
-pub(crate) struct Quartet {
+pub(crate) struct Engines {
     company: Company,
     folder: PathBuf,
     sinks: Vec<Sink>,
@@ -29,22 +26,29 @@ pub(crate) struct Quartet {
     runtime: tokio::runtime::Runtime,
 }
 
-impl Quartet {
-    /// Starts all and waits until they see each other and order.
-    pub(crate) fn start(folder: &Path) -> Self {
-        let listeners: Vec<_> = ALL.iter().map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap()).collect();
+impl Engines {
+    /// Starts `size` of them and waits until they see each other and order.
+    pub(crate) fn start(size: usize, folder: &Path) -> Self {
+        let listeners: Vec<_> = (0..size).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap()).collect();
         let ports: Vec<u16> = listeners.iter().map(|listener| listener.local_addr().unwrap().port()).collect();
         drop(listeners);
         let company = Company::listening_on(&ports);
-        let sinks = ALL.iter().map(|place| Sink::new(&company.group, &folder.join(format!("sink-{place}")))).collect();
+        let sink = |place| Sink::new(&company.group, Some(&folder.join(format!("sink-{place}"))));
+        let sinks = (0..size).map(sink).collect();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let (number, handles) = (AtomicUsize::new(0), Vec::new());
-        let mut quartet = Self { company, folder: folder.to_owned(), sinks, handles, number, runtime };
-        quartet.handles = ALL.iter().map(|place| quartet.engine(*place)).collect();
-        while !quartet.handles.iter().all(|handle| handle.status().connected.len() == 3 && handle.status().height > 1) {
+        let mut engines = Self { company, folder: folder.to_owned(), sinks, handles, number, runtime };
+        engines.handles = engines.all().map(|place| engines.engine(place)).collect();
+        let together = |handle: &Handle| handle.status().connected.len() == size - 1 && handle.status().height > 1;
+        while !engines.handles.iter().all(together) {
             thread::sleep(Duration::from_millis(20));
         }
-        quartet
+        engines
+    }
+
+    /// Places of all members.
+    pub(crate) fn all(&self) -> Range<usize> {
+        0..self.sinks.len()
     }
 
     fn engine(&self, place: usize) -> Handle {
@@ -54,10 +58,9 @@ impl Quartet {
             address: member.address.parse().unwrap(),
         };
         let members: Vec<Peer> = members.iter().map(peer).collect();
-        // Ten members or fewer are sorted as they are numbered.
         let config = EngineConfig {
             namespace: self.company.group.id(),
-            seed: secret("consensus", place),
+            seed: seeds(&self.company)[place],
             listen: members[place].address,
             members,
             storage: self.folder.join(format!("chain-{place}")),
@@ -79,21 +82,17 @@ impl Quartet {
     }
 
     pub(crate) fn stop(mut self) {
-        ALL.iter().for_each(|place| self.kill(*place));
-    }
-
-    /// Commitments, the commonest commands, that no other call gives, signed together.
-    fn commands(&self, place: usize, count: usize) -> Vec<Command> {
-        let action = |_| {
-            let hash = Digest::of(&self.number.fetch_add(1, Ordering::Relaxed).to_be_bytes());
-            Action::Commit { request: RequestId(hash), round: 0, commitment: hash }
-        };
-        let actions = (0..count).map(action).collect();
-        Command::sign_all(&self.company.keys[place], &self.company.group, actions).unwrap()
+        self.all().for_each(|place| self.kill(place));
     }
 
     pub(crate) fn command_bytes(&self, signed_together: usize) -> usize {
-        self.commands(0, signed_together)[0].to_bytes().len()
+        commitments(&self.company, 0, 0..signed_together)[0].to_bytes().len()
+    }
+
+    /// Of the member at `place`, that no other call gives, signed together.
+    fn new_commands(&self, place: usize, count: usize) -> Vec<Command> {
+        let first = self.number.fetch_add(count, Ordering::Relaxed);
+        commitments(&self.company, place, first..first + count)
     }
 
     /// Whether the member's engine takes one more command.
@@ -108,13 +107,13 @@ impl Quartet {
     }
 
     /// So many commands a second, from the members at `places` in turn; how many were taken.
-    pub(crate) fn submit_steadily(&self, places: &[usize], rate: u64, window: Duration) -> usize {
+    pub(crate) fn submit_steadily(&self, places: Range<usize>, rate: u64, window: Duration) -> usize {
         let (begin, mut sent, mut taken) = (Instant::now(), 0_u64, 0);
         while begin.elapsed() < window {
             let due = (begin.elapsed().as_secs_f64() * rate as f64) as u64;
             while sent < due {
-                let place = places[sent as usize % places.len()];
-                taken += usize::from(self.submit(place, &self.commands(place, 1)[0]));
+                let place = places.start + sent as usize % places.len();
+                taken += usize::from(self.submit(place, &self.new_commands(place, 1)[0]));
                 sent += 1;
             }
             thread::sleep(Duration::from_micros(500));
@@ -123,14 +122,14 @@ impl Quartet {
     }
 
     /// As many as they take, from a thread for each of the members at `places`, so many under each signature.
-    pub(crate) fn submit_flat_out(&self, places: &[usize], signed_together: usize, window: Duration) {
+    pub(crate) fn submit_flat_out(&self, places: Range<usize>, signed_together: usize, window: Duration) {
         let begin = Instant::now();
         thread::scope(|scope| {
             for place in places {
                 scope.spawn(move || {
                     while begin.elapsed() < window {
-                        for command in self.commands(*place, signed_together) {
-                            while !self.submit(*place, &command) && begin.elapsed() < window {
+                        for command in self.new_commands(place, signed_together) {
+                            while !self.submit(place, &command) && begin.elapsed() < window {
                                 thread::sleep(Duration::from_millis(1));
                             }
                         }
@@ -170,6 +169,20 @@ impl Quartet {
     }
 
     pub(crate) fn disk_bytes(&self) -> u64 {
-        ALL.iter().map(|place| disk_bytes(&self.folder.join(format!("chain-{place}")))).sum()
+        self.all().map(|place| disk_bytes(&self.folder.join(format!("chain-{place}")))).sum()
     }
+}
+
+/// A commitment, the commonest command, that no other number gives.
+pub(crate) fn commitment(company: &Company, place: usize, number: usize) -> Command {
+    commitments(company, place, number..number + 1).remove(0)
+}
+
+/// Several, signed together.
+fn commitments(company: &Company, place: usize, numbers: Range<usize>) -> Vec<Command> {
+    let action = |number: usize| {
+        let hash = Digest::of(&number.to_be_bytes());
+        Action::Commit { request: RequestId(hash), round: 0, commitment: hash }
+    };
+    Command::sign_all(&company.keys[place], &company.group, numbers.map(action).collect()).unwrap()
 }
