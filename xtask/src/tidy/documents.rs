@@ -19,6 +19,33 @@ fn every_relative_link_of_a_document_leads_to_a_file() {
     report(&complaints);
 }
 
+/// A test is known by three underscores or more: nothing else that documents name has so many.
+#[test]
+fn every_test_that_a_document_names_is_there() {
+    let files = tracked();
+    // Tests that are put together when they run are strings, some behind the name of a sandbox.
+    let defined = |name: &str| {
+        let marks = [format!("fn {name}("), format!("\"{name}\""), format!("::{name}\"")];
+        let mut sources = files.iter().filter(|file| file.path.ends_with(".rs"));
+        sources.any(|file| marks.iter().any(|mark| file.text.contains(mark.as_str())))
+    };
+    let (mut named, mut complaints) = (0, Vec::new());
+    for file in files.iter().filter(|file| file.path.ends_with(".md")) {
+        let sentence = |word: &&str| {
+            word.matches('_').count() >= 3
+                && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+        };
+        for name in file.text.split('`').filter(sentence) {
+            named += 1;
+            if !defined(name) {
+                complaints.push(format!("{}: there is no test `{name}`", file.path));
+            }
+        }
+    }
+    report(&complaints);
+    assert!(named > 30, "only {named} tests were found in documents: the check looks in the wrong place");
+}
+
 #[test]
 fn the_map_names_every_crate() {
     let map = std::fs::read_to_string(crate::root().join("ARCHITECTURE.md")).expect("ARCHITECTURE.md is there");

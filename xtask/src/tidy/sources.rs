@@ -60,6 +60,24 @@ fn nothing_unfinished_is_left_in_the_sources() {
     report(&complaints);
 }
 
+/// What others send waits in such a channel, and a channel without a limit is as large as they want it.
+#[test]
+fn no_channel_of_the_engine_or_the_node_is_unbounded() {
+    let marks = ["unbounded_channel", "mpsc::unbounded", "mpsc::channel()"];
+    let ours = ["crates/synchronicity-consensus/src/", "crates/synchronicity-node/src/"];
+    let (mut complaints, mut channels) = (Vec::new(), 0);
+    for file in rust_files().iter().filter(|file| ours.iter().any(|folder| file.path.starts_with(folder))) {
+        for (number, line) in file.text.lines().enumerate() {
+            channels += usize::from(line.contains("mpsc::channel("));
+            if marks.iter().any(|mark| line.contains(mark)) {
+                complaints.push(format!("{}:{}: {}", file.path, number + 1, line.trim()));
+            }
+        }
+    }
+    report(&complaints);
+    assert!(channels > 5, "only {channels} channels were found: the check looks in the wrong place");
+}
+
 #[test]
 fn only_one_file_names_rustwide_only_one_names_the_database_and_only_one_crate_the_engine() {
     let mut complaints = Vec::new();

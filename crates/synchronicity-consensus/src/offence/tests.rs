@@ -68,6 +68,23 @@ fn votes_that_the_member_did_not_sign_are_an_offence_without_a_proof() {
     }
 }
 
+/// An honest member notarizes in nearly every view: could that be taken for another vote, it would be accused by it.
+#[test]
+fn the_signature_of_one_kind_of_vote_is_not_valid_as_another_kind() {
+    let (scheme, key) = scheme(1);
+    let disguised = |block: &[u8]| {
+        let Notarize { proposal, attestation } = Notarize::sign(&scheme, propose((0, 5), 4, block)).unwrap();
+        Finalize { proposal, attestation }
+    };
+    let nullify = Nullify::sign::<sha256::Digest>(&scheme, propose((0, 5), 4, b"a").round).unwrap();
+    for seen in [
+        Activity::ConflictingFinalize(ConflictingFinalize::new(disguised(b"a"), disguised(b"b"))),
+        Activity::NullifyFinalize(NullifyFinalize::new(nullify, disguised(b"a"))),
+    ] {
+        assert_eq!(of(&seen, key, GROUP), Some(Conduct::ForgedVote));
+    }
+}
+
 #[test]
 fn a_vote_by_itself_is_no_offence() {
     let (scheme, key) = scheme(1);

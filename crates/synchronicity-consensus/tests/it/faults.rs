@@ -125,3 +125,54 @@ fn a_member_whose_disk_takes_seconds_delays_the_group_only_while_it_leads_and_ne
         });
     });
 }
+
+#[test]
+fn a_long_stall_costs_no_more_afterwards_than_a_short_one() {
+    for minutes in [1, 60] {
+        with_seed(16, |seed| {
+            let company = Company::of(4);
+            run(seed, cast(&company), async |mut world| {
+                let (handles, ledgers) = working(&mut world, &company).await;
+
+                world.cut(&[0, 1], &[2, 3]).await;
+                let waiting = submit(&company, &handles, &[0, 1, 2, 3], 1);
+                world.sleep(MINUTE * minutes).await;
+                assert!(!ledgers[0].has(&waiting[0]), "two members made a quorum");
+
+                world.connect_all(ROAD).await;
+                let begin = world.now_ms();
+                assert!(world.until(MINUTE * 60, || all_have(&ledgers, &waiting)).await, "it did not go on");
+                let took = world.now_ms() - begin;
+                assert!(took < 15_000, "{took} ms until the group went on after {minutes} minutes");
+                assert_eq!(world.contradictions(), []);
+            });
+        });
+    }
+}
+
+#[test]
+fn a_node_that_is_busy_while_the_group_goes_on_is_handed_every_block_afterwards() {
+    with_seed(17, |seed| {
+        let company = Company::of(4);
+        run(seed, cast(&company), async |mut world| {
+            let (handles, ledgers) = working(&mut world, &company).await;
+
+            ledgers[3].set_busy(true);
+            let height = ledgers[3].height();
+            for number in 1..60 {
+                let commands = submit(&company, &handles, &[0, 1, 2], number);
+                assert!(world.until(MINUTE, || all_have(&ledgers[..3], &commands)).await, "{number}");
+            }
+            let behind = ledgers[0].height() - height;
+            // More than an engine hands over before the first of them is acknowledged, and than may wait for the node.
+            assert!(behind > 48 && ledgers[3].height() <= height + 1, "only {behind} blocks behind");
+
+            ledgers[3].set_busy(false);
+            let after = submit(&company, &handles, &[0, 1, 2, 3], 60);
+            assert!(world.until(MINUTE, || all_have(&ledgers, &after)).await, "it did not catch up");
+            let heights: Vec<u64> = ledgers[3].blocks().iter().map(|block| block.height).collect();
+            assert!(heights.iter().copied().eq(1..=heights.len() as u64), "a block is missing: {heights:?}");
+            assert_same_order(&ledgers.iter().collect::<Vec<_>>());
+        });
+    });
+}

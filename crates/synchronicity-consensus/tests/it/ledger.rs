@@ -10,12 +10,15 @@ use synchronicity_core::group::Group;
 use synchronicity_core::machine::{Executed, Machine};
 use synchronicity_core::rejection::Rejection;
 use synchronicity_verify::digest::Digest;
+use tokio::sync::watch;
 
 /// State that outlives the engine, as a node's database does.
 #[derive(Clone)]
 pub(crate) struct Ledger {
     group: Group,
     state: Arc<Mutex<State>>,
+    /// Whether the node is busy with something else for now.
+    busy: Arc<watch::Sender<bool>>,
 }
 
 struct State {
@@ -26,6 +29,8 @@ struct State {
     lies_from: Option<u64>,
     /// Height that cannot be executed.
     breaks_at: Option<u64>,
+    /// Height at which the node has a defect.
+    panics_at: Option<u64>,
 }
 
 impl Ledger {
@@ -36,8 +41,9 @@ impl Ledger {
     /// A node that begins with this state.
     pub(crate) fn of(machine: Machine) -> Ledger {
         let group = machine.group().clone();
-        let state = State { machine, blocks: Vec::new(), entries: Vec::new(), lies_from: None, breaks_at: None };
-        Ledger { group, state: Arc::new(Mutex::new(state)) }
+        let (blocks, entries, lies_from, breaks_at, panics_at) = Default::default();
+        let state = State { machine, blocks, entries, lies_from, breaks_at, panics_at };
+        Ledger { group, state: Arc::new(Mutex::new(state)), busy: Arc::new(watch::Sender::new(false)) }
     }
 
     /// The node as it goes on when the epoch is over.
@@ -65,6 +71,16 @@ impl Ledger {
     pub(crate) fn breaking_at(self, height: u64) -> Ledger {
         self.lock().breaks_at = Some(height);
         self
+    }
+
+    pub(crate) fn panicking_at(self, height: u64) -> Ledger {
+        self.lock().panics_at = Some(height);
+        self
+    }
+
+    /// While it is busy it takes blocks and executes none.
+    pub(crate) fn set_busy(&self, busy: bool) {
+        self.busy.send_replace(busy);
     }
 
     /// Goes back to the state after `height` blocks, as a restored backup does.
@@ -99,6 +115,7 @@ impl Ledger {
         if state.breaks_at == Some(height) {
             return Err(ExecuteError { height, reason: "no space left on device".to_owned() });
         }
+        assert_ne!(state.panics_at, Some(height), "a defect of the node");
         if height > state.machine.executed().height {
             let applied = state.machine.apply(block);
             let applied = applied.map_err(|error| ExecuteError { height, reason: error.to_string() })?;
@@ -136,13 +153,13 @@ impl Executor for Ledger {
     }
 
     fn execute(&self, block: OrderedBlock) -> impl Future<Output = Result<(), ExecuteError>> + Send {
-        // What comes after the last block of an epoch is nobody's to execute.
-        let over = self.is_closed() && block.height > self.height();
-        let applied = (!over).then(|| self.apply(&block));
+        let (ledger, mut busy) = (self.clone(), self.busy.subscribe());
         async move {
-            match applied {
-                Some(applied) => applied,
-                None => pending().await,
+            busy.wait_for(|busy| !busy).await.expect("the ledger holds the sender");
+            // What comes after the last block of an epoch is nobody's to execute.
+            match ledger.is_closed() && block.height > ledger.height() {
+                true => pending().await,
+                false => ledger.apply(&block),
             }
         }
     }

@@ -149,3 +149,17 @@ async fn an_engine_whose_node_cannot_execute_a_block_says_so_and_is_not_alive() 
     assert!(reason.contains("block 2") && reason.contains("no space left on device"), "{reason}");
     assert_eq!(ledger.height(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_engine_with_a_part_that_panics_says_so_and_is_not_alive() {
+    let folder = tempfile::tempdir().unwrap();
+    let company = Company::listening_on(&free_ports(1));
+    let ledger = Ledger::new(&company.group).panicking_at(2);
+    let handle = start(config(&company, 0, folder.path()), ledger).unwrap();
+    let stopped = tokio::time::timeout(Duration::from_secs(30), handle.stopped()).await;
+    let Ok(Stopped::Failed(reason)) = stopped else {
+        panic!("it seems alive, or ended as if it had been asked to: {stopped:?}");
+    };
+    assert!(reason.contains("a defect of the node"), "{reason}");
+    assert!(matches!(handle.submit(company.submission(0, 1)), Err(SubmitError::Stopped(Stopped::Failed(_)))));
+}
