@@ -147,8 +147,7 @@ impl Command {
     /// # Errors
     /// As [`Command::sign`], for the first action that is none; nothing is signed then.
     pub fn sign_all(key: &CommandKey, group: &Group, actions: Vec<Action>) -> Result<Vec<Command>, CommandError> {
-        let unsigned: Result<Vec<_>, _> =
-            actions.into_iter().map(|action| Unsigned::new(key, group, action)).collect();
+        let unsigned: Result<Vec<_>, _> = actions.into_iter().map(|action| Unsigned::new(key, group, action)).collect();
         let (mut unsigned, mut signed) = (unsigned?, Vec::new());
         let sign = |message: &[u8]| key.0.sign(message).to_bytes();
         while !unsigned.is_empty() {

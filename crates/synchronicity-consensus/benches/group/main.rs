@@ -28,8 +28,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use engines::Engines;
-use synchronicity_core::command::BATCH_COMMANDS_MAX;
 use machine::{Summary, fsync, ms, processor_time, resident_mib, row};
+use synchronicity_core::command::BATCH_COMMANDS_MAX;
 
 /// The bounds that the project set itself, printed beside what was found.
 fn bound(words: &str) -> String {
@@ -66,7 +66,7 @@ fn ours(folder: &Path, window: Duration, behind: u64) -> Vec<(&'static str, Stri
     tell("finality, 50 a second", finality(&four, window, sync.p50));
     tell("2,000 a second", steady(&four, window));
     tell("saturation, each signed alone", saturation(&four, 1, window));
-    tell("saturation, 64 a signature", saturation(&four, BATCH_COMMANDS_MAX, window));
+    tell("saturation", saturation(&four, BATCH_COMMANDS_MAX, window));
     four.kill(3);
     tell("one of four dead, at first", one_dead(&four, window, "p99 under 3 s"));
     tell("one of four dead, afterwards", one_dead(&four, window, "p50 under 50 ms"));

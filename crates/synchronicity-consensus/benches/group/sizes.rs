@@ -1,8 +1,8 @@
 //! Groups of other sizes: on this machine, and with their members far apart.
 
-use synchronicity_core::command::BATCH_COMMANDS_MAX;
 use std::path::Path;
 use std::time::{Duration, Instant};
+use synchronicity_core::command::BATCH_COMMANDS_MAX;
 
 use crate::engines::Engines;
 use crate::machine::{Summary, fsync, ms};

@@ -61,7 +61,8 @@ impl Signature {
         let size = u8::try_from(leaves.len()).expect("a batch has at most 64 commands");
         let bytes = sign(&batch(size, &root(&leaves)));
         let path = |index: u8| {
-            inclusion_proof(&leaves, size.into(), index.into()).expect("the index is below the size, and all leaves are here")
+            inclusion_proof(&leaves, size.into(), index.into())
+                .expect("the index is below the size, and all leaves are here")
         };
         (0..size).map(|index| Signature { bytes, place: Some(Place { index, size, path: path(index) }) }).collect()
     }

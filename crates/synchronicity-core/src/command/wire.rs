@@ -2,8 +2,8 @@
 
 use core::convert::Infallible;
 
-use minicbor::encode::Error as WriteError;
 use minicbor::data::Type;
+use minicbor::encode::Error as WriteError;
 use minicbor::{Decoder, Encoder};
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::identity::{BuilderId, RequestId};

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use synchronicity_core::command::{Action, BATCH_COMMANDS_MAX, COMMAND_BYTES_MAX, Command, CommandError, CommandKey, LOCK_BYTES_MAX};
+use synchronicity_core::command::{
+    Action, BATCH_COMMANDS_MAX, COMMAND_BYTES_MAX, Command, CommandError, CommandKey, LOCK_BYTES_MAX,
+};
 use synchronicity_core::group::Group;
 use synchronicity_verify::digest::Digest;
 
@@ -151,7 +153,8 @@ fn an_approval_is_signed_alone_and_so_is_what_was_to_be_signed_beside_it() {
 fn an_approval_with_the_signature_of_a_batch_is_refused() {
     let stage = Stage::of(4);
     let approval = stage.sign(0, Action::Approve { membership: Digest::of(b"members") }).to_bytes();
-    let commitment = Command::sign_all(&stage.keys[0], &stage.group, commitments(&stage, 2)).unwrap().remove(0).to_bytes();
+    let commitment =
+        Command::sign_all(&stage.keys[0], &stage.group, commitments(&stage, 2)).unwrap().remove(0).to_bytes();
     // A signature alone is 66 bytes; in a batch of two, an array with index, size, and a path of one.
     let (alone, in_batch) = (66, 1 + 66 + 1 + 1 + 1 + 34);
     let forged = [&approval[..approval.len() - alone], &commitment[commitment.len() - in_batch..]].concat();
