@@ -66,6 +66,26 @@ fn four_nodes_order_the_same_commands() {
 }
 
 #[test]
+fn commands_under_one_signature_are_ordered_like_any_others() {
+    with_seed(3, |seed| {
+        let company = Company::of(4);
+        run(seed, cast(&company), async |mut world| {
+            world.connect_all(ROAD).await;
+            let (handles, ledgers) = start_all(&mut world, &company).await;
+            let batch = company.batch(1, 100..200);
+            // Of each batch a part is ordered before the rest was handed in.
+            for commands in [&batch[..50], &batch[50..]] {
+                commands.iter().for_each(|command| handles[1].submit(command.clone()).unwrap());
+                assert!(world.until(Duration::from_secs(30), || all_have(&ledgers, commands)).await);
+            }
+            assert_ordered_once(&ledgers);
+            assert_same_order(&ledgers.iter().collect::<Vec<_>>());
+            assert_eq!(world.contradictions(), []);
+        });
+    });
+}
+
+#[test]
 fn a_command_is_final_within_a_few_trips_and_an_idle_group_makes_a_block_per_heartbeat() {
     with_seed(2, |seed| {
         let company = Company::of(4);

@@ -6,7 +6,7 @@
 //! the next run goes on.
 
 use std::ops::Range;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use miette::Diagnostic;
 use synchronicity_verify::result::Artifact;
@@ -77,7 +77,7 @@ pub(crate) fn fetch(artifact: &Artifact, places: &[Source], part: &mut Part, pro
         return Err(Stop::new(exit::TRY_LATER, FetchTrouble::Nowhere { name }));
     }
     let wanted = Wanted { artifact: artifact.clone(), path: format!("artifacts/{}", artifact.sha256) };
-    let mut told = Told { progress, name: &name, size: artifact.size, inflow: Inflow::new(), last: None };
+    let mut told = Told { progress, name: &name, size: artifact.size, inflow: Inflow::new() };
     match from_places(&wanted, places, part, &mut told) {
         Ok(None) => Ok(()),
         Ok(Some(troubles)) => {
@@ -229,18 +229,15 @@ struct Told<'a> {
     size: u64,
     /// From all places; what was here before is not in it.
     inflow: Inflow,
-    last: Option<Instant>,
 }
 
 impl Told<'_> {
     /// Shows it, at most ten times in a second, when `piece` has come and the part is as long as `length`.
     fn detail(&mut self, piece: &[u8], length: u64, places: usize) {
-        self.inflow.add(piece);
-        let now = Instant::now();
-        if self.last.is_some_and(|last| now.duration_since(last) < Duration::from_millis(100)) {
+        self.inflow.add(piece.len() as u64);
+        if !self.inflow.is_due() {
             return;
         }
-        self.last = Some(now);
         let (have, all, speed) = (length as f64 / 1e6, self.size as f64 / 1e6, self.inflow.speed());
         let from = if places == 1 { "1 place".into() } else { format!("{places} places") };
         self.progress.detail(&format!("{}: {have:.1} of {all:.1} MB, {speed:.1} MB/s from {from}", self.name));
