@@ -1,13 +1,16 @@
 //! What pages cost with 10^5 verdicts in memory: `cargo bench -p synchronicity-node --bench pages`.
 //!
-//! Each page is made from the chronicle and rendered, again and again; between two of them the chronicle is shown anew, as a
-//! block does. Then Debian's `wrk` asks a server with two threads, in a process of its own, for a mixture of them, while
-//! the chronicle is shown anew twenty times a second; and then one node of a group of four, all on this machine. Ends with
-//! status 1 if a page takes more than 10 ms at the 99th percentile or has more than 100 kB, if fewer than 2,000 are answered a
-//! second, or if the group gives a view up meanwhile.
+//! Each page is asked of the routes, again and again; between two of them the chronicle is shown anew, as a block does. Then
+//! Debian's `wrk` asks a server with two threads, in a process of its own, for a mixture of them, while the chronicle is shown
+//! anew twenty times a second; and then one node of a group of four, all on this machine. Ends with status 1 if a page takes more
+//! than 10 ms at the 99th percentile or has more than 100 kB, if fewer than 2,000 are answered a second, or if the group gives a
+//! view up meanwhile.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot go on has failed")]
 
+#[path = "../tests/e2e/devnet.rs"]
+#[allow(dead_code, reason = "what only the tests need")]
+mod devnet;
 #[path = "../tests/it/world.rs"]
 #[allow(dead_code, reason = "what only the tests need")]
 mod world;
@@ -15,26 +18,23 @@ mod world;
 mod group;
 mod load;
 mod resident;
+mod scene;
 
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{Request, StatusCode};
 use object_store::memory::InMemory;
 use synchronicity_node::artifact_store::ArtifactStore;
-use synchronicity_node::chronicle::{Chronicle, Chronicler};
+use synchronicity_node::chronicle::Chronicler;
 use synchronicity_node::http::web::WebSite;
 use synchronicity_node::http::with_pages;
-use synchronicity_node::pages::{Pages, Present, Sources, SurveyFile};
-use synchronicity_verify::digest::Digest;
-use synchronicity_verify::entry::{ENTRY_SCHEMA, Entry, MemberRecord, Opening, Verdict};
+use synchronicity_node::pages::Pages;
 use synchronicity_verify::identity::RequestId;
-use synchronicity_verify::leaf::Leaf;
-use synchronicity_verify::request::Source;
-use synchronicity_verify::result::{Artifact, Artifacts, BuildResult, Failure};
-use synchronicity_web::page;
-use tokio::sync::watch;
+use tower::ServiceExt;
 use world::World;
 
 const VERDICTS: u64 = 100_000;
@@ -50,70 +50,106 @@ fn main() -> ExitCode {
     let process = std::process::id();
     let before = resident::bytes(process);
     let since = Instant::now();
-    let chronicle = chronicle(&world);
+    let mut chronicle = scene::chronicle(&world);
     let each = (resident::bytes(process) - before) / VERDICTS;
+    let folded = since.elapsed().as_millis();
+    let open = scene::open_rounds(&world, &mut chronicle);
     let (chronicler, shown) = Chronicler::new(chronicle);
-    let pages = pages(&world, shown);
+    let pages = Pages::new(scene::sources(&world, shown));
+    let store = ArtifactStore::over(Arc::new(InMemory::new()));
+    let site = WebSite::new(pages, store.clone());
     if std::env::args().any(|arg| arg == "--serve") {
-        answer(pages, chronicler);
+        answer(site, chronicler);
         return ExitCode::SUCCESS;
     }
-    println!("{VERDICTS} verdicts of 4 builders: {each} bytes each, folded in {} ms", since.elapsed().as_millis());
-    let request = entry(&world, VERDICTS / 2).request.id();
-    let rendered = render(&pages, &chronicler, &request);
-    drop((pages, chronicler));
+    println!("{VERDICTS} verdicts of 4 builders: {each} bytes each, folded in {folded} ms");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let routes = with_pages(Router::new(), site);
+    let rendered = runtime.block_on(async {
+        scene::print(&store, &scene::usual()).await;
+        scene::print(&store, &scene::large()).await;
+        render(&routes, &chronicler, &open).await
+    });
+    drop((routes, store, chronicler));
     if !load::is_there("wrk") {
         eprintln!("pages a second are not measured: apt-get install wrk");
         return ExitCode::FAILURE;
     }
-    let (served, voting) = (under_load(&request), group::under_load());
+    let (served, voting) = (under_load(&scene::usual()), group::under_load());
     if rendered && served && voting { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn chronicle(world: &World) -> Chronicle {
-    let mut chronicle = Chronicle::default();
-    for index in 0..VERDICTS {
-        chronicle.logged(index, &Leaf::Build(entry(world, index)), Some(&world.group));
-    }
-    chronicle
+/// Every page by name and path: as it is mostly asked for, and where it has most to show.
+fn every_page(open: &RequestId) -> Vec<(&'static str, String)> {
+    let (usual, large, many) = (scene::usual(), scene::large(), scene::MANY_VERSIONS);
+    let fixed = [
+        ("home", "/"),
+        ("search, few", "/search?q=crate-77"),
+        ("search, none", "/search?q=zzz"),
+        ("search, a later part", "/search?q=ate-7&after=crate-17"),
+        ("crate", "/crates/crate-777"),
+        ("builders", "/builders"),
+        ("builder", "/builders/builder-00"),
+        ("queue, full", "/queue"),
+        ("log", "/log?before=50000"),
+        ("log, one verdict", "/log?before=50000&verdict=diverged"),
+        ("trends", "/trends"),
+        ("survey", "/survey"),
+        ("group", "/about"),
+        ("verify", "/verify"),
+        ("api", "/api"),
+        ("nothing", "/crates/nothing"),
+        ("feed", "/feeds/all.atom"),
+        ("feed, one verdict", "/feeds/verdicts/unbuildable.atom"),
+        ("badge", "/badge/crate-777"),
+    ];
+    let made = [
+        ("crate, many versions", format!("/crates/{many}")),
+        ("crate, a later part", format!("/crates/{many}?before=95000")),
+        ("version of many", format!("/crates/{many}/{}", scene::A_VERSION)),
+        ("badge of many", format!("/badge/{many}/{}.svg", scene::A_VERSION)),
+        ("feed, many versions", format!("/feeds/crates/{many}.atom")),
+        ("request", format!("/requests/{usual}")),
+        ("request, open", format!("/requests/{open}")),
+        ("request, large", format!("/requests/{large}")),
+        ("transcript", format!("/requests/{usual}/transcript?from=2000")),
+        ("transcript, find", format!("/requests/{usual}/transcript?find=line+77")),
+        ("transcript, hostile", format!("/requests/{large}/transcript")),
+    ];
+    fixed.map(|(name, path)| (name, path.to_owned())).into_iter().chain(made).collect()
 }
 
 /// Whether every page is fast and small enough.
-fn render(pages: &Pages, chronicler: &Chronicler, request: &RequestId) -> bool {
-    let frame = pages.frame();
-    let all: [(&str, &dyn Fn() -> String); 9] = [
-        ("home", &|| page::home(&frame, &pages.home())),
-        ("search, few", &|| page::search(&frame, &pages.search("crate-77", 50))),
-        ("search, none", &|| page::search(&frame, &pages.search("zzz", 50))),
-        ("crate", &|| page::of_crate(&frame, &pages.of_crate("crate-777", None, u64::MAX, 100).unwrap())),
-        ("request", &|| page::request(&frame, &pages.request(request, None).unwrap())),
-        ("builders", &|| page::builders(&frame, &pages.builders())),
-        ("log", &|| page::log(&frame, &pages.log(VERDICTS / 2, 100, None))),
-        ("log, one verdict", &|| page::log(&frame, &pages.log(VERDICTS / 2, 100, Some(Verdict::Diverged)))),
-        ("trends", &|| page::trends(&frame, &pages.trends())),
-    ];
+async fn render(routes: &Router, chronicler: &Chronicler, open: &RequestId) -> bool {
     let mut good = true;
-    println!("page               median      p99    bytes");
-    for (name, make) in all {
+    println!("page                    median       p99     bytes");
+    for (name, path) in every_page(open) {
         let mut times = Vec::new();
         let mut bytes = 0;
         for _ in 0..TURNS {
             chronicler.show();
             let since = Instant::now();
-            bytes = make().len();
+            bytes = ask(routes, &path).await;
             times.push(since.elapsed().as_micros());
         }
         times.sort_unstable();
         let (median, most) = (times[TURNS / 2], times[TURNS * 99 / 100]);
-        println!("{name:<16} {median:>5} us {most:>5} us {bytes:>8}");
+        println!("{name:<21} {median:>5} us {most:>6} us {bytes:>8}");
         good &= most <= MICROS_MAX && bytes <= BYTES_MAX;
     }
     good
 }
 
+/// Bytes of a page.
+async fn ask(routes: &Router, path: &str) -> usize {
+    let response = routes.clone().oneshot(Request::get(path).body(Body::empty()).unwrap()).await.unwrap();
+    let expected = if path == "/crates/nothing" { StatusCode::NOT_FOUND } else { StatusCode::OK };
+    assert_eq!(response.status(), expected, "{path}");
+    to_bytes(response.into_body(), usize::MAX).await.unwrap().len()
+}
+
 /// Serves pages until standard input ends, while the chronicle changes as with twenty blocks a second.
-fn answer(pages: Pages, chronicler: Chronicler) {
-    let site = WebSite::new(pages, ArtifactStore::over(Arc::new(InMemory::new())));
+fn answer(site: WebSite, chronicler: Chronicler) {
     load::serve(with_pages(Router::new(), site), async move {
         loop {
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -131,64 +167,4 @@ fn under_load(request: &RequestId) -> bool {
     println!("{rate:.0} pages a second over HTTP (at least {RATE_MIN}), {resident} MiB resident");
     server.stop();
     rate >= RATE_MIN
-}
-
-fn pages(world: &World, chronicle: synchronicity_node::chronicle::Shown) -> Pages {
-    let (_, published) = watch::channel(None);
-    Pages::new(Sources {
-        name: "builder-00".to_owned(),
-        url: "https://node.example".to_owned(),
-        group: Arc::new(world.group.clone()),
-        policy: "".into(),
-        chronicle,
-        published,
-        present: Arc::new(|| Present { health: "ok".to_owned(), ..Present::default() }),
-        round: Arc::new(|_| None),
-        explained: Arc::new(|_| None),
-        survey: SurveyFile::default(),
-    })
-}
-
-/// One of 30,000 crates; four in five are reproduced.
-fn entry(world: &World, index: u64) -> Entry {
-    let mut request = world::request(index / 30_000);
-    if let Source::Registry { name, .. } = &mut request.source {
-        *name = format!("crate-{}", index * 7919 % 30_000).parse().unwrap();
-    }
-    let artifact = |content: u8| {
-        let name = "tool".to_owned().try_into().unwrap();
-        BuildResult::Built(Artifacts::new(vec![Artifact { name, size: 7, sha256: Digest([content; 32]) }]).unwrap())
-    };
-    let (verdict, agreed) = match index % 10 {
-        0 => (Verdict::Diverged, None),
-        1 => (Verdict::Unbuildable, Some(BuildResult::Failed(Failure::Compile))),
-        _ => (Verdict::Reproduced, Some(artifact(0))),
-    };
-    let mut members: Vec<MemberRecord> = Vec::new();
-    for (place, member) in world.group.members().iter().enumerate() {
-        let own = || artifact(u8::try_from(place).unwrap());
-        let result = agreed.clone().unwrap_or_else(own).digest();
-        members.push(MemberRecord {
-            builder: member.command,
-            name: member.name.clone(),
-            commitment: Some(result),
-            opening: Some(Opening { nonce: [0; 32], result }),
-            attestation: Some(result),
-        });
-    }
-    members.sort_by_key(|member| member.builder);
-    Entry {
-        schema: ENTRY_SCHEMA,
-        group: world.group.id(),
-        epoch: 0,
-        height: index,
-        time_ms: 1_780_000_000_000 + index * 100_000,
-        request,
-        round: 0,
-        threshold: 3,
-        verdict,
-        agreed,
-        members,
-        map_root: Digest([0; 32]),
-    }
 }

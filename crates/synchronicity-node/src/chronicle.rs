@@ -55,7 +55,7 @@ pub struct Chronicle {
     /// By index in the log; nothing at the changes of membership.
     leaves: Vector<Option<Arc<Concluded>>>,
     /// The changes of membership, the latest last.
-    changes: Vector<Arc<EpochRow>>,
+    changes: Vector<EpochRow>,
     /// Indices, in the order of [`Verdict::ALL`].
     of_verdict: [Vector<u64>; 4],
     attempts: OrdMap<RequestId, Arc<[u64]>>,
@@ -93,7 +93,7 @@ impl Chronicle {
     pub fn logged(&mut self, index: u64, leaf: &Leaf, group: Option<&Group>) {
         let concluded = match leaf {
             Leaf::Membership(entry) => {
-                self.changes.push_back(Arc::new(change(index, entry)));
+                self.changes.push_back(change(index, entry));
                 None
             }
             Leaf::Build(entry) => Some(Arc::new(self.concluded(index, entry, group))),
@@ -134,7 +134,7 @@ impl Chronicle {
 
     /// The changes of membership, the latest first.
     pub fn changes(&self) -> impl Iterator<Item = &EpochRow> {
-        self.changes.iter().rev().map(Arc::as_ref)
+        self.changes.iter().rev()
     }
 
     fn concluded(&mut self, index: u64, entry: &Entry, group: Option<&Group>) -> Concluded {
@@ -254,9 +254,10 @@ impl Chronicle {
         self.titles.get(name)
     }
 
-    /// Crates whose name begins with a text, then crates that have it elsewhere in their name; at most so many.
-    pub fn search(&self, text: &str, most: usize) -> Vec<&Title> {
-        self.titles.search(text, most)
+    /// Crates whose name begins with a text, then crates that have it elsewhere in their name; at most so many, and only those that
+    /// come after one of this name, if it is not empty.
+    pub fn search(&self, text: &str, after: &str, most: usize) -> Vec<&Title> {
+        self.titles.search(text, after, most)
     }
 
     /// How somebody has done.

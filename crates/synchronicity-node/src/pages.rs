@@ -167,9 +167,9 @@ impl Pages {
         Queue { open: queue::open(&chronicle, &(self.sources.present)()), now: chronicle.at().time }
     }
 
-    /// Crates by a part of their name; none for no text.
-    pub fn search(&self, query: &str, most: usize) -> Search {
-        crates::search(&self.chronicle(), query, most)
+    /// Crates by a part of their name, after the one of this name if it is not empty; none for no text.
+    pub fn search(&self, query: &str, after: &str, most: usize) -> Search {
+        crates::search(&self.chronicle(), query, after, most)
     }
 
     /// What the log says of a crate, of one version or of all, below an index.

@@ -60,10 +60,14 @@ pub struct Home {
 pub struct Search {
     /// What was asked for.
     pub query: String,
+    /// The crate after which this part begins; empty for the first part.
+    pub after: String,
     /// Crates whose name begins with it, then crates whose name has it, each group by name.
     pub hits: Vec<CrateHit>,
     /// Whether there are more than are listed.
     pub more: bool,
+    /// Ask for crates after this one for more; nothing where there are none.
+    pub next_after: Option<String>,
 }
 
 /// Rounds without a verdict.

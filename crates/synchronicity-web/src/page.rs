@@ -23,13 +23,16 @@ pages! {
     /// The first page.
     home: HomePage(Home) = |_: &_| "Rebuilt crates", "home";
     /// What a search found.
-    search: SearchPage(Search) = |it: &Search| format!("Search for {}", it.query), "home";
+    search: SearchPage(Search) = |it: &Search| match it.query.as_str() {
+        "" => "Search".to_owned(),
+        query => format!("Search for {query}"),
+    }, "";
     /// One crate.
-    of_crate: CrateHtml(CratePage) = |it: &CratePage| it.name.clone(), "home";
+    of_crate: CrateHtml(CratePage) = |it: &CratePage| it.name.clone(), "";
     /// One attempt at a request.
-    request: RequestHtml(RequestPage) = |it: &RequestPage| format!("{} {}", it.name, it.version), "home";
+    request: RequestHtml(RequestPage) = |it: &RequestPage| format!("{} {}", it.name, it.version), "";
     /// A part of a transcript.
-    transcript: TranscriptHtml(TranscriptPage) = |it: &TranscriptPage| format!("Transcript of {}", it.title), "home";
+    transcript: TranscriptHtml(TranscriptPage) = |it: &TranscriptPage| format!("Transcript of {}", it.title), "";
     /// All builders.
     builders: BuildersHtml(Builders) = |_: &_| "Builders", "builders";
     /// One builder.

@@ -1,5 +1,6 @@
 //! Crates by name, for whoever looks for one.
 
+use std::ops::Bound;
 use std::sync::Arc;
 
 use imbl::{OrdMap, Vector};
@@ -42,7 +43,10 @@ impl Title {
 
 /// Crates, in the order of their names without regard to capitals.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Titles(OrdMap<(String, Arc<str>), Title>);
+pub(super) struct Titles(OrdMap<Place, Title>);
+
+/// Where a name stands: as it is looked for, and as it is written.
+type Place = (String, Arc<str>);
 
 impl Titles {
     pub(super) fn add(&mut self, course: &Course, index: u64) {
@@ -57,28 +61,45 @@ impl Titles {
     pub(super) fn get(&self, name: &str) -> Option<&Title> {
         let exact = (folded(name), Arc::from(name));
         let exactly = self.0.get(&exact);
-        exactly.or_else(|| self.from(&exact.0).next().filter(|(key, _)| key.0 == exact.0).map(|(_, title)| title))
+        exactly.or_else(|| {
+            self.behind(before_all(&exact.0)).next().filter(|(key, _)| key.0 == exact.0).map(|(_, title)| title)
+        })
     }
 
-    pub(super) fn search(&self, text: &str, most: usize) -> Vec<&Title> {
+    /// Those whose name begins with a text, then those that have it elsewhere; at most so many, and only what comes after a name.
+    pub(super) fn search(&self, text: &str, after: &str, most: usize) -> Vec<&Title> {
         let text = folded(text);
-        let begin = self.from(&text).take_while(|(key, _)| key.0.starts_with(&text));
+        let place = (folded(after), Arc::from(after));
+        // The part before ended among the names that begin with the text, or after all of these.
+        let (begin, within) = if after.is_empty() {
+            (Some(before_all(&text)), None)
+        } else if place.0.starts_with(&text) {
+            (Some(place), None)
+        } else {
+            (None, Some(place))
+        };
+        let begin = begin.into_iter().flat_map(|place| self.behind(place));
+        let begin = begin.take_while(|(key, _)| key.0.starts_with(&text));
         let mut found: Vec<&Title> = begin.take(most).map(|(_, title)| title).collect();
         if found.len() < most {
             // Where nothing is found, every name was looked at.
             let inside = Finder::new(&text);
             let holds = |name: &str| inside.find(name.as_bytes()).is_some_and(|at| at > 0);
-            let within = self.0.iter().filter(|(key, _)| holds(&key.0));
+            let within = self.behind(within.unwrap_or_else(|| before_all(""))).filter(|(key, _)| holds(&key.0));
             found.extend(within.take(most - found.len()).map(|(_, title)| title));
         }
         found
     }
 
-    /// Those from a folded name on.
-    fn from(&self, text: &str) -> impl Iterator<Item = (&(String, Arc<str>), &Title)> {
-        let first: (String, Arc<str>) = (text.to_owned(), Arc::from(""));
-        self.0.range(first..)
+    /// Those behind a place.
+    fn behind(&self, place: Place) -> impl Iterator<Item = (&Place, &Title)> {
+        self.0.range((Bound::Excluded(place), Bound::Unbounded))
     }
+}
+
+/// The place before all names that are looked for by this one: none is written with no letter.
+fn before_all(folded: &str) -> Place {
+    (folded.to_owned(), Arc::from(""))
 }
 
 /// A name as it is looked for: without capitals, and with one kind of dash.

@@ -7,17 +7,19 @@ use synchronicity_web::model::{CrateHit, CratePage, Release, Search};
 
 use crate::chronicle::{Chronicle, Title};
 
-pub(super) fn search(chronicle: &Chronicle, query: &str, most: usize) -> Search {
+pub(super) fn search(chronicle: &Chronicle, query: &str, after: &str, most: usize) -> Search {
     let query = query.trim();
     // One more than is listed, to know whether there are more.
-    let mut found = if query.is_empty() { Vec::new() } else { chronicle.search(query, most.saturating_add(1)) };
+    let mut found = if query.is_empty() { Vec::new() } else { chronicle.search(query, after, most.saturating_add(1)) };
     let more = found.len() > most;
     found.truncate(most);
     let hit = |title: &&Title| {
         let latest = chronicle.verdict(title.latest()?)?.row();
         Some(CrateHit { name: title.name.to_string(), versions: title.versions(), latest })
     };
-    Search { query: query.to_owned(), hits: found.iter().filter_map(hit).collect(), more }
+    let hits: Vec<CrateHit> = found.iter().filter_map(hit).collect();
+    let next_after = hits.last().filter(|_| more).map(|hit| hit.name.clone());
+    Search { query: query.to_owned(), after: after.to_owned(), hits, more, next_after }
 }
 
 pub(super) fn of_crate(

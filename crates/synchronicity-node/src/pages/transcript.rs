@@ -51,11 +51,10 @@ pub(super) fn page(
     TranscriptPage { request, title, builder, find: find.to_owned(), lines, before, after, total }
 }
 
-/// The last lines, each cut, for a reader that takes markup for text: at most so many.
-pub fn tail(printed: &str, most: usize) -> Vec<String> {
-    let mut lines: Vec<String> = printed.lines().rev().take(most).map(|line| spelled_out(&cut(line))).collect();
-    lines.reverse();
-    lines
+/// The last lines, each cut, for a reader that takes markup for text: at most so many, and the number of the first.
+pub fn tail(printed: &str, most: usize) -> (usize, Vec<String>) {
+    let before = printed.lines().count().saturating_sub(most);
+    (before + 1, printed.lines().skip(before).map(|line| spelled_out(&cut(line))).collect())
 }
 
 fn cut(text: &str) -> String {
@@ -101,14 +100,14 @@ mod tests {
             from = after;
         }
         assert_eq!(seen, 200);
-        assert_eq!(tail("a\u{202e}b<i>\t\x1b\n", 1), ["a\\u{202e}b<i>\t\\u{1b}"]);
+        assert_eq!(tail("a\u{202e}b<i>\t\x1b\n", 1).1, ["a\\u{202e}b<i>\t\\u{1b}"]);
     }
 
     #[test]
     fn a_line_that_does_not_end_is_cut_and_says_so() {
         let printed = "é".repeat(100_000);
         let shown = page(about(), &printed, 1, "");
-        assert!(shown.lines[0].text.ends_with("… (196000 more bytes)") && tail(&printed, 9)[0].len() < 5_000);
-        assert_eq!(tail("a\nb\nc\n", 2), ["b", "c"]);
+        assert!(shown.lines[0].text.ends_with("… (196000 more bytes)") && tail(&printed, 9).1[0].len() < 5_000);
+        assert_eq!(tail("a\nb\nc\n", 2), (2, vec!["b".to_owned(), "c".to_owned()]));
     }
 }

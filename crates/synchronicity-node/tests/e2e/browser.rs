@@ -1,5 +1,8 @@
 //! The pages in a real browser, of a real group that rebuilds while they are open.
 
+mod scriptless;
+mod speed;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -26,11 +29,16 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const WIDE: u32 = 1100;
 const PHONE: u32 = 390;
 
+/// What a page has to fit into without moving sideways: WCAG 2.2, 1.4.10.
+const NARROW: u32 = 320;
+
 /// Of a picture, in pixels: no page of these is cut off.
 const HEIGHT: u64 = 8_000;
 
 struct Visit {
     browser: Browser,
+    /// Its user has turned scripts off.
+    scriptless: Browser,
     url: String,
     pictures: Option<PathBuf>,
     axe: Option<String>,
@@ -45,7 +53,8 @@ fn follow() {
     if let Some(folder) = &pictures {
         fs::create_dir_all(folder).unwrap();
     }
-    let visit = Visit { browser: Browser::open(), url: quartet.url(0), pictures, axe: axe() };
+    let (browser, scriptless) = (Browser::open(), Browser::without_scripts());
+    let visit = Visit { browser, scriptless, url: quartet.url(0), pictures, axe: axe() };
     for (name, path) in
         [("home", "/"), ("queue", "/queue"), ("log", "/log"), ("trends", "/trends"), ("builders", "/builders")]
     {
@@ -57,6 +66,7 @@ fn follow() {
     check_proof(&visit, &quartet, home.path(), &id);
     keyboard(&visit);
     search(&visit);
+    scriptless::walk(&visit);
     more(&visit, &quartet);
     everything(&visit, &id, &format!("{}/survey", quartet.url(1)));
     halted(&visit, &mut quartet);
@@ -108,6 +118,9 @@ impl Visit {
                 self.browser.picture(&folder.join(format!("{name}-{look}.png")), HEIGHT);
             }
         }
+        self.browser.look(NARROW, false);
+        let needed = self.browser.run("return document.documentElement.scrollWidth");
+        assert_eq!(needed, NARROW, "{name}: it does not fit");
         self.browser.look(WIDE, false);
     }
 
@@ -144,13 +157,21 @@ fn watch(visit: &Visit, id: &str) {
     visit.go(&format!("/requests/{id}"));
     // What is printed meanwhile is gone from the page when it is loaded again.
     browser.run(
-        "window.stayed = true; const transcript = document.getElementById('transcript'); \
-         new MutationObserver(() => { sessionStorage.printed = transcript.textContent; }).observe(transcript, { childList: true })",
+        "window.stayed = true; document.querySelector('#round a[href=\"/builders/builder-1\"]').focus(); \
+         const transcript = document.getElementById('transcript'); const find = document.getElementById('find'); \
+         sessionStorage.before = find.disabled; \
+         new MutationObserver(() => { \
+             const line = [...transcript.children].find((line) => line.textContent.includes('Compiling is_ci')); \
+             Object.assign(sessionStorage, { link: line?.querySelector('a').href ?? '', after: find.disabled }); \
+         }).observe(transcript, { childList: true })",
     );
     let text = browser.until("submitted", PATIENCE);
     assert!(!text.contains("builders agree") && !text.contains("Compiling"), "{text}");
+    scriptless::open_round(visit, id);
     browser.until("builder-1 committed", PATIENCE);
-    assert_eq!(browser.run("return window.stayed"), true, "the page moved and was not loaded again");
+    let stayed = "return [window.stayed, document.activeElement.getAttribute('href')]";
+    let stayed = browser.run(stayed);
+    assert_eq!(stayed, serde_json::json!([true, "/builders/builder-1"]), "the page moved, and was not loaded again");
     if let Some(folder) = &visit.pictures {
         browser.picture(&folder.join("round-open-light.png"), HEIGHT);
     }
@@ -158,8 +179,12 @@ fn watch(visit: &Visit, id: &str) {
     assert!(text.contains("4 of 4 builders agree"), "{text}");
     // It is loaded again when the proof can be had.
     browser.until("Proof of entry 0", PATIENCE);
-    let streamed = browser.run("return sessionStorage.printed ?? ''");
-    assert!(streamed.as_str().unwrap().contains("Compiling is_ci"), "{streamed}");
+    let streamed = browser.run("return [sessionStorage.before, sessionStorage.after, sessionStorage.link]");
+    assert_eq!((&streamed[0], &streamed[1]), (&"true".into(), &"false".into()), "it is searched once it may be seen");
+    browser.go(streamed[2].as_str().unwrap());
+    let target = browser.run("return document.querySelector(':target')?.textContent ?? ''");
+    assert!(target.as_str().unwrap().contains("Compiling is_ci"), "{streamed} leads to {target}");
+    visit.go(&format!("/requests/{id}"));
     let transcript = browser.run("return document.querySelector('a[href$=\"/transcript\"]').href");
     browser.go(transcript.as_str().unwrap());
     assert!(browser.text().contains("Compiling is_ci"), "{}", browser.text());
@@ -290,22 +315,6 @@ fn everything(visit: &Visit, id: &str, no_survey: &str) {
     visit.go("/builders");
     assert!(visit.browser.text().matches(env!("CARGO_PKG_VERSION")).count() >= 5, "{}", visit.browser.text());
     if visit.pictures.is_some() {
-        visit.browser.command("Emulation.setCPUThrottlingRate", &serde_json::json!({ "rate": 4 }));
-        for (name, path) in pages {
-            visit.go(path);
-            // The browser notes it a while after the page is there.
-            let paint = "return new Promise((done) => new PerformanceObserver((list) => \
-                 list.getEntriesByName('first-contentful-paint').forEach((it) => done(it.startTime))\
-                 ).observe({ type: 'paint', buffered: true }))";
-            // A page that has come to rest: what has moved meanwhile, as Web Vitals counts it.
-            let shifts = "return new Promise((done) => { let all = 0; \
-                 new PerformanceObserver((list) => list.getEntries().forEach((it) => { all += it.value; })\
-                 ).observe({ type: 'layout-shift', buffered: true }); setTimeout(() => done(all), 500); })";
-            println!(
-                "{name}: first contentful paint after {} ms, with a processor four times as slow; layout shift {}",
-                visit.browser.run(paint),
-                visit.browser.run(shifts)
-            );
-        }
+        speed::check(visit, &pages);
     }
 }

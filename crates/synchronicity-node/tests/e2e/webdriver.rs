@@ -30,6 +30,15 @@ pub(crate) fn is_there() -> Result<(), String> {
 
 impl Browser {
     pub(crate) fn open() -> Browser {
+        Browser::with(&json!({}))
+    }
+
+    /// One whose user has turned scripts off; the driver's own still run.
+    pub(crate) fn without_scripts() -> Browser {
+        Browser::with(&json!({ "profile.managed_default_content_settings.javascript": 2 }))
+    }
+
+    fn with(preferences: &Value) -> Browser {
         let port = ports::free(1).unwrap()[0];
         let mut driver = Command::new("chromedriver");
         driver.arg(format!("--port={port}")).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -42,7 +51,7 @@ impl Browser {
         }
         // Tests run as root in containers, where Chromium's own sandbox does not start.
         let args = ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--hide-scrollbars"];
-        let options = json!({ "args": args });
+        let options = json!({ "args": args, "prefs": preferences });
         let wanted =
             json!({ "capabilities": { "alwaysMatch": { "browserName": "chrome", "goog:chromeOptions": options } } });
         let session = browser.post("", &wanted);

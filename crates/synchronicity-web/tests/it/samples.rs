@@ -17,7 +17,7 @@ pub(crate) fn pages(text: &str) -> Vec<(&'static str, String)> {
     let t = || text.to_owned();
     vec![
         ("home", page::home(&frame, &home(text))),
-        ("search", page::search(&frame, &Search { query: t(), hits: vec![hit(text)], more: true })),
+        ("search", page::search(&frame, &found(text))),
         ("crate", page::of_crate(&frame, &of_crate(text))),
         ("request", page::request(&frame, &request(text))),
         ("transcript", page::transcript(&frame, &transcript(text))),
@@ -54,6 +54,10 @@ pub(crate) fn empty() -> Vec<(&'static str, String)> {
         ("home", page::home(&frame, &Home::default())),
         ("search", page::search(&frame, &Search::default())),
         ("search without hits", page::search(&frame, &Search { query: "zz".into(), ..Search::default() })),
+        (
+            "search past its end",
+            page::search(&frame, &Search { query: "zz".into(), after: "zz".into(), ..Search::default() }),
+        ),
         ("crate", page::of_crate(&frame, &CratePage { name: "hexyl".into(), ..CratePage::default() })),
         ("request", page::request(&frame, &request)),
         ("transcript", page::transcript(&frame, &lines)),
@@ -119,6 +123,10 @@ fn open(text: &str) -> OpenRow {
 
 fn hit(text: &str) -> CrateHit {
     CrateHit { name: text.into(), versions: 2, latest: row(text) }
+}
+
+fn found(text: &str) -> Search {
+    Search { query: text.into(), after: text.into(), hits: vec![hit(text)], more: true, next_after: Some(text.into()) }
 }
 
 fn month(text: &str) -> Month {
@@ -205,7 +213,7 @@ fn transcript(text: &str) -> TranscriptPage {
     }
 }
 
-fn builder(text: &str) -> BuilderRecord {
+pub(crate) fn builder(text: &str) -> BuilderRecord {
     BuilderRecord {
         name: text.into(),
         key: "ab".repeat(32),

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use synchronicity_web::model::{RequestPage, Verdict};
+use synchronicity_web::model::{BuilderRecord, RequestPage, Verdict};
 use synchronicity_web::page;
 
-use crate::samples::{empty, frame, pages, request};
+use crate::samples::{builder, empty, frame, pages, request};
 
 fn values<'a>(page: &'a str, attribute: &str) -> Vec<&'a str> {
     let begin = format!(" {attribute}=\"");
@@ -71,7 +71,8 @@ fn every_table_has_a_caption_and_named_columns_and_can_be_reached_by_keyboard() 
 fn the_page_of_a_place_is_marked_in_the_list_of_places() {
     for (name, page) in pages("plain") {
         let marked = page.split("<nav aria-label=\"Pages\">").nth(1).unwrap().split("</nav>").next().unwrap();
-        let expected = usize::from(name != "missing");
+        // What is in no list of places is not the first page either.
+        let expected = usize::from(!["missing", "search", "crate", "request", "transcript"].contains(&name));
         assert_eq!(marked.matches("aria-current=\"page\"").count(), expected, "{name}");
     }
 }
@@ -98,4 +99,24 @@ fn a_page_of_very_many_rows_stays_small_and_says_where_the_rest_is() {
     let many = RequestPage { matrix: vec![row.clone(); 256], ..it.clone() };
     let shown = page::request(&frame("plain"), &many);
     assert!(shown.len() < 100_000 && shown.contains("And 208 more: <a href=\"/api/v1/requests/"), "{}", shown.len());
+    let owed = BuilderRecord { owes: vec!["hexyl 0.17.0".into(); 250], ..builder("plain") };
+    let shown = page::builder(&frame("plain"), &owed);
+    assert!(shown.contains("And 202 more: <a href=\"/api/v1/builders/plain\">"), "{shown}");
+    let again = RequestPage { attempts: vec![it.attempts[0]; 2_000], ..it };
+    let shown = page::request(&frame("plain"), &again);
+    assert!(
+        shown.len() < 100_000 && shown.contains("and 1952 earlier: <a href=\"/api/v1/requests/"),
+        "{}",
+        shown.len()
+    );
+}
+
+#[test]
+fn a_live_transcript_can_be_searched_as_soon_as_it_may_be_shown() {
+    for (transcript, disabled) in [(false, 2), (true, 0)] {
+        let page = page::request(&frame("plain"), &RequestPage { transcript, ..request("plain") });
+        let form = page.split("<form id=\"transcript-search\"").nth(1).unwrap().split("</form>").next().unwrap();
+        assert!(form.contains(&format!("action=\"/requests/{}/transcript\"", "ab".repeat(32))), "{form}");
+        assert_eq!(form.matches(" disabled").count(), disabled, "{form}");
+    }
 }

@@ -74,7 +74,7 @@ async fn home(Shared(site): Shared<WebSite>) -> Response<Body> {
     responses((status = 200, body = Search), (status = 400, body = Problem, content_type = "application/problem+json"), (status = 429, body = Problem, content_type = "application/problem+json")))]
 async fn search(Shared(site): Shared<WebSite>, uri: Uri) -> Response<Body> {
     match asked::<Searched>(&uri) {
-        Ok(it) => json(&site.pages.search(&it.query, it.limit.unwrap_or(LIMIT))),
+        Ok(it) => json(&site.pages.search(&it.query, &it.after, it.limit.unwrap_or(LIMIT))),
         Err(why) => wrong(why),
     }
 }

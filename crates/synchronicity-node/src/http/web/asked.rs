@@ -27,6 +27,9 @@ pub(super) struct Searched {
     /// A part of a crate's name; nothing is found for none.
     #[serde(default, alias = "q")]
     pub(super) query: String,
+    /// Only crates that come after this one: `next_after` of the page before.
+    #[serde(default)]
+    pub(super) after: String,
     /// How many at most: 1 to 200, 50 if not given.
     #[param(minimum = 1, maximum = 200)]
     #[serde(default, deserialize_with = "limit")]

@@ -5,7 +5,7 @@
 //! | --- | --- |
 //! | `round` | `{"html": …}`: the part of the page, escaped as on the page |
 //! | `note` | `{"text": …}`: whether the transcript is shown |
-//! | `lines` | `{"from": N, "lines": […]}`: of the transcript |
+//! | `lines` | `{"from": N, "lines": […]}`: of the transcript; N is the number of the first, as on the page of the transcript |
 //! | `end` | `{}`: the verdict is there, and published if that comes soon |
 
 use std::time::{Duration, Instant};
@@ -119,9 +119,9 @@ async fn follow(site: WebSite, (request, round): (RequestId, u32), to: &Sender<B
 /// The transcript, which exists before the commitment does. What cannot be shown is left out: the page of the transcript says why.
 async fn print(site: &WebSite, request: RequestId, to: &Sender<Bytes>) -> Result<(), Gone> {
     let Ok(printed) = site.printed(request).await else { return Ok(()) };
-    let lines = tail(&printed, LINES);
+    let (first, lines) = tail(&printed, LINES);
     for (part, lines) in lines.chunks(LINES_AT_ONCE).enumerate() {
-        send(to, "lines", &json!({ "from": part * LINES_AT_ONCE, "lines": lines })).await?;
+        send(to, "lines", &json!({ "from": first + part * LINES_AT_ONCE, "lines": lines })).await?;
     }
     Ok(())
 }

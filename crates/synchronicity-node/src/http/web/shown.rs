@@ -20,6 +20,11 @@ type Site = Shared<WebSite>;
 const ENTRIES: usize = 80;
 const ENTRIES_OF_CRATE: usize = 40;
 
+/// As many as are asked for, and no more than a page has room for.
+fn at_most(limit: Option<usize>, most: usize) -> usize {
+    limit.map_or(most, |limit| limit.min(most))
+}
+
 pub(super) async fn home(Shared(site): Site) -> Response<Body> {
     html(StatusCode::OK, page::home(&site.pages.frame(), &site.pages.home()))
 }
@@ -27,7 +32,7 @@ pub(super) async fn home(Shared(site): Site) -> Response<Body> {
 pub(super) async fn search(Shared(site): Site, uri: Uri) -> Response<Body> {
     match asked::<Searched>(&uri) {
         Ok(it) => {
-            let found = site.pages.search(&it.query, it.limit.unwrap_or(HITS));
+            let found = site.pages.search(&it.query, &it.after, at_most(it.limit, HITS));
             html(StatusCode::OK, page::search(&site.pages.frame(), &found))
         }
         Err(why) => wrong(&site, &why),
@@ -51,12 +56,7 @@ fn crate_page(site: &WebSite, name: &str, version: Option<&str>, uri: &Uri) -> R
         Ok(below) => below,
         Err(why) => return wrong(site, &why),
     };
-    match site.pages.of_crate(
-        name,
-        version,
-        below.before,
-        below.limit.unwrap_or(ENTRIES_OF_CRATE).min(ENTRIES_OF_CRATE),
-    ) {
+    match site.pages.of_crate(name, version, below.before, at_most(below.limit, ENTRIES_OF_CRATE)) {
         Some(of_crate) => html(StatusCode::OK, page::of_crate(&site.pages.frame(), &of_crate)),
         None => not_found(
             site,
@@ -114,7 +114,7 @@ pub(super) async fn queue(Shared(site): Site) -> Response<Body> {
 pub(super) async fn log(Shared(site): Site, uri: Uri) -> Response<Body> {
     match asked::<Part>(&uri) {
         Ok(part) => {
-            let log = site.pages.log(part.before, part.limit.unwrap_or(ENTRIES).min(ENTRIES), part.verdict);
+            let log = site.pages.log(part.before, at_most(part.limit, ENTRIES), part.verdict);
             html(StatusCode::OK, page::log(&site.pages.frame(), &log))
         }
         Err(why) => wrong(&site, &why),

@@ -78,9 +78,39 @@ async fn a_page_that_follows_a_round_sees_it_move_to_its_verdict() {
     // Whatever came before, lines do not come while somebody could commit.
     let lines = events.until("lines").await;
     assert_eq!(lines["lines"][1], "<script>alert(1)</script>", "text, which the page shows as text");
+    assert_eq!(lines["from"], 1);
     stage.reveal(&asked, 0, &all);
     let last = events.round("reproduced").await;
     assert!(last.contains("logged as entry 0"), "{last}");
+}
+
+#[tokio::test]
+async fn lines_that_come_while_the_round_is_open_have_the_numbers_that_links_lead_to() {
+    let mut stage = Stage::of(4);
+    let (asked, same) = (request(0), built("hexyl", b"the same"));
+    stage.submit(&asked, 0);
+    let printed: String = (1..=4_321).map(|number| format!("this is line {number}\n")).collect();
+    stage.print(&asked, &printed).await;
+    let all: Vec<_> = (0..4).map(|member| (member, same.clone())).collect();
+    stage.commit(&asked, 0, &all);
+    let (routes, id) = (stage.routes(), asked.id());
+    let mut events = Events::of(&routes, &format!("/requests/{id}/events")).await;
+    let mut next = 322;
+    while next <= 4_321 {
+        let part = events.until("lines").await;
+        assert_eq!(part["from"], next);
+        for line in part["lines"].as_array().unwrap() {
+            assert_eq!(line, &format!("this is line {next}"));
+            next += 1;
+        }
+    }
+    // The verdict is not there yet: a link leads to its line, and the search finds it.
+    let (_, shown) = page(&routes, &format!("/requests/{id}/transcript?from=4000")).await;
+    assert!(shown.contains("<tr id=\"L4000\">") && shown.contains("this is line 4000"), "{shown}");
+    let (_, found) = page(&routes, &format!("/requests/{id}/transcript?find=line+4321")).await;
+    assert!(found.contains("1 line with") && found.contains("from=4321#L4321"), "{found}");
+    let (_, shown) = page(&routes, &format!("/requests/{id}")).await;
+    assert!(shown.contains("data-live=\"true\"") && !shown.contains(" disabled"), "{shown}");
 }
 
 #[tokio::test]

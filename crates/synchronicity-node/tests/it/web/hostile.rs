@@ -44,7 +44,7 @@ async fn names_transcripts_and_explanations_are_shown_as_text() {
     let (code, shown) = page(&routes, &format!("/requests/{id}/transcript?find=alert")).await;
     assert_eq!(code, StatusCode::OK);
     harmless(&shown, "transcript");
-    assert!(shown.contains("1 lines contain"), "{shown}");
+    assert!(shown.contains("1 line with"), "{shown}");
     let (_, whole) = page(&routes, &format!("/requests/{id}/transcript")).await;
     harmless(&whole, "whole transcript");
     assert!(whole.len() < 100_000 && whole.contains("more bytes)"), "{} bytes", whole.len());

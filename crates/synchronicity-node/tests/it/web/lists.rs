@@ -80,6 +80,46 @@ async fn a_search_finds_what_begins_so_first_and_does_not_mind_capitals_and_dash
     assert!(page(&routes, "/crates/inflector").await.1.contains("<h1>Inflector</h1>"));
 }
 
+#[tokio::test]
+async fn parts_of_a_search_lead_from_one_to_the_next_and_miss_nothing() {
+    let mut stage = Stage::of(1);
+    let begin = ["json", "Json-b", "json_a", "json5"];
+    let within = ["a-json", "serde_json", "Zjson"];
+    for (number, name) in begin.iter().chain(&within).chain(&["hexyl"]).enumerate() {
+        stage.conclude(&named(name, number as u64), &[built("a", b"x")]);
+    }
+    let routes = stage.routes();
+    for limit in 1..=8 {
+        let (mut seen, mut parts, mut after) = (Vec::new(), 0, String::new());
+        loop {
+            let (_, told) = json(&routes, &format!("/api/v1/crates?query=JSON&limit={limit}&after={after}")).await;
+            let hits = told["hits"].as_array().unwrap();
+            seen.extend(hits.iter().map(|hit| hit["name"].as_str().unwrap().to_owned()));
+            parts += 1;
+            assert_eq!(told["more"], told["next_after"].is_string(), "{told}");
+            let Some(next) = told["next_after"].as_str() else { break };
+            after = next.to_owned();
+        }
+        assert_eq!(seen, ["json", "json_a", "Json-b", "json5", "a-json", "serde_json", "Zjson"], "{limit} at once");
+        assert_eq!(parts, 7_usize.div_ceil(limit));
+    }
+    // The page leads on as the API does, and holds no more than it has room for.
+    let shown = page(&routes, "/search?q=json&limit=2").await.1;
+    assert!(shown.contains("href=\"/search?q=json&amp;after=json_a\">More crates</a>"), "{shown}");
+    let shown = page(&routes, "/search?q=json&after=Zjson").await.1;
+    assert!(shown.contains("No more crates") && !shown.contains("no evidence so far"), "{shown}");
+}
+
+#[tokio::test]
+async fn a_search_that_finds_many_crates_makes_no_large_page() {
+    let mut stage = Stage::of(1);
+    for number in 0..60 {
+        stage.conclude(&named(&format!("{}{number:02}", "x".repeat(60)), number), &[built("a", b"x")]);
+    }
+    let shown = page(&stage.routes(), "/search?q=x&limit=200").await.1;
+    assert!(shown.len() < 100_000 && shown.matches("<th scope=\"row\">").count() == 50, "{}", shown.len());
+}
+
 fn named(name: &str, number: u64) -> synchronicity_verify::request::BuildRequest {
     let mut request = request(number);
     if let synchronicity_verify::request::Source::Registry { name: of, .. } = &mut request.source {
