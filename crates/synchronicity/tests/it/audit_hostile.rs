@@ -6,7 +6,7 @@ use std::fs;
 use libtest_mimic::{Failed, Trial};
 
 use crate::audit::{audit, lock};
-use crate::logs::{Log, file_at};
+use crate::logs::{Log, file_at, history};
 use crate::look_up::{binary, log};
 use crate::sample;
 use crate::server::{Answer, Server, head};
@@ -33,7 +33,8 @@ fn project() -> Log {
 type Serves = Box<dyn Fn(Vec<u8>) -> Answer + Send + Sync>;
 
 fn bad_files() -> Outcome {
-    let other = fs::read(self::log(6).file("tile/entries/000.p/7"))?;
+    // As many entries, each good, of another history.
+    let other = fs::read(Log::of(history(6, "another binary"), &[0, 1, 2, 3]).file("tile/entries/000.p/6"))?;
     let kinds: [(&str, Serves, i32, &str); 7] = [
         ("/tile/entries", Box::new(|bytes| Answer::Whole(flipped(bytes))), 40, ""),
         ("/tile/entries", Box::new(|bytes| Answer::Whole(bytes[..bytes.len() - 1].to_vec())), 40, ""),
