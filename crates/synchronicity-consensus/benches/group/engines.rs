@@ -40,7 +40,9 @@ impl Engines {
         let mut engines = Self { company, folder: folder.to_owned(), sinks, handles, number, runtime };
         engines.handles = engines.all().map(|place| engines.engine(place)).collect();
         let together = |handle: &Handle| handle.status().connected.len() == size - 1 && handle.status().height > 1;
+        let begin = Instant::now();
         while !engines.handles.iter().all(together) {
+            assert!(begin.elapsed() < Duration::from_secs(300), "the members do not find each other");
             thread::sleep(Duration::from_millis(20));
         }
         engines

@@ -5,7 +5,8 @@
 //! cargo bench -p synchronicity-consensus --bench group             # some five minutes
 //! cargo bench -p synchronicity-consensus --bench group -- 5 1000   # seconds of each measurement, blocks to catch up
 //! … -- 5 1000 --peer                                               # and the same of another engine, beside ours
-//! … -- 5 --sizes                                                   # other sizes of a group, here and far apart, instead
+//! … -- 5 --sizes                                                   # other sizes of a group instead
+//! … -- --far                                                       # and the same in simulated regions, far apart
 //! ```
 //!
 //! Never a time alone: the fsync of the same run stands beside it. What the figures mean is in `docs/benchmarks.md`.
@@ -44,7 +45,10 @@ fn main() {
     let behind = numbers.get(1).copied().unwrap_or(10_000);
     let folder = tempfile::Builder::new().prefix("group-").tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     if asked("--sizes") {
-        return sizes::print(folder.path(), window);
+        return sizes::print_here(folder.path(), window);
+    }
+    if asked("--far") {
+        return sizes::print_far();
     }
     let ours = ours(folder.path(), window, behind);
     if asked("--peer") {

@@ -14,15 +14,20 @@ const SIZES: [u8; 4] = [4, 7, 16, 31];
 /// Simulated seconds are dear: in a large group every command costs a check of its signature for each member.
 const SIMULATED: Duration = Duration::from_secs(2);
 
-/// One row for each size and place.
-pub(crate) fn print(folder: &Path, window: Duration) {
+/// Over loopback, all in this process.
+pub(crate) fn print_here(folder: &Path, window: Duration) {
     let sync = fsync(folder);
     println!("fsync of 4 KiB appended: p50 {}, p99 {}", ms(sync.p50), ms(sync.p99));
-    line("members", "where", ["p50", "p99", "commands a second"].map(str::to_owned));
+    head();
     for size in SIZES {
         let (latency, rate) = here(usize::from(size), &folder.join(size.to_string()), window);
         tell(size, "this machine", latency, rate);
     }
+}
+
+/// The same seed gives the same figures, however busy this machine is.
+pub(crate) fn print_far() {
+    head();
     for size in SIZES {
         let (latency, rate) = wan::measure(size, SIMULATED);
         tell(size, "simulated, regions 50 to 300 ms apart", latency, rate);
@@ -41,6 +46,10 @@ fn here(size: usize, folder: &Path, window: Duration) -> (Summary, f64) {
     let rate = (engines.ordered() - ordered) as f64 / begin.elapsed().as_secs_f64();
     engines.stop();
     (latency, rate)
+}
+
+fn head() {
+    line("members", "where", ["p50", "p99", "commands a second"].map(str::to_owned));
 }
 
 fn tell(size: u8, place: &str, latency: Summary, rate: f64) {
