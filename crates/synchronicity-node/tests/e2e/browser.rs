@@ -68,8 +68,9 @@ fn follow() {
     search(&visit);
     scriptless::walk(&visit);
     more(&visit, &quartet);
-    everything(&visit, &id, &format!("{}/survey", quartet.url(1)));
+    let slow = everything(&visit, &id, &format!("{}/survey", quartet.url(1)));
     halted(&visit, &mut quartet);
+    assert!(slow.is_empty(), "above a bound: {slow:?}");
 }
 
 /// The project's own, at this node and at no other.
@@ -287,8 +288,8 @@ fn halted(visit: &Visit, quartet: &mut Quartet) {
     assert!(visit.browser.text().contains("This node is in trouble: only 2 of 4 members"), "{}", visit.browser.text());
 }
 
-/// Every page, with something on it.
-fn everything(visit: &Visit, id: &str, no_survey: &str) {
+/// Every page, with something on it; where pictures are taken, those that are too slow.
+fn everything(visit: &Visit, id: &str, no_survey: &str) -> Vec<String> {
     let of_request = [format!("/requests/{id}"), format!("/requests/{id}/transcript")];
     let pages = [
         ("home", "/"),
@@ -314,7 +315,5 @@ fn everything(visit: &Visit, id: &str, no_survey: &str) {
     // Each of the four, as it told this node, and the foot of the page.
     visit.go("/builders");
     assert!(visit.browser.text().matches(env!("CARGO_PKG_VERSION")).count() >= 5, "{}", visit.browser.text());
-    if visit.pictures.is_some() {
-        speed::check(visit, &pages);
-    }
+    if visit.pictures.is_some() { speed::above_bounds(visit, &pages) } else { Vec::new() }
 }

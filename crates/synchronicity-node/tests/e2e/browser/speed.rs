@@ -9,7 +9,10 @@ use super::{PHONE, Visit, WIDE};
 const PAINT_MS_MAX: f64 = 500.0;
 
 /// Of a page that has come to rest, as Web Vitals count it: they call 0.1 good.
-const SHIFT_MAX: f64 = 0.02;
+const SHIFT_MAX: f64 = 0.05;
+
+/// Of these the fastest counts: other work on the machine only makes a page slower.
+const TRIES: u32 = 3;
 
 /// A phone far from its mast: milliseconds there and back, and bytes a second (400 kbit).
 const LATENCY_MS: u32 = 400;
@@ -29,16 +32,21 @@ const SHIFT: &str = "return new Promise((done) => { let all = 0; \
 const BYTES: &str = "return ['navigation', 'resource'].flatMap((kind) => performance.getEntriesByType(kind))\
      .reduce((sum, it) => sum + it.transferSize, 0)";
 
-/// Prints what each page takes; fails, when all are printed, for those that are above a bound.
-pub(super) fn check(visit: &Visit, pages: &[(&str, &str)]) {
+/// Prints what each page takes, and gives those that are above a bound.
+pub(super) fn above_bounds(visit: &Visit, pages: &[(&str, &str)]) -> Vec<String> {
     let browser = &visit.browser;
     browser.look(PHONE, false);
     browser.command("Network.enable", &json!({}));
     let mut above = Vec::new();
     for (name, path) in pages {
         browser.command("Emulation.setCPUThrottlingRate", &json!({ "rate": 4 }));
-        visit.go(path);
-        let (paint, shift) = (number(visit, PAINT), number(visit, SHIFT));
+        let mut paint = f64::INFINITY;
+        let mut shift: f64 = 0.0;
+        for _ in 0..TRIES {
+            visit.go(path);
+            paint = paint.min(number(visit, PAINT));
+            shift = shift.max(number(visit, SHIFT));
+        }
         browser.command("Emulation.setCPUThrottlingRate", &json!({ "rate": 1 }));
         link(visit, LATENCY_MS, i64::from(BYTES_PER_SECOND));
         visit.go(path);
@@ -49,11 +57,11 @@ pub(super) fn check(visit: &Visit, pages: &[(&str, &str)]) {
              shift {shift:.3} (at most {SHIFT_MAX}); behind a slow link after {far:.0} ms, {bytes} bytes in all"
         );
         if paint > PAINT_MS_MAX || shift > SHIFT_MAX {
-            above.push(*name);
+            above.push((*name).to_owned());
         }
     }
     browser.look(WIDE, false);
-    assert!(above.is_empty(), "above a bound: {above:?}");
+    above
 }
 
 fn number(visit: &Visit, script: &str) -> f64 {
