@@ -148,11 +148,10 @@ impl Command {
     /// As [`Command::sign`], for the first action that is none; nothing is signed then.
     pub fn sign_all(key: &CommandKey, group: &Group, actions: Vec<Action>) -> Result<Vec<Command>, CommandError> {
         let unsigned: Result<Vec<_>, _> = actions.into_iter().map(|action| Unsigned::new(key, group, action)).collect();
-        let (mut unsigned, mut signed) = (unsigned?, Vec::new());
+        let (mut unsigned, mut signed) = (unsigned?.into_iter(), Vec::new());
         let sign = |message: &[u8]| key.0.sign(message).to_bytes();
-        while !unsigned.is_empty() {
-            let rest = unsigned.split_off(unsigned.len().min(BATCH_COMMANDS_MAX));
-            let batch = std::mem::replace(&mut unsigned, rest);
+        while unsigned.len() > 0 {
+            let batch: Vec<_> = unsigned.by_ref().take(BATCH_COMMANDS_MAX).collect();
             let ids: Vec<Digest> = batch.iter().map(|it| it.id).collect();
             let signatures = match batch.iter().any(|it| it.action.is_signed_alone()) {
                 true => ids.iter().map(|id| Signature::alone(id, sign)).collect(),
