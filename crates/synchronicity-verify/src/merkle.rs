@@ -2,6 +2,7 @@
 //!
 //! Sizes and indices are 64-bit; nothing here overflows or panics, whatever it is given.
 
+use alloc::vec;
 use alloc::vec::Vec;
 
 use sha2::{Digest as _, Sha256};
@@ -126,6 +127,24 @@ pub fn inclusion_proof(leaves: &[Digest], size: u64, index: u64) -> Result<Vec<D
     }
     path.reverse();
     Ok(path)
+}
+
+/// Root of the tree over `leaves` (hashes of leaves), and the inclusion proof of each of them as [`inclusion_proof`] gives it,
+/// with each node hashed once.
+pub fn root_and_inclusion_proofs(leaves: &[Digest]) -> (Digest, Vec<Vec<Digest>>) {
+    match leaves {
+        [] => (EMPTY_ROOT, Vec::new()),
+        [leaf] => (*leaf, vec![Vec::new()]),
+        _ => {
+            let (left, right) = leaves.split_at(split(leaves.len()));
+            let (left, mut proofs) = root_and_inclusion_proofs(left);
+            let (right, mut others) = root_and_inclusion_proofs(right);
+            proofs.iter_mut().for_each(|proof| proof.push(right));
+            others.iter_mut().for_each(|proof| proof.push(left));
+            proofs.append(&mut others);
+            (node_hash(&left, &right), proofs)
+        }
+    }
 }
 
 /// The consistency proof `PROOF(old, D[0:new])` over `leaves[..new]` (hashes of leaves); empty if `old` is 0 or `new`.

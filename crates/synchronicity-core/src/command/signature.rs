@@ -15,7 +15,7 @@
 use ed25519_dalek::VerifyingKey;
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::identity::BuilderId;
-use synchronicity_verify::merkle::{ProofMismatch, inclusion_proof, inclusion_root, leaf_hash, root};
+use synchronicity_verify::merkle::{ProofMismatch, inclusion_root, leaf_hash, root_and_inclusion_proofs};
 
 /// Most commands under one signature. The way to the root is six hashes then, less than the commitment that it leads from.
 pub const BATCH_COMMANDS_MAX: usize = 64;
@@ -59,12 +59,10 @@ impl Signature {
         }
         let leaves: Vec<Digest> = ids.iter().map(|id| leaf_hash(&id.0)).collect();
         let size = u8::try_from(leaves.len()).expect("a batch has at most 64 commands");
-        let bytes = sign(&batch(size, &root(&leaves)));
-        let path = |index: u8| {
-            inclusion_proof(&leaves, size.into(), index.into())
-                .expect("the index is below the size, and all leaves are here")
-        };
-        (0..size).map(|index| Signature { bytes, place: Some(Place { index, size, path: path(index) }) }).collect()
+        let (root, paths) = root_and_inclusion_proofs(&leaves);
+        let bytes = sign(&batch(size, &root));
+        let places = (0..size).zip(paths).map(|(index, path)| Place { index, size, path });
+        places.map(|place| Signature { bytes, place: Some(place) }).collect()
     }
 
     /// What must be signed for this to be the signature of the command `id`.

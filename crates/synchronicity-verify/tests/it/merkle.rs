@@ -3,7 +3,8 @@ use proptest::prelude::*;
 use sha2::Sha256;
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::merkle::{
-    EMPTY_ROOT, Frontier, consistency_proof, inclusion_proof, leaf_hash, root, verify_consistency, verify_inclusion,
+    EMPTY_ROOT, Frontier, consistency_proof, inclusion_proof, leaf_hash, root, root_and_inclusion_proofs,
+    verify_consistency, verify_inclusion,
 };
 
 /// Inputs and roots that the implementations of RFC 6962 have shared since the first one.
@@ -85,6 +86,15 @@ fn a_growing_tree_needs_no_memory_but_for_its_peaks() {
         // A vector may hold, and while it grows copy, the double of what is in it.
         let (bytes, _) = grown_to(size);
         assert!(bytes <= 4 * 32 * peaks, "{bytes} bytes for {size} leaves");
+    }
+}
+
+#[test]
+fn all_proofs_of_a_tree_made_at_once_are_those_that_are_made_one_by_one() {
+    for size in 0..=70 {
+        let leaves = leaves(size);
+        let proofs = (0..size).map(|index| inclusion_proof(&leaves, size, index).unwrap()).collect();
+        assert_eq!(root_and_inclusion_proofs(&leaves), (root(&leaves), proofs));
     }
 }
 
