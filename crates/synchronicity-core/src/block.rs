@@ -8,11 +8,13 @@
 //! anything can be replayed without the engine.
 
 use core::convert::Infallible;
+use std::collections::BTreeSet;
 
 use minicbor::{Decoder, Encoder, encode};
+use synchronicity_verify::digest::Digest;
 use thiserror::Error;
 
-use crate::command::{Command, CommandError};
+use crate::command::{Command, CommandError, SignedMessage};
 use crate::group::Group;
 
 /// One ordered block. Its commands were checked one by one when they were read.
@@ -64,11 +66,12 @@ impl OrderedBlock {
             return Err(BlockError::Malformed("expected an array of 3".into()));
         };
         // The count is what somebody wrote: nothing is reserved for it before the commands are there.
-        let mut commands = Vec::new();
+        let (mut commands, mut batches) = (Vec::new(), BTreeSet::new());
         for _ in 0..count {
             let index = commands.len();
             let bytes = cbor.bytes().map_err(malformed)?;
-            let command = Command::from_bytes(bytes, group).map_err(|error| BlockError::Command { index, error })?;
+            let command = Command::from_bytes_if(bytes, group, |message| is_signed(message, &mut batches));
+            let command = command.map_err(|error| BlockError::Command { index, error })?;
             commands.push(command);
         }
         let block = OrderedBlock { height, time_ms, commands };
@@ -85,6 +88,12 @@ impl OrderedBlock {
         }
         Ok(())
     }
+}
+
+/// The signature of a batch is checked for the first of its commands.
+fn is_signed(message: &SignedMessage, batches: &mut BTreeSet<Digest>) -> bool {
+    let Some(batch) = message.batch() else { return message.is_signed() };
+    batches.contains(&batch) || message.is_signed() && batches.insert(batch)
 }
 
 fn malformed(error: minicbor::decode::Error) -> BlockError {

@@ -31,7 +31,7 @@ use thiserror::Error;
 
 use crate::group::Group;
 use signature::Signature;
-pub use signature::{BATCH_COMMANDS_MAX, Statement};
+pub use signature::{BATCH_COMMANDS_MAX, SignedMessage};
 
 /// Largest `Cargo.lock` that a submission carries, in bytes.
 pub const LOCK_BYTES_MAX: usize = 512 * 1024;
@@ -88,7 +88,8 @@ pub enum Action {
 }
 
 /// A checked command: canonical, its author a member of the group, the signature good. Nothing else reaches the
-/// machine, and there is no other way to obtain one than to sign it or to read and check it.
+/// machine. It is obtained by signing it, or by reading and checking it; where [`Command::from_bytes_if`] and
+/// [`Command::from_own_disk`] leave out the check of the signature, it was made before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Command {
     group: Digest,
@@ -167,27 +168,27 @@ impl Command {
     /// # Errors
     /// Any [`CommandError`]; nothing about the bytes is to be trusted then.
     pub fn from_bytes(bytes: &[u8], group: &Group) -> Result<Command, CommandError> {
-        Command::from_bytes_if(bytes, group, Statement::is_signed)
+        Command::from_bytes_if(bytes, group, SignedMessage::is_signed)
     }
 
-    /// As [`Command::from_bytes`], for whoever remembers which statements it has found to be signed: `is_signed` is asked in place
-    /// of [`Statement::is_signed`], once everything else has been checked. What it wrongly affirms is wrongly believed.
+    /// As [`Command::from_bytes`], for whoever remembers which messages it has found to be signed: `is_signed` is asked in place
+    /// of [`SignedMessage::is_signed`], once everything else has been checked. What it wrongly affirms is wrongly believed.
     ///
     /// # Errors
     /// Any [`CommandError`]; nothing about the bytes is to be trusted then.
     pub fn from_bytes_if(
         bytes: &[u8],
         group: &Group,
-        is_signed: impl FnOnce(&Statement) -> bool,
+        is_signed: impl FnOnce(&SignedMessage) -> bool,
     ) -> Result<Command, CommandError> {
         if bytes.len() > COMMAND_BYTES_MAX {
             return Err(CommandError::TooLong(bytes.len()));
         }
-        let (author, action, signature) = wire::decode(bytes)?;
+        let (author, action, signature, payload) = wire::decode(bytes)?;
         check(group, &author, &action)?;
-        let id = id(group, &author, &action);
-        let statement = signature.statement(author, &id).map_err(|error| CommandError::Malformed(error.to_string()))?;
-        if !is_signed(&statement) {
+        let id = id(group, payload);
+        let message = signature.message(author, &id).map_err(|error| CommandError::Malformed(error.to_string()))?;
+        if !is_signed(&message) {
             return Err(CommandError::BadSignature(author));
         }
         Ok(Command { group: group.id(), author, action, id, signature })
@@ -252,7 +253,7 @@ impl Unsigned {
     fn new(key: &CommandKey, group: &Group, action: Action) -> Result<Unsigned, CommandError> {
         let author = key.id();
         check(group, &author, &action)?;
-        let id = id(group, &author, &action);
+        let id = id(group, &wire::payload(&author, &action));
         Ok(Unsigned { group: group.id(), author, action, id })
     }
 
@@ -296,7 +297,6 @@ fn check(group: &Group, author: &BuilderId, action: &Action) -> Result<(), Comma
     Ok(())
 }
 
-fn id(group: &Group, author: &BuilderId, action: &Action) -> Digest {
-    let payload = wire::payload(author, action);
-    Digest::tagged(ID_DOMAIN, &[&group.id().0, &payload])
+fn id(group: &Group, payload: &[u8]) -> Digest {
+    Digest::tagged(ID_DOMAIN, &[&group.id().0, payload])
 }

@@ -21,7 +21,7 @@
 //! | proof, verify | outside: `synchronicity-verify` |
 //!
 //! The group itself changes in `membership.rs`, from one epoch to the next; `resume.rs` makes the machine of an epoch's
-//! beginning from the log alone.
+//! beginning from the log alone, and any other with `open.rs`: what the log does not say.
 #![forbid(unsafe_code)]
 
 pub mod block;
@@ -33,6 +33,7 @@ pub mod journal;
 pub mod log;
 pub mod machine;
 pub mod membership;
+pub mod open;
 pub mod rejection;
 pub mod resume;
 mod reveal;

@@ -16,6 +16,7 @@ use crate::command::{Action, Command};
 use crate::group::Group;
 use crate::log::{Log, Logged};
 use crate::membership::Succession;
+use crate::open::NOTHING_OPEN;
 use crate::rejection::Rejection;
 use crate::round::{Phase, Round};
 
@@ -41,6 +42,8 @@ pub struct Machine {
     pub(crate) succession: Succession,
     /// The state with which the epoch began.
     pub(crate) begun: Executed,
+    /// See [`Machine::open_digest`].
+    pub(crate) open_digest: Digest,
 }
 
 /// How far a machine is, and what its log says there.
@@ -54,11 +57,14 @@ pub struct Executed {
     pub log_size: u64,
     /// Merkle root of the log.
     pub log_root: Digest,
+    /// Digest of what the log does not say: see [`crate::open`].
+    pub open: Digest,
 }
 
 impl Executed {
     /// Before the first block of the first epoch.
-    pub const NOTHING: Executed = Executed { height: 0, time_ms: 0, log_size: 0, log_root: EMPTY_ROOT };
+    pub const NOTHING: Executed =
+        Executed { height: 0, time_ms: 0, log_size: 0, log_root: EMPTY_ROOT, open: NOTHING_OPEN };
 }
 
 /// What one block did.
@@ -121,6 +127,7 @@ impl Machine {
             open: BTreeSet::new(),
             log: Log::default(),
             begun: Executed::NOTHING,
+            open_digest: NOTHING_OPEN,
             succession: Succession::default(),
         }
     }
@@ -157,6 +164,9 @@ impl Machine {
             }
         }
         self.close_epoch(&mut applied);
+        if applied.changed {
+            self.note_open();
+        }
         Ok(applied)
     }
 
@@ -247,7 +257,8 @@ impl Machine {
 
     /// How far this machine is.
     pub fn executed(&self) -> Executed {
-        Executed { height: self.height, time_ms: self.time_ms, log_size: self.log.size(), log_root: self.log.root() }
+        let (log_size, log_root) = (self.log.size(), self.log.root());
+        Executed { height: self.height, time_ms: self.time_ms, log_size, log_root, open: self.open_digest }
     }
 
     /// The state with which the present epoch began; all zero in the first one.

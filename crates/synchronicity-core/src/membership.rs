@@ -14,6 +14,7 @@ use synchronicity_verify::membership::{Approval, MEMBERSHIP_SCHEMA, Membership, 
 
 use crate::group::Group;
 use crate::machine::{Applied, Machine};
+use crate::open::NOTHING_OPEN;
 use crate::rejection::Rejection;
 
 /// Most proposals of one member in an epoch: each makes every node write a block of up to 32 KiB, and must not be a way to
@@ -23,19 +24,19 @@ pub const MAX_PROPOSALS_PER_AUTHOR: u32 = 16;
 /// What one member proposes. Each has at most one proposal at a time: a later one replaces it, with its approvals.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proposal {
-    membership: Membership,
-    next: Group,
-    approvals: BTreeMap<BuilderId, Approval>,
+    pub(crate) membership: Membership,
+    pub(crate) next: Group,
+    pub(crate) approvals: BTreeMap<BuilderId, Approval>,
 }
 
 /// Where an epoch stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Succession {
-    proposals: BTreeMap<BuilderId, Proposal>,
+    pub(crate) proposals: BTreeMap<BuilderId, Proposal>,
     /// How often each member has proposed.
-    made: BTreeMap<BuilderId, u32>,
+    pub(crate) made: BTreeMap<BuilderId, u32>,
     /// The author of the proposal that is agreed on.
-    agreed: Option<BuilderId>,
+    pub(crate) agreed: Option<BuilderId>,
     /// The group that follows, once the epoch is over.
     closed: Option<Group>,
 }
@@ -83,6 +84,7 @@ impl Machine {
         let Some(next) = self.succession.closed.take() else { return false };
         self.group = next;
         self.succession = Succession::default();
+        self.open_digest = NOTHING_OPEN;
         self.begun = self.executed();
         true
     }

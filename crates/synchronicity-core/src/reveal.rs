@@ -1,5 +1,7 @@
 //! Step 5, reveal: a builder opens its seal, and only its own.
 
+use std::sync::Arc;
+
 use synchronicity_verify::commitment::commitment;
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::entry::Opening;
@@ -49,7 +51,7 @@ impl Machine {
         let member = round.members.entry(author).or_default();
         member.opening = Some(Opening { nonce: *nonce, result: digest });
         member.attestation = Some(attestation);
-        round.results.entry(digest).or_insert_with(|| result.clone());
+        round.results.entry(digest).or_insert_with(|| Arc::new(result.clone()));
         if round.every_seal_is_open() {
             self.conclude(request, applied);
         }

@@ -1,6 +1,7 @@
 //! One attempt of the group at one request: who sealed what, who opened it, and how far it is.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::entry::{Opening, Verdict};
@@ -44,13 +45,13 @@ pub struct Participation {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Round {
     pub(crate) request: BuildRequest,
-    pub(crate) lock: Vec<u8>,
+    pub(crate) lock: Arc<[u8]>,
     pub(crate) number: u32,
     /// `None` where only the log is known.
     pub(crate) author: Option<BuilderId>,
     pub(crate) phase: Phase,
     pub(crate) members: BTreeMap<BuilderId, Participation>,
-    pub(crate) results: BTreeMap<Digest, BuildResult>,
+    pub(crate) results: BTreeMap<Digest, Arc<BuildResult>>,
 }
 
 impl Round {
@@ -69,7 +70,7 @@ impl Round {
         self.number
     }
 
-    /// Who submitted it; `None` for a round of an epoch before that from which this machine was resumed.
+    /// Who submitted it; `None` for a round that had its verdict when this machine was resumed.
     pub fn author(&self) -> Option<BuilderId> {
         self.author
     }
@@ -105,7 +106,12 @@ impl Round {
     /// The result that this member revealed, if it did.
     pub fn result(&self, builder: &BuilderId) -> Option<&BuildResult> {
         let opening = self.members.get(builder)?.opening.as_ref()?;
-        self.results.get(&opening.result)
+        self.results.get(&opening.result).map(Arc::as_ref)
+    }
+
+    /// What builders revealed, each result once, in order of their digests.
+    pub fn results(&self) -> impl Iterator<Item = &BuildResult> {
+        self.results.values().map(Arc::as_ref)
     }
 
     pub(crate) fn everybody_committed(&self) -> bool {

@@ -60,7 +60,7 @@ impl Machine {
         let id = request.id();
         let round = Round {
             request: request.clone(),
-            lock: lock.to_vec(),
+            lock: lock.into(),
             number,
             author: Some(author),
             phase: Phase::Committing { deadline_ms: self.time_ms.saturating_add(window_ms) },

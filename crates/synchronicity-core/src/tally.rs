@@ -6,6 +6,7 @@ use synchronicity_verify::digest::Digest;
 use synchronicity_verify::entry::{ENTRY_SCHEMA, Entry, MemberRecord, Verdict, tally};
 use synchronicity_verify::identity::{BuilderId, RequestId};
 use synchronicity_verify::leaf::Leaf;
+use synchronicity_verify::result::BuildResult;
 
 use crate::machine::{Applied, Machine};
 use crate::round::{Phase, Round};
@@ -21,14 +22,15 @@ impl Machine {
         self.open.remove(request);
         let round = self.round_mut(request);
         round.phase = Phase::Concluded { index, verdict };
-        round.lock = Vec::new();
+        round.lock = [].into();
     }
 
     fn entry(&self, round: &Round) -> Entry {
         let reveals: Vec<(BuilderId, Digest)> =
             round.members().filter_map(|(builder, member)| Some((*builder, member.opening()?.result))).collect();
         let tally = tally(self.group.threshold(), &reveals);
-        let agreed = tally.agreed.and_then(|digest| round.results.get(&digest)).cloned();
+        let agreed =
+            tally.agreed.and_then(|digest| round.results.get(&digest)).map(|agreed| BuildResult::clone(agreed));
         // Every revealed result is kept under its digest, so the agreed one is at hand; were it not, an entry that
         // claims nothing is the only one that could stand.
         let verdict = tally.verdict(agreed.as_ref()).unwrap_or(Verdict::Inconclusive);

@@ -136,6 +136,11 @@ impl Replay {
         self.frontier.size()
     }
 
+    /// The epoch that is in force behind the last entry; 0 where there is none.
+    pub fn epoch(&self) -> u64 {
+        self.last.as_ref().map_or(0, |last| last.group.epoch)
+    }
+
     /// Merkle root of the entries that were read.
     pub fn root(&self) -> Digest {
         self.frontier.root()

@@ -7,7 +7,9 @@
 //! ```
 //!
 //! Each proof is one under the policy of the epoch that its entry ends: the members in force cosigned the log in which
-//! they gave way to the next. So whoever trusts a policy of any epoch can follow to the last one, and needs nobody's word.
+//! they gave way to the next, at the moment at which it ended with that entry. So whoever trusts a policy of any epoch can
+//! follow to the last one, and needs nobody's word; and a change of long ago, which later members' checkpoints contain too,
+//! leads nobody back to members who have left.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -17,7 +19,7 @@ use base64ct::{Base64, Encoding};
 
 use crate::leaf::{Leaf, LeafError};
 use crate::membership::MembershipEntry;
-use crate::merkle::{leaf_hash, verify_inclusion};
+use crate::merkle::{ProofMismatch, leaf_hash, verify_inclusion};
 use crate::policy::{Policy, PolicyError, Witness};
 use crate::proof::{Proof, ProofError};
 use crate::verify::{Invalid, VerifyError, verify_signed_file};
@@ -169,6 +171,7 @@ pub fn succeed(policy: &Policy, succession: &[u8]) -> Result<Succeeded, Successi
     let succession = Succession::parse(succession)?;
     let (mut policy, mut before, mut changes) = (policy.clone(), policy.clone(), Vec::<MembershipEntry>::new());
     let mut passed_over = None;
+    let mut outsider = None;
     for (number, proof) in succession.steps.iter().enumerate() {
         let step = number + 1;
         match included(proof, &policy) {
@@ -187,19 +190,32 @@ pub fn succeed(policy: &Policy, succession: &[u8]) -> Result<Succeeded, Successi
         if let Some(begun) = changes.last().map(|change| change.next.epoch).filter(|begun| *begun != entry.epoch) {
             return Err(SuccessionError::Gap { step, found: entry.epoch, begun });
         }
-        let next = next_policy(&policy, &entry, step)?;
+        let next = match next_policy(&policy, &entry, step) {
+            // The end of an epoch before the policy's own holds under it as well, where enough of those who stayed have signed it.
+            Err(error @ SuccessionError::Outsider(_)) if changes.is_empty() => {
+                outsider = Some(error);
+                continue;
+            }
+            next => next?,
+        };
         before = core::mem::replace(&mut policy, next);
         changes.push(entry);
     }
-    match (changes.is_empty(), passed_over) {
-        (true, Some(error)) => Err(SuccessionError::NoBeginning(error)),
+    match (changes.is_empty(), outsider, passed_over) {
+        (true, Some(error), _) => Err(error),
+        (true, None, Some(error)) => Err(SuccessionError::NoBeginning(error)),
         _ => Ok(Succeeded { policy, before, changes }),
     }
 }
 
-/// Whether the proof holds under the policy, whatever its leaf says.
+/// Whether the proof holds under the policy, whatever its leaf says, and its entry is the last one of the log that was signed:
+/// members sign no checkpoint of a log before the one that they have begun with.
 fn included(proof: &Proof, policy: &Policy) -> Result<(), VerifyError> {
     let checkpoint = verify_signed_file(&proof.checkpoint, policy)?.checkpoint;
+    // The path alone binds no index: that of a last entry leads to the root under other numbers, too.
+    if proof.index.checked_add(1) != Some(checkpoint.size) {
+        return Err(Invalid::from(ProofMismatch).into());
+    }
     let leaf = leaf_hash(&proof.entry);
     let included = verify_inclusion(&leaf, proof.index, checkpoint.size, &proof.path, &checkpoint.root);
     included.map_err(|error| Invalid::from(error).into())

@@ -21,16 +21,26 @@ const REVEAL: u8 = 2;
 const PROPOSE: u8 = 3;
 const APPROVE: u8 = 4;
 
-/// The longest way from a command to the root of its batch, in hashes.
+/// The longest inclusion proof in a batch, in hashes.
 const PATH_MAX: u64 = BATCH_COMMANDS_MAX.ilog2() as u64;
 
-/// Author, action and signature, as read.
-type Parts = (BuilderId, Action, Signature);
+/// Author, action and signature, as read, and the payload: the bytes that hold the first two.
+type Parts<'a> = (BuilderId, Action, Signature, &'a [u8]);
+
+/// Room for what most payloads hold, so that they are written without a second allocation.
+const PAYLOAD_BYTES: usize = 128;
+
+/// Room for what a frame has besides payload and path: heads, signature, place.
+const FRAME_BYTES: usize = 80;
 
 pub(super) fn encode(author: &BuilderId, action: &Action, signature: &Signature) -> Vec<u8> {
-    let payload = payload(author, action);
-    written(|cbor| {
-        cbor.array(2)?.bytes(&payload)?;
+    frame(&payload(author, action), signature)
+}
+
+fn frame(payload: &[u8], signature: &Signature) -> Vec<u8> {
+    let path = signature.place.as_ref().map_or(0, |place| place.path.len());
+    written(FRAME_BYTES + payload.len() + path * (2 + size_of::<Digest>()), |cbor| {
+        cbor.array(2)?.bytes(payload)?;
         match &signature.place {
             None => cbor.bytes(&signature.bytes)?,
             Some(Place { index, size, path }) => {
@@ -43,7 +53,7 @@ pub(super) fn encode(author: &BuilderId, action: &Action, signature: &Signature)
 }
 
 pub(super) fn payload(author: &BuilderId, action: &Action) -> Vec<u8> {
-    written(|cbor| {
+    written(PAYLOAD_BYTES, |cbor| {
         cbor.array(3)?.u8(SCHEMA)?.bytes(&author.0)?;
         match action {
             Action::Submit { request, lock, round } => {
@@ -67,15 +77,16 @@ pub(super) fn payload(author: &BuilderId, action: &Action) -> Vec<u8> {
 }
 
 /// Strict: whatever does not re-encode to the same bytes is refused, so a command has one spelling.
-pub(super) fn decode(bytes: &[u8]) -> Result<Parts, CommandError> {
+pub(super) fn decode(bytes: &[u8]) -> Result<Parts<'_>, CommandError> {
     let parts = read(bytes)?;
-    if encode(&parts.0, &parts.1, &parts.2) != bytes {
+    let (author, action, signature, written) = &parts;
+    if payload(author, action) != *written || frame(written, signature) != bytes {
         return Err(CommandError::Malformed("not the canonical encoding".into()));
     }
     Ok(parts)
 }
 
-fn read(bytes: &[u8]) -> Result<Parts, CommandError> {
+fn read(bytes: &[u8]) -> Result<Parts<'_>, CommandError> {
     let mut frame = Decoder::new(bytes);
     array(&mut frame, 2)?;
     let payload = frame.bytes().map_err(malformed)?;
@@ -90,7 +101,7 @@ fn read(bytes: &[u8]) -> Result<Parts, CommandError> {
     if action.is_signed_alone() && signature.place.is_some() {
         return Err(CommandError::Malformed("an approval in a batch: it is signed alone".into()));
     }
-    Ok((author, action, signature))
+    Ok((author, action, signature, payload))
 }
 
 fn read_signature(cbor: &mut Decoder<'_>) -> Result<Signature, CommandError> {
@@ -104,7 +115,7 @@ fn read_signature(cbor: &mut Decoder<'_>) -> Result<Signature, CommandError> {
         return Err(CommandError::Malformed(format!("a batch of {size} commands: 2 to {BATCH_COMMANDS_MAX} are one")));
     }
     let length = cbor.array().map_err(malformed)?.filter(|length| *length <= PATH_MAX);
-    let length = length.ok_or_else(|| CommandError::Malformed("too long a way to the root of a batch".into()))?;
+    let length = length.ok_or_else(|| CommandError::Malformed("too long an inclusion proof in a batch".into()))?;
     let path: Result<_, _> = (0..length).map(|_| Ok(Digest(fixed(cbor)?))).collect();
     Ok(Signature { bytes, place: Some(Place { index, size, path: path? }) })
 }
@@ -162,8 +173,12 @@ fn malformed(error: impl core::fmt::Display) -> CommandError {
     CommandError::Malformed(error.to_string())
 }
 
-fn written(write: impl FnOnce(&mut Encoder<&mut Vec<u8>>) -> Result<(), WriteError<Infallible>>) -> Vec<u8> {
-    let mut bytes = Vec::new();
+/// `capacity` in bytes is a guess, and not a limit.
+fn written(
+    capacity: usize,
+    write: impl FnOnce(&mut Encoder<&mut Vec<u8>>) -> Result<(), WriteError<Infallible>>,
+) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(capacity);
     write(&mut Encoder::new(&mut bytes)).expect("writing into a Vec has no failure");
     bytes
 }

@@ -3,8 +3,11 @@
 use proptest::prelude::*;
 use synchronicity_core::block::OrderedBlock;
 use synchronicity_core::command::{Action, Command, CommandKey};
+use synchronicity_core::duties::duties;
 use synchronicity_core::group::Group;
-use synchronicity_core::machine::{ApplyError, Machine};
+use synchronicity_core::journal::Journal;
+use synchronicity_core::machine::{Applied, ApplyError, Executed, Machine};
+use synchronicity_core::open::NOTHING_OPEN;
 use synchronicity_core::resume::Resuming;
 use synchronicity_verify::leaf::Leaf;
 use synchronicity_verify::membership::Membership;
@@ -90,7 +93,7 @@ impl Life {
         next
     }
 
-    fn take(&mut self, step: &Step) {
+    fn take(&mut self, step: &Step) -> (OrderedBlock, Applied) {
         let group = self.machine.group().clone();
         // Whoever is no member can say nothing.
         let signed = self.action(step).and_then(|action| Command::sign(self.key(step.who), &group, action).ok());
@@ -108,11 +111,12 @@ impl Life {
             self.entries.push(logged.entry.clone());
         }
         if applied.changed {
-            self.effective.push(block);
+            self.effective.push(block.clone());
         }
         if self.machine.closed().is_some() {
             self.go_over();
         }
+        (block, applied)
     }
 
     /// The boundary: nothing follows it in its epoch, and the log leads over it as the blocks do.
@@ -126,7 +130,10 @@ impl Life {
         let mut resuming = Resuming::new();
         self.entries.iter().for_each(|entry| _ = resuming.append(entry).unwrap());
         let resumed = resuming.finish(self.machine.group().clone()).unwrap();
+        // The proposals of the epoch that ended are of no account any more.
+        let before = Executed { open: NOTHING_OPEN, ..before };
         assert_eq!((resumed.executed(), resumed.log()), (before, self.machine.log()));
+        assert_eq!(self.machine.executed(), before);
         for name in ["a", "b", "c"] {
             let id = request(name).id();
             assert_eq!(resumed.next_round(&id), self.machine.next_round(&id));
@@ -136,6 +143,46 @@ impl Life {
     fn restored(&self) -> Machine {
         let executed = self.machine.executed();
         Machine::restore(self.founding.clone(), &self.effective, executed.height, executed.time_ms).unwrap()
+    }
+}
+
+/// The machine again, from its log and what that does not say.
+fn resumed(life: &Life) -> Machine {
+    let mut resuming = Resuming::new();
+    life.entries.iter().for_each(|entry| _ = resuming.append(entry).unwrap());
+    let (group, executed) = (life.machine.group().clone(), life.machine.executed());
+    resuming.finish_at(group, &executed, &life.machine.open_state()).unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn a_machine_that_was_resumed_at_any_height_goes_on_as_the_one_that_executed_every_block(
+        steps in proptest::collection::vec(step(), 0..60),
+    ) {
+        let mut life = Life::begin();
+        let mut machines: Vec<Machine> = Vec::new();
+        for step in &steps {
+            machines.push(resumed(&life));
+            let (block, applied) = life.take(step);
+            for machine in &mut machines {
+                prop_assert_eq!(&machine.apply(&block).unwrap(), &applied);
+                // Where the block ended the epoch, the life has gone over.
+                machine.begin_epoch();
+                prop_assert_eq!((machine.executed(), machine.begun()), (life.machine.executed(), life.machine.begun()));
+                prop_assert_eq!(machine.open_state(), life.machine.open_state());
+                for who in 0..usize::from(PEOPLE) {
+                    let me = life.key(who).id();
+                    let journal = Journal::new();
+                    prop_assert_eq!(duties(machine, &journal, me), duties(&life.machine, &journal, me));
+                }
+                for name in ["a", "b", "c"] {
+                    let id = request(name).id();
+                    prop_assert_eq!(machine.next_round(&id), life.machine.next_round(&id));
+                }
+            }
+        }
     }
 }
 

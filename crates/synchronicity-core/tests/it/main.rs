@@ -9,6 +9,7 @@ mod floors;
 mod group;
 mod journal;
 mod membership;
+mod open;
 mod overrides;
 mod properties;
 mod redelivery;

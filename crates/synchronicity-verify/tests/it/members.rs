@@ -139,8 +139,13 @@ pub(crate) fn state_roots(log: &mut [Leaf]) {
 
 /// The proof of the entry at `index` in the log that ends with it, cosigned by these members.
 pub(crate) fn step(log: &[Leaf], index: usize, cosigners: &[usize]) -> Proof {
-    let size = index as u64 + 1;
-    let leaves: Vec<Digest> = log[..=index].iter().map(|leaf| leaf_hash(&leaf.to_bytes())).collect();
+    step_in(&log[..=index], index, cosigners)
+}
+
+/// The same in all of this log.
+pub(crate) fn step_in(log: &[Leaf], index: usize, cosigners: &[usize]) -> Proof {
+    let size = log.len() as u64;
+    let leaves: Vec<Digest> = log.iter().map(|leaf| leaf_hash(&leaf.to_bytes())).collect();
     let text = Checkpoint { origin: ORIGIN.to_owned(), size, root: root(&leaves) }.to_string();
     let mut signatures = vec![note::sign(&log_signer(), &text).unwrap()];
     signatures.extend(cosigners.iter().map(|number| cosign(&cosigner(*number), &text, TIME_S).unwrap()));

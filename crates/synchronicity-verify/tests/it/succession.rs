@@ -8,7 +8,7 @@ use synchronicity_verify::succession::{
 };
 use synchronicity_verify::verify::{Invalid, VerifyError};
 
-use crate::members::{EPOCHS, log, step, succession};
+use crate::members::{EPOCHS, log, step, step_in, succession};
 use crate::sample::{self, log_signer, policy, witness};
 
 /// The policy of an epoch of the sample.
@@ -79,6 +79,37 @@ fn each_step_is_signed_by_the_members_in_force() {
         matches!(new, Err(SuccessionError::NoBeginning(VerifyError::Invalid(Invalid::UnknownKey { .. })))),
         "{new:?}"
     );
+}
+
+#[test]
+fn a_change_of_long_ago_under_a_checkpoint_of_later_members_leads_nobody_back() {
+    let log = log();
+    let again = |succession: &mut Succession| succession.steps = vec![step_in(&log, 3, &[1, 2, 3, 4])];
+    let led = follow(&policy_of(2), again);
+    assert!(matches!(led, Err(SuccessionError::NoBeginning(VerifyError::Invalid(_)))), "{led:?}");
+    // Nor do those who were in force then say so later.
+    let late = follow(&policy_of(1), |succession| succession.steps[1] = step_in(&log, 3, &[1, 2, 3, 4]));
+    assert!(late.is_err(), "{late:?}");
+}
+
+#[test]
+fn no_step_can_be_passed_off_as_one_of_another_place_in_the_log() {
+    // The path of a last entry leads to the same root under every number with as many ones.
+    for index in [5, 6, 9, (1 << 61) + 1] {
+        let led = follow(&policy_of(0), |succession| {
+            succession.steps.truncate(1);
+            succession.steps[0] = step(&log(), 3, &[0, 1, 2]);
+            succession.steps[0].index = index;
+        });
+        assert!(matches!(led, Err(SuccessionError::NoBeginning(VerifyError::Invalid(_)))), "{index}: {led:?}");
+    }
+}
+
+#[test]
+fn an_earlier_end_that_all_who_stayed_have_signed_is_passed_over_by_a_later_policy() {
+    let all = step(&log(), 1, &[0, 1, 2, 3]);
+    let succeeded = follow(&policy_of(1), |succession| succession.steps[0] = all).unwrap();
+    assert_eq!((succeeded.policy, succeeded.changes.len()), (policy_of(2), 1));
 }
 
 #[test]
