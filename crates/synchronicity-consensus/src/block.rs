@@ -1,17 +1,18 @@
 //! What the group puts in order: a block, its bytes and its digest.
 //!
 //! ```text
-//! block   = 1 (one byte) ‖ parent (32) ‖ height (u64) ‖ time in ms (u64) ‖ claim ‖ count (u16) ‖ command...
-//! claim   = executed height (u64) ‖ log size (u64) ‖ log root (32)
+//! block   = 2 (one byte) ‖ parent (32) ‖ height (u64) ‖ time in ms (u64) ‖ claim ‖ count (u16) ‖ command...
+//! claim   = executed height (u64) ‖ its time in ms (u64) ‖ log size (u64) ‖ log root (32) ‖ digest of the open state (32)
 //! command = length (u32) ‖ canonical command
 //! digest  = SHA-256 of the block
 //! ```
 //!
 //! Integers are big-endian and there is one spelling. The claim is what a certificate over the block says about
-//! *executed* state: of those who notarized it, every honest one has found that root by executing that height itself, or
-//! takes over the same claim from the parent, which a quorum notarized before.
+//! *executed* state, all of it: what the log does not say is the open state (`synchronicity_core::open`). Of those who
+//! notarized it, every honest one has found that state by executing that height itself, or takes over the same claim from the
+//! parent, which a quorum notarized before.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use commonware_codec::{Buf, EncodeSize, Error, FixedSize, Read, ReadExt, Write};
@@ -24,7 +25,7 @@ use synchronicity_core::command::{COMMAND_BYTES_MAX, Command};
 use synchronicity_core::machine::Executed;
 use synchronicity_verify::digest::Digest;
 
-use crate::checked::{Reading, Signed};
+use crate::checked::{Ids, Reading, Signed};
 
 /// Most commands in a block.
 pub const BLOCK_COMMANDS_MAX: usize = 4096;
@@ -41,7 +42,7 @@ pub(crate) const COMMAND_PREFIX_BYTES: usize = u32::SIZE;
 
 const _: () = assert!(COMMAND_BYTES_MAX + COMMAND_PREFIX_BYTES <= BLOCK_PAYLOAD_BYTES_MAX);
 
-const SCHEMA: u8 = 1;
+pub(crate) const SCHEMA: u8 = 2;
 const HEADER_BYTES: usize = u8::SIZE + 32 + u64::SIZE + u64::SIZE + Claim::BYTES + u16::SIZE;
 
 /// The executed state that a block's header binds.
@@ -49,10 +50,14 @@ const HEADER_BYTES: usize = u8::SIZE + 32 + u64::SIZE + u64::SIZE + Claim::BYTES
 pub(crate) struct Claim {
     /// Height of the last block that had been executed.
     pub(crate) height: u64,
+    /// Its time.
+    pub(crate) time_ms: u64,
     /// Entries in the log after it.
     pub(crate) log_size: u64,
     /// Root of the log after it.
     pub(crate) log_root: Digest,
+    /// Digest of what the log does not say.
+    pub(crate) open: Digest,
 }
 
 /// A block, ordered or proposed. Its commands are checked: decoding verifies each one against the group.
@@ -66,12 +71,13 @@ pub(crate) struct Block {
 }
 
 impl Claim {
-    const BYTES: usize = u64::SIZE + u64::SIZE + 32;
+    const BYTES: usize = u64::SIZE + u64::SIZE + u64::SIZE + 32 + 32;
 }
 
 impl From<&Executed> for Claim {
     fn from(executed: &Executed) -> Self {
-        Self { height: executed.height, log_size: executed.log_size, log_root: executed.log_root }
+        let Executed { height, time_ms, log_size, log_root, open } = *executed;
+        Self { height, time_ms, log_size, log_root, open }
     }
 }
 
@@ -88,7 +94,7 @@ impl Block {
             parent: sha256::Digest(parent.0),
             height: 0,
             time_ms: begun.time_ms,
-            claim: Claim { height: 0, log_size: begun.log_size, log_root: begun.log_root },
+            claim: Claim { height: 0, ..Claim::from(begun) },
             commands: Vec::new(),
         }
     }
@@ -110,8 +116,10 @@ impl Write for Block {
         buf.put_u64(self.height);
         buf.put_u64(self.time_ms);
         buf.put_u64(self.claim.height);
+        buf.put_u64(self.claim.time_ms);
         buf.put_u64(self.claim.log_size);
         buf.put_slice(&self.claim.log_root.0);
+        buf.put_slice(&self.claim.open.0);
         buf.put_u16(u16::try_from(self.commands.len()).expect("a block has at most 4096 commands"));
         for command in &self.commands {
             let bytes = command.bytes();
@@ -138,8 +146,9 @@ impl Read for Block {
         }
         let parent = sha256::Digest::read(buf)?;
         let (height, time_ms) = (u64::read(buf)?, u64::read(buf)?);
-        let claim =
-            Claim { height: u64::read(buf)?, log_size: u64::read(buf)?, log_root: Digest(<[u8; 32]>::read(buf)?) };
+        let (executed, executed_ms, log_size) = (u64::read(buf)?, u64::read(buf)?, u64::read(buf)?);
+        let (log_root, open) = (Digest(<[u8; 32]>::read(buf)?), Digest(<[u8; 32]>::read(buf)?));
+        let claim = Claim { height: executed, time_ms: executed_ms, log_size, log_root, open };
         Ok(Self { parent, height, time_ms, claim, commands: read_commands(buf, reading)? })
     }
 }
@@ -151,7 +160,7 @@ fn read_commands(buf: &mut impl Buf, reading: &Reading) -> Result<Vec<Arc<Signed
         return Err(Error::InvalidLength(count));
     }
     let mut commands: Vec<Arc<Signed>> = Vec::with_capacity(count);
-    let (mut ids, mut authors) = (BTreeSet::new(), BTreeMap::new());
+    let (mut ids, mut authors) = (Ids::with_capacity(count), BTreeMap::new());
     let mut left = BLOCK_PAYLOAD_BYTES_MAX;
     for _ in 0..count {
         let length = u32::read(buf)? as usize;
@@ -163,9 +172,7 @@ fn read_commands(buf: &mut impl Buf, reading: &Reading) -> Result<Vec<Arc<Signed
             return Err(Error::EndOfBuffer);
         }
         left -= needed;
-        let mut bytes = vec![0; length];
-        buf.copy_to_slice(&mut bytes);
-        let command = reading.read(&bytes).map_err(|e| Error::Wrapped("command of a block", e.into()))?;
+        let command = read_command(buf, length, reading)?;
         if !ids.insert(command.id()) {
             return Err(Error::Invalid("block", "the same command twice"));
         }
@@ -177,6 +184,24 @@ fn read_commands(buf: &mut impl Buf, reading: &Reading) -> Result<Vec<Arc<Signed
         commands.push(command);
     }
     Ok(commands)
+}
+
+/// A command of `length` bytes, which `buf` still has.
+fn read_command(buf: &mut impl Buf, length: usize, reading: &Reading) -> Result<Arc<Signed>, Error> {
+    let command = match buf.chunk().get(..length) {
+        // Nearly always: a block comes in one piece, and most of its commands are known already.
+        Some(bytes) => {
+            let command = reading.read(bytes);
+            buf.advance(length);
+            command
+        }
+        None => {
+            let mut bytes = vec![0; length];
+            buf.copy_to_slice(&mut bytes);
+            reading.read(&bytes)
+        }
+    };
+    command.map_err(|error| Error::Wrapped("command of a block", error.into()))
 }
 
 impl Digestible for Block {

@@ -1,7 +1,7 @@
 //! The ordered chain of one member: fresh blocks from the leaders, missing ones from whoever has them, final ones on
 //! disk and, in order, to the outlet.
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::time::Duration;
 
 use commonware_broadcast::buffered;
@@ -24,6 +24,7 @@ use crate::block::Block;
 use crate::channel::{Channel, Runtime};
 use crate::checked::Reading;
 use crate::delivery::{Outlet, UNACKNOWLEDGED_MAX};
+use crate::memory::Finalization;
 use crate::storage;
 
 /// How the other parts reach the chain.
@@ -55,6 +56,10 @@ pub(crate) struct Setup {
     pub(crate) key: ed25519::PublicKey,
     pub(crate) reading: Reading,
     pub(crate) genesis: Digested<Block>,
+    /// The final block with which the chain begins here, if not with the genesis.
+    pub(crate) floor: Option<Finalization>,
+    /// Blocks that are kept behind the executed ones.
+    pub(crate) kept: NonZeroU64,
     pub(crate) cache: CacheRef,
     pub(crate) outlet: Outlet,
     /// Put in front of every name on disk.
@@ -84,7 +89,7 @@ where
     P: Provider<PublicKey = ed25519::PublicKey>,
     B: Blocker<PublicKey = ed25519::PublicKey>,
 {
-    let archives = storage::open(context, &setup.folder, &setup.cache, &setup.reading).await?;
+    let archives = storage::open(context, &setup.folder, (&setup.cache, setup.kept), &setup.reading).await?;
     let (dissemination, fresh) = buffered::Engine::new(
         context.child("fresh"),
         buffered::Config {
@@ -122,7 +127,8 @@ fn config(setup: Setup) -> Config<ConstantProvider<Scheme, Epoch>, FixedEpocher,
     Config {
         provider: ConstantProvider::new(setup.scheme),
         epocher: EPOCH_BLOCKS,
-        start: Start::Genesis(setup.genesis),
+        // Of a floor that the chain on disk is past the engine takes no notice.
+        start: setup.floor.map_or(Start::Genesis(setup.genesis), Start::Floor),
         partition_prefix: format!("{}{}", setup.folder, storage::MARSHAL),
         mailbox_size: MAILBOX,
         view_retention: VIEWS_KEPT,

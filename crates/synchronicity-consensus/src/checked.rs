@@ -4,11 +4,11 @@
 //! signature costs more than everything else about it, so it is checked once; whoever has the same bytes again gets the
 //! same command. A signature over several commands is checked for the first of them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{HashMap, HashSet};
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use synchronicity_core::command::{Command, CommandError, Statement};
+use synchronicity_core::command::{Command, CommandError, SignedMessage};
 use synchronicity_core::group::Group;
 use synchronicity_verify::digest::Digest;
 
@@ -68,12 +68,15 @@ struct Checked {
     batches: Generations<()>,
 }
 
-/// The latest of many things, by name.
+/// The latest of many things, by name. Looked up and never walked through, so that no order of the maps' own gets out.
 struct Generations<T> {
-    young: BTreeMap<Digest, T>,
+    young: HashMap<Digest, T>,
     young_bytes: usize,
-    old: BTreeMap<Digest, T>,
+    old: HashMap<Digest, T>,
 }
+
+/// Ids of commands, to be asked and never walked through: their order differs from process to process.
+pub(crate) type Ids = HashSet<Digest>;
 
 impl Reading {
     pub(crate) fn new(group: Arc<Group>) -> Self {
@@ -88,7 +91,7 @@ impl Reading {
     /// # Errors
     /// Any [`CommandError`].
     pub(crate) fn read(&self, bytes: &[u8]) -> Result<Arc<Signed>, CommandError> {
-        self.read_if(bytes, Statement::is_signed)
+        self.read_if(bytes, SignedMessage::is_signed)
     }
 
     /// As [`Reading::read`]; `is_signed` is asked where a signature has to be checked.
@@ -98,7 +101,7 @@ impl Reading {
     pub(crate) fn read_if(
         &self,
         bytes: &[u8],
-        is_signed: impl FnOnce(&Statement) -> bool,
+        is_signed: impl FnOnce(&SignedMessage) -> bool,
     ) -> Result<Arc<Signed>, CommandError> {
         let name = Digest::of(bytes);
         if let Some(known) = self.checked().commands.find(&name) {
@@ -123,14 +126,14 @@ impl Reading {
         self.checked().commands.remember(name, signed.clone(), signed.bytes.len());
     }
 
-    fn was_signed(&self, statement: &Statement, is_signed: impl FnOnce(&Statement) -> bool) -> bool {
-        let Some(batch) = statement.batch() else {
-            return is_signed(statement);
+    fn was_signed(&self, message: &SignedMessage, is_signed: impl FnOnce(&SignedMessage) -> bool) -> bool {
+        let Some(batch) = message.batch() else {
+            return is_signed(message);
         };
         if self.checked().batches.find(&batch).is_some() {
             return true;
         }
-        let signed = is_signed(statement);
+        let signed = is_signed(message);
         if signed {
             self.checked().batches.remember(batch, (), size_of::<Digest>());
         }
@@ -144,7 +147,7 @@ impl Reading {
 
 impl<T> Default for Generations<T> {
     fn default() -> Self {
-        Self { young: BTreeMap::new(), young_bytes: 0, old: BTreeMap::new() }
+        Self { young: HashMap::new(), young_bytes: 0, old: HashMap::new() }
     }
 }
 
@@ -164,8 +167,7 @@ impl<T: Clone> Generations<T> {
     }
 }
 
-/// Ids of commands.
-pub(crate) fn ids(commands: &[Arc<Signed>]) -> BTreeSet<Digest> {
+pub(crate) fn ids(commands: &[Arc<Signed>]) -> Ids {
     commands.iter().map(|command| command.id()).collect()
 }
 

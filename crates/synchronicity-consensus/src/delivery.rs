@@ -1,5 +1,6 @@
 //! Final blocks on their way to the executor: in order, and acknowledged only when their effects are durable.
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use commonware_actor::Feedback;
@@ -19,6 +20,7 @@ use crate::block::Block;
 use crate::executor::{ExecuteError, Executor};
 use crate::local::Local;
 use crate::sightings::Sightings;
+use crate::storage;
 
 /// How many final blocks are handed over before the first of them is acknowledged.
 pub(crate) const UNACKNOWLEDGED_MAX: usize = 16;
@@ -29,15 +31,14 @@ pub(crate) enum DeliveryError {
     #[error(transparent)]
     Execute(#[from] ExecuteError),
     #[error(
-        "the node's state ends at block {executed} and block {missing} is not in the chain's folder: restore both from \
-         the same moment. If that cannot be done, this member's keys must be retired: with both removed it would forget how \
-         it voted"
+        "the node's state ends at block {executed} and block {missing} is not in the chain's folder any more: take up a \
+         state that the group has signed (`group join`), or restore both from the same moment"
     )]
     Missing { executed: u64, missing: u64 },
     #[error(
         "the node's state is at block {executed} and the chain's folder only at block {processed}: the folder was lost or is \
-         an older copy, and a member that forgets how it voted must not vote. Restore both from the same moment; if that \
-         cannot be done, this member's keys must be retired"
+         an older copy, and a member that forgets how it voted must not vote. Take up a state that the group has signed \
+         (`group join`): the others then tell what this member has voted"
     )]
     ChainBehind { executed: u64, processed: u64 },
     #[error("executing block {height} left the node's state at block {executed}: this is a defect of the node")]
@@ -81,13 +82,16 @@ impl Reporter for Outlet {
     }
 }
 
-/// Refuses a chain that does not know blocks which this node has executed. To be asked before the first vote.
+/// Refuses a chain that does not know blocks which this node has executed. To be asked before the first vote. `floor` is the
+/// height of the block with which the chain begins here, whether the chain has it yet or not.
 pub(crate) async fn not_behind<X: Executor>(
     local: &Local<X>,
     chain: &Mailbox<Scheme, Standard<Block>>,
+    floor: u64,
 ) -> Result<(), DeliveryError> {
     let executed = local.executor.executed().height;
     let processed = chain.get_processed().await.map_or(0, |processed| processed.height().get());
+    let processed = processed.max(floor.saturating_sub(1));
     // A block is executed before it is acknowledged, so the state is ahead by a few blocks after a crash.
     match executed > processed.saturating_add(UNACKNOWLEDGED_MAX as u64) {
         true => Err(DeliveryError::ChainBehind { executed, processed }),
@@ -99,14 +103,19 @@ impl Deliveries {
     /// Executes blocks until the engine ends, which closes the channel, or until one cannot be executed. What the chain
     /// was told to be executed, and the node does not remember, comes first: a member that lags cannot vote, so the
     /// next final block may never come before.
+    ///
+    /// The chain keeps `kept` blocks behind the executed ones. What was executed is durable in the node, so this member needs
+    /// none of them: they are for others, and for a state that is restored from a backup.
     pub(crate) async fn run<X: Executor>(
         mut self,
         local: &Local<X>,
         chain: &Mailbox<Scheme, Standard<Block>>,
+        kept: NonZeroU64,
     ) -> Result<(), DeliveryError> {
         if let Some(processed) = chain.get_processed().await {
             catch_up(local, chain, processed.height().get().saturating_add(1)).await?;
         }
+        let mut pruned = 0;
         while let Some(first) = self.0.recv().await {
             let mut handed_over = vec![first];
             while handed_over.len() < UNACKNOWLEDGED_MAX
@@ -118,6 +127,13 @@ impl Deliveries {
             let blocks: Vec<&Block> = blocks.iter().map(Digested::inner).collect();
             catch_up(local, chain, blocks[0].height).await?;
             execute(local, &blocks, acknowledgements).await?;
+            let below = local.executor.executed().height.saturating_sub(kept.get());
+            // A section goes as a whole, so there is nothing to ask for in between.
+            let section = below / storage::section(kept).get();
+            if section > pruned {
+                chain.prune(Height::new(below));
+                pruned = section;
+            }
         }
         Ok(())
     }

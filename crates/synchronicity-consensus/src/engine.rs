@@ -14,8 +14,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::pending;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
+use commonware_consensus::Viewable;
 use commonware_consensus::simplex::config::Floor;
 use commonware_consensus::simplex::scheme::ed25519::Scheme;
 use commonware_cryptography::{Digested, Digestible, Signer, ed25519, sha256};
@@ -30,7 +32,9 @@ use synchronicity_verify::identity::BuilderId;
 use tokio::sync::{mpsc, watch};
 
 use crate::block::Block;
+use crate::certified::{self, Asked, Certified};
 use crate::channel::{Channel, Runtime};
+use crate::cutting::Cutter;
 use crate::executor::Executor;
 use crate::hearing::{Listening, Watcher};
 use crate::journal::Own;
@@ -57,6 +61,12 @@ pub(crate) struct Member<X> {
     /// Parcels to send to a member, and those that came from one, each with that member's place in the group.
     pub(crate) send: mpsc::Receiver<(usize, Vec<u8>)>,
     pub(crate) received: mpsc::Sender<(usize, Vec<u8>)>,
+    /// Who asks for a block that claims one of these open states.
+    pub(crate) asked: mpsc::Receiver<Asked>,
+    /// The block with which the chain begins here, if not with the genesis.
+    pub(crate) floor: Option<Certified>,
+    /// Blocks that are kept behind the executed ones.
+    pub(crate) kept: NonZeroU64,
     pub(crate) shutdown: watch::Receiver<bool>,
     pub(crate) standing: Arc<watch::Sender<Standing>>,
     /// Whether the operator vouches for it that no vote is missing in the journal: nobody else is asked.
@@ -83,7 +93,7 @@ impl fmt::Display for Stopped {
 }
 
 /// Runs a member until it is shut down or cannot go on. Dropping the future ends every part of it.
-pub(crate) async fn run<E, X, C, P, B>(context: E, member: Member<X>, network: Network<C, P, B>) -> Stopped
+pub(crate) async fn run<E, X, C, P, B>(context: E, mut member: Member<X>, network: Network<C, P, B>) -> Stopped
 where
     E: Runtime,
     X: Executor,
@@ -101,12 +111,15 @@ where
     let cache = storage::page_cache();
     let (outlet, deliveries) = delivery::channel(member.local.sightings.clone());
     let setup = chain_of(&member, (scheme.clone(), genesis.clone(), cache.clone()), outlet);
+    let local = member.local.clone();
+    let cutter = Cutter::new(network.blocker, member.local.sightings.clone(), move || local.now());
     let links = chain::Links {
         fetched: network.fetched_blocks,
         fresh: network.fresh_blocks,
         peers: network.peers,
-        blocker: network.blocker.clone(),
+        blocker: cutter.clone(),
     };
+    let kept = member.kept;
     let (chain, mut keeper) = match chain::start(&context, setup, links).await {
         Ok(started) => started,
         Err(error) => return Stopped::Failed(format!("the chain's folder cannot be read: {error}")),
@@ -116,7 +129,7 @@ where
         Err(reason) => return Stopped::Failed(reason),
     };
     let (asker, answer) = asker_of(&member, &scheme, &memory, own);
-    let setup = voter_of(&member, (scheme, genesis.digest(), cache), chain.clone(), (network.blocker, memory.clone()));
+    let setup = voter_of(&member, (scheme, genesis.digest(), cache), chain.clone(), (cutter, memory.clone()));
     let ((votes, heard_votes), sightings) = (network.votes.ends(), member.local.sightings.clone());
     let links = vote::Links {
         votes,
@@ -131,10 +144,11 @@ where
     });
     let mut voter = context.child("voting").spawn(move |context| vote_when_allowed(context, asked, setup, links));
     let (local, asked, others) = (member.local.clone(), chain.clone(), others(&member));
-    let mut asking =
-        context.child("missing").spawn(move |clock| async move { missing::ask(&clock, &local, &asked, others).await });
+    let wanted = std::mem::replace(&mut member.asked, mpsc::channel(1).1);
+    let mut asking = context.child("missing").spawn(|clock| ask_and_answer(clock, local, asked, (others, wanted)));
     let local = member.local.clone();
-    let mut delivery = context.child("delivery").spawn(|_| async move { deliveries.run(&local, &chain).await });
+    let mut delivery =
+        context.child("delivery").spawn(move |_| async move { deliveries.run(&local, &chain, kept).await });
     let shutdown = asked_to_end(member.shutdown.clone());
     let spoken = [network.commands, network.statements, network.parcels];
     let mut talk = context.child("gossip").spawn(|context| talk(context, member, spoken));
@@ -149,6 +163,19 @@ where
         ended = &mut asking => Stopped::Failed(format!("whoever asks for missing blocks ended: {ended:?}")),
         ended = &mut recollecting => Stopped::Failed(format!("whoever answers the others ended: {ended:?}")),
         ended = &mut talk => Stopped::Failed(format!("the gossip ended: {ended:?}")),
+    }
+}
+
+/// Asks the others for what is missing here, and answers this node about what is not, until the engine ends.
+async fn ask_and_answer<E: Runtime, X: Executor>(
+    clock: E,
+    local: Arc<Local<X>>,
+    chain: chain::Chain,
+    (others, wanted): (Vec<ed25519::PublicKey>, mpsc::Receiver<Asked>),
+) {
+    select! {
+        () = missing::ask(&clock, &local, &chain, others) => {},
+        () = certified::answer(&chain, wanted) => {},
     }
 }
 
@@ -167,6 +194,7 @@ where
 {
     if let Some((asker, network)) = asked
         && let Some(finalization) = recollection::ask(&mut context, asker, network).await
+        && finalization.view() > setup.floor_view()
     {
         setup.floor = Floor::Finalized(finalization);
     }
@@ -189,7 +217,8 @@ async fn recall<E: Runtime, X: Executor>(
     chain: &chain::Chain,
     (cache, memory): (&CacheRef, &Memory),
 ) -> Result<Own, String> {
-    delivery::not_behind(&member.local, chain).await.map_err(|error| error.to_string())?;
+    let floor = member.floor.as_ref().map_or(0, Certified::height);
+    delivery::not_behind(&member.local, chain, floor).await.map_err(|error| error.to_string())?;
     let own = journal::read(context, &member.folder, cache, memory).await;
     own.map_err(|error| format!("the journal of votes cannot be read: {error}"))
 }
@@ -213,9 +242,10 @@ fn voter_of<X: Executor, B>(
     chain: chain::Chain,
     (blocker, memory): (B, Arc<Memory>),
 ) -> vote::Setup<X, B> {
+    let floor = member.floor.as_ref().map(|floor| Floor::Finalized(floor.finalization().clone()));
     vote::Setup {
         scheme,
-        floor: Floor::Genesis(genesis),
+        floor: floor.unwrap_or(Floor::Genesis(genesis)),
         cache,
         chain,
         folder: member.folder.clone(),
@@ -235,6 +265,8 @@ fn chain_of<X>(
         key: member.identity.public_key(),
         reading: member.local.reading.clone(),
         genesis,
+        floor: member.floor.as_ref().map(|floor| floor.finalization().clone()),
+        kept: member.kept,
         cache,
         outlet,
         folder: member.folder.clone(),

@@ -5,7 +5,7 @@
 //! ordered; nobody passes on what is not his own. So what a member sends can be charged to that member alone: a command
 //! of somebody else is refused, and each author has his own quota of the mempool.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::future::pending;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -14,13 +14,12 @@ use commonware_cryptography::ed25519::PublicKey;
 use commonware_macros::select;
 use commonware_p2p::{Receiver, Recipients, Sender};
 use commonware_runtime::Clock;
-use synchronicity_core::command::Statement;
+use synchronicity_core::command::SignedMessage;
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::identity::BuilderId;
 use tokio::sync::mpsc;
 
 use crate::bundle;
-use crate::checked::ids;
 use crate::executor::Executor;
 use crate::local::{Local, NotTaken};
 use crate::offence::Conduct;
@@ -154,9 +153,9 @@ fn accept<X: Executor>(
     if author.is_some_and(|author| !local.has_room(author, bytes.len())) {
         return Err(full());
     }
-    let check = |statement: &Statement| {
+    let check = |message: &SignedMessage| {
         *checked += 1;
-        statement.is_signed()
+        message.is_signed()
     };
     let command = local.reading.read_if(bytes, check).map_err(|e| Refused::NotACommand(e.to_string()))?;
     if Some(&command.author()) != author {
@@ -174,15 +173,19 @@ pub(crate) async fn tell_commands<E: Clock, X: Executor>(
     local: &Local<X>,
     mut network: impl Sender<PublicKey = PublicKey>,
 ) {
-    let mut told: BTreeMap<Digest, (SystemTime, Duration)> = BTreeMap::new();
+    let mut told: HashMap<Digest, (SystemTime, Duration)> = HashMap::new();
     let mut news = local.own_news();
     loop {
         news.borrow_and_update();
         let now = clock.current();
         let mut waiting = local.own_commands();
-        let ids = ids(&waiting);
-        told.retain(|id, _| ids.contains(id));
-        waiting.retain(|command| told.get(&command.id()).is_none_or(|(due, _)| *due <= now));
+        let mut before = std::mem::take(&mut told);
+        // What does not wait any more is forgotten.
+        waiting.retain(|command| {
+            let known = before.remove(&command.id());
+            told.extend(known.map(|known| (command.id(), known)));
+            known.is_none_or(|(due, _)| due <= now)
+        });
         if let Some((message, count)) = bundle::write(&waiting) {
             network.send(Recipients::All, message, false);
             for command in &waiting[..count] {

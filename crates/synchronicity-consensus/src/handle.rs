@@ -9,8 +9,9 @@ use synchronicity_core::rejection::Rejection;
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::identity::BuilderId;
 use thiserror::Error;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::certified::{Asked, Certified, WantedStates};
 use crate::checked::Signed;
 use crate::engine::{Member, Stopped};
 use crate::epoch::InEpoch;
@@ -20,6 +21,7 @@ use crate::local::{Local, NotTaken, Pace};
 use crate::offence::Offences;
 use crate::recollection::Standing;
 use crate::sightings::{Sightings, key_of};
+use crate::storage::BLOCKS_KEPT;
 use crate::vote::Patience;
 
 /// Statements that wait to be told, or to be taken up by the node.
@@ -40,6 +42,7 @@ pub struct Handle {
     send: mpsc::Sender<(usize, Vec<u8>)>,
     received: Arc<Mutex<Option<Parcels>>>,
     offences: Arc<Mutex<Option<Offences>>>,
+    ask: mpsc::Sender<Asked>,
     shutdown: watch::Sender<bool>,
     stopped: watch::Receiver<Option<Stopped>>,
 }
@@ -72,6 +75,8 @@ pub struct ChainStatus {
     pub standing: Standing,
     /// Whether everything is executed that was seen to be final since the start. False until anything was.
     pub caught_up: bool,
+    /// Whether so many blocks are final that are not executed here that the others may not have the next one any more.
+    pub left_behind: bool,
 }
 
 /// Why a command is not on its way to be ordered.
@@ -131,6 +136,7 @@ pub(crate) fn assemble<X: Executor>(
     let (heard, to_hear) = mpsc::channel(STATEMENTS_WAITING_MAX);
     let (send, to_send) = mpsc::channel(PARCELS_WAITING_MAX);
     let (received, to_receive) = mpsc::channel(PARCELS_WAITING_MAX);
+    let (ask, asked) = mpsc::channel(1);
     let (shutdown, wanted) = watch::channel(false);
     let (stopped, outcome) = watch::channel(None);
     let standing = Arc::new(watch::Sender::new(Standing::Asking));
@@ -145,6 +151,9 @@ pub(crate) fn assemble<X: Executor>(
             heard,
             send: to_send,
             received,
+            asked,
+            floor: None,
+            kept: BLOCKS_KEPT,
             shutdown: wanted,
             standing: standing.clone(),
             vouched: false,
@@ -156,6 +165,7 @@ pub(crate) fn assemble<X: Executor>(
             send,
             received: Arc::new(Mutex::new(Some(to_receive))),
             offences: Arc::new(Mutex::new(Some(offences))),
+            ask,
             shutdown,
             stopped: outcome,
         },
@@ -237,6 +247,14 @@ impl Handle {
         self.offences.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
+    /// The newest final block, with its certificate, that claims the state right before it, if the open state there is one of
+    /// those that are `wanted`. `None` if there is no such block lately, or the engine has ended.
+    pub async fn certified(&self, wanted: WantedStates) -> Option<Certified> {
+        let (answer, answered) = oneshot::channel();
+        self.ask.send((wanted, answer)).await.ok()?;
+        answered.await.ok().flatten()
+    }
+
     /// How far the chain is.
     pub fn status(&self) -> ChainStatus {
         self.desk.status()
@@ -304,6 +322,7 @@ impl<X: Executor> Desk for Counter<X> {
             clock_skew_ms: sightings.clock_skew_ms(),
             standing: *standing.borrow(),
             caught_up: sightings.final_height().is_some_and(|height| executed.height >= height),
+            left_behind: sightings.final_height().is_some_and(|height| height > executed.height + BLOCKS_KEPT.get()),
         }
     }
 }

@@ -19,10 +19,11 @@
 //! | `mempool.rs`, `gossip.rs`, `bundle.rs` | which commands wait here, and how they come here |
 //! | `delivery.rs`, `executor.rs` | how final blocks are executed, and what the node promises |
 //! | `chain.rs`, `storage.rs` | fetching and keeping blocks |
+//! | `certified.rs` | a block with its certificate, for whoever has no chain |
 //! | `vote.rs` | the voter's settings |
 //! | `recollection.rs`, `memory.rs`, `journal.rs` | whether a member may vote after a start |
 //! | `sightings.rs`, `hearing.rs` | what is seen of the other members and of their clocks |
-//! | `offence.rs` | what no member does that keeps to the protocol, and the proof of it |
+//! | `offence.rs`, `cutting.rs` | what no member does that keeps to the protocol, and the proof of it |
 //! | `network.rs` | channels, quotas, encrypted links |
 //! | `epoch.rs` | where an epoch's chain begins |
 //! | `engine.rs`, `local.rs`, `application.rs` | the wiring |
@@ -32,12 +33,14 @@
 mod application;
 mod block;
 mod bundle;
+mod certified;
 mod chain;
 mod channel;
 mod checked;
 #[cfg(test)]
 #[path = "../tests/it/company.rs"]
 mod company;
+mod cutting;
 mod delivery;
 mod engine;
 mod epoch;
@@ -66,9 +69,10 @@ mod verify;
 mod vote;
 
 pub use block::{BLOCK_AUTHOR_COMMANDS_MAX, BLOCK_COMMANDS_MAX, BLOCK_PAYLOAD_BYTES_MAX};
+pub use certified::{CERTIFIED_BYTES_MAX, Certified, CertifiedError, WantedStates};
 pub use engine::Stopped;
 pub use executor::{ExecuteError, Executor};
-pub use folder::FolderError;
+pub use folder::{FolderError, check_folder};
 pub use gossip::{PARCEL_BYTES_MAX, PARCEL_PAUSE, STATEMENT_BYTES_MAX};
 pub use handle::{BroadcastError, ChainStatus, Handle, Parcels, Statements, SubmitError};
 pub use mempool::{AUTHOR_BYTES_MAX, AUTHOR_COMMANDS_MAX};

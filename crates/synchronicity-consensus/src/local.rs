@@ -1,19 +1,17 @@
 //! What one member knows and wants, shared by the parts of its engine: the one place that they meet.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use synchronicity_core::group::Group;
 use synchronicity_core::machine::Executed;
-use synchronicity_verify::digest::Digest;
 use synchronicity_verify::identity::BuilderId;
 use tokio::sync::watch;
 
-use crate::checked::{Reading, Signed};
+use crate::checked::{Ids, Reading, Signed};
 use crate::executor::Executor;
 use crate::mempool::{Mempool, Offer};
-use crate::past::PastStates;
+use crate::past::{PastStates, Recollection};
 use crate::sightings::{Key, Sightings};
 
 /// How a member keeps time.
@@ -50,6 +48,8 @@ pub(crate) struct Local<X> {
     mempool: Mutex<Mempool>,
     /// Changes whenever a command arrived or a block was executed.
     news: watch::Sender<u64>,
+    /// Changes whenever a block was executed.
+    states: watch::Sender<()>,
     /// Changes whenever this member has a command of its own to tell the others.
     own: watch::Sender<u64>,
     /// The highest block that somebody here waited for.
@@ -79,6 +79,7 @@ impl<X: Executor> Local<X> {
             sightings,
             mempool: Mutex::default(),
             news: watch::Sender::new(0),
+            states: watch::Sender::new(()),
             own: watch::Sender::new(0),
             awaited: watch::Sender::new(0),
             proposed: Mutex::default(),
@@ -113,7 +114,7 @@ impl<X: Executor> Local<X> {
 
     /// Commands for a block upon the executed state, without those in `ancestors`; and the state that they were
     /// screened against. `None` when a block was executed meanwhile: ask again.
-    pub(crate) fn admissible(&self, ancestors: &BTreeSet<Digest>) -> Option<(Executed, Vec<Arc<Signed>>)> {
+    pub(crate) fn admissible(&self, ancestors: &Ids) -> Option<(Executed, Vec<Arc<Signed>>)> {
         let executed = self.executor.executed();
         let commands = self.mempool().select(executed.height, |command| {
             !ancestors.contains(&command.id()) && self.executor.screen(command).is_ok()
@@ -130,6 +131,7 @@ impl<X: Executor> Local<X> {
     pub(crate) fn executed(&self, executed: &Executed, ordered: &[Arc<Signed>]) {
         self.past.remember(executed);
         self.mempool().settle(executed.height, ordered, |command| self.executor.screen(command));
+        self.states.send_replace(());
         self.news.send_modify(|n| *n += 1);
     }
 
@@ -143,9 +145,18 @@ impl<X: Executor> Local<X> {
     /// Resolves once the block at `height` is executed here; while it waits, others are asked for it.
     pub(crate) async fn until_executed(&self, height: u64) {
         self.miss(height);
-        let mut news = self.news();
+        let mut states = self.states.subscribe();
         // The sender lives as long as `self`, so the channel cannot close while this waits.
-        let _ = news.wait_for(|_| self.executor.executed().height >= height).await;
+        let _ = states.wait_for(|_| self.executor.executed().height >= height).await;
+    }
+
+    /// What this member knows of the state at `height`, once it has executed the block there.
+    pub(crate) async fn outcome(&self, height: u64) -> Recollection {
+        self.miss(height);
+        let mut states = self.states.subscribe();
+        // What is asked is the memory and not the node: the node has a state a moment before it is noted here.
+        let _ = states.wait_for(|_| self.past.recall(height) != Recollection::Ahead).await;
+        self.past.recall(height)
     }
 
     /// Takes note that this member proposes a block.

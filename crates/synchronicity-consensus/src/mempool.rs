@@ -3,16 +3,15 @@
 //! Bounded per author, so that no member can crowd out another: the whole holds at most the quota times the members.
 //! Nothing here is durable. A member that loses its pool recomputes what it owes and submits it again.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use synchronicity_core::command::Command;
 use synchronicity_core::rejection::Rejection;
-use synchronicity_verify::digest::Digest;
 use synchronicity_verify::identity::BuilderId;
 
 use crate::block::{BLOCK_AUTHOR_COMMANDS_MAX, BLOCK_COMMANDS_MAX, BLOCK_PAYLOAD_BYTES_MAX, COMMAND_PREFIX_BYTES};
-use crate::checked::{Signed, ids};
+use crate::checked::{Ids, Signed, ids};
 
 /// Most commands of one author that wait at a time.
 pub const AUTHOR_COMMANDS_MAX: usize = 1024;
@@ -22,6 +21,11 @@ pub const AUTHOR_BYTES_MAX: usize = 2 * 1024 * 1024;
 
 /// For how many blocks a command is kept that the state machine would not take yet.
 const EARLY_BLOCKS_MAX: u64 = 256;
+
+/// Up to so many waiting commands are screened after each block; of more, all after every [`SCREENING_BLOCKS`]th. A leader
+/// screens what it proposes in any case: this is about room in the quotas only.
+const SCREENED_AT_ONCE_MAX: usize = 256;
+const SCREENING_BLOCKS: u64 = 16;
 
 /// What became of a command that was offered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +42,7 @@ pub(crate) enum Offer {
 #[derive(Default)]
 pub(crate) struct Mempool {
     authors: BTreeMap<BuilderId, Queue>,
-    ids: BTreeSet<Digest>,
+    ids: Ids,
 }
 
 #[derive(Default)]
@@ -114,11 +118,16 @@ impl Mempool {
         screen: impl Fn(&Command) -> Result<(), Rejection>,
     ) {
         let ordered = ids(ordered);
+        if !ordered.is_empty() {
+            self.retain(|waiting| !ordered.contains(&waiting.command.id()));
+        }
+        if self.len() > SCREENED_AT_ONCE_MAX && !height.is_multiple_of(SCREENING_BLOCKS) {
+            return;
+        }
         self.retain(|waiting| {
-            !ordered.contains(&waiting.command.id())
-                && screen(&waiting.command).err().is_none_or(|rejection| {
-                    rejection.may_pass_later() && height < waiting.since_height.saturating_add(EARLY_BLOCKS_MAX)
-                })
+            screen(&waiting.command).err().is_none_or(|rejection| {
+                rejection.may_pass_later() && height < waiting.since_height.saturating_add(EARLY_BLOCKS_MAX)
+            })
         });
     }
 

@@ -122,6 +122,9 @@ pub(crate) fn message_bytes_max(group: &Arc<Group>) -> u32 {
     ])
 }
 
+/// For how long the links of a member stay cut.
+pub(crate) const CUT_OFF: Duration = Duration::from_secs(60 * 60);
+
 /// How far two clocks may differ for a connection: a clock that is set to another time zone is within it.
 const HANDSHAKE_SKEW: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -165,6 +168,6 @@ pub(crate) fn links(
         ping_frequency: Duration::from_secs(10),
         dial_frequency: Duration::from_millis(500),
         tracked_peer_sets: NZUsize!(1),
-        block_duration: Duration::from_secs(60 * 60),
+        block_duration: CUT_OFF,
     }
 }

@@ -26,6 +26,9 @@ pub enum Conduct {
     /// It proposed a block that can never be right, for this reason. No vote was given, and there is no proof; where the
     /// reason is about executed state, this member's own may be the wrong one.
     FalseProposal(&'static str),
+    /// The engine has cut its links, for an hour: for one of the above, or for a message that no program like this one sends, such
+    /// as one that cannot be read, or is signed or certified wrongly. Which it was is in the trace only, and there is no proof.
+    CutOff,
     /// It sent so much that is no command of its own that it is not listened to for a minute.
     Garbage,
 }
@@ -49,6 +52,7 @@ impl Conduct {
             Self::Equivocation(_) => "equivocation",
             Self::ForgedVote => "forged-vote",
             Self::FalseProposal(_) => "false-proposal",
+            Self::CutOff => "cut-off",
             Self::Garbage => "garbage",
         }
     }

@@ -13,7 +13,7 @@ const REMEMBERED: usize = 1024;
 /// What this member knows about the state at a height.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Recollection {
-    /// Not executed yet: whoever asks should wait.
+    /// Not executed yet, or not noted yet: whoever asks should wait.
     Ahead,
     /// Executed, with this outcome.
     Known(Claim),

@@ -4,7 +4,6 @@
 //! idle group costs one small block per heartbeat. It claims the state that it has executed, and it screens commands
 //! against that state only: nothing is executed before it is final.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,10 +14,9 @@ use commonware_macros::select;
 use commonware_runtime::Clock;
 use futures::StreamExt;
 use synchronicity_core::machine::Executed;
-use synchronicity_verify::digest::Digest;
 
 use crate::block::{Block, Claim};
-use crate::checked::{Signed, ids as ids_of};
+use crate::checked::{Ids, Signed};
 use crate::executor::Executor;
 use crate::local::{Local, unix_ms};
 
@@ -104,19 +102,19 @@ pub(crate) async fn unexecuted<X: Executor>(
     local: &Local<X>,
     parent: &Digested<Block>,
     mut before: impl Ancestry<Block>,
-) -> Option<BTreeSet<Digest>> {
+) -> Option<Ids> {
     let executed = local.executor.executed().height;
     if parent.inner().height.saturating_sub(executed) > UNEXECUTED_BLOCKS_MAX {
         return None;
     }
-    let mut ids = BTreeSet::new();
+    let mut ids = Ids::new();
     let mut next = Some(parent.clone());
     while let Some(block) = next {
         let block = block.inner();
         if block.height <= executed {
             break;
         }
-        ids.extend(ids_of(&block.commands));
+        ids.extend(block.commands.iter().map(|command| command.id()));
         if block.height - 1 <= executed {
             break;
         }

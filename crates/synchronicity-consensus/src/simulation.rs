@@ -1,6 +1,7 @@
 //! The same engine on the deterministic runtime, with links that lose, delay and are cut, members that are killed and
 //! members that lie. One seed is one history: every random choice, of the links too, comes from it.
 
+mod babbler;
 mod ballots;
 mod double_voter;
 mod members;
@@ -10,6 +11,7 @@ mod slow;
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
@@ -27,6 +29,7 @@ use synchronicity_verify::identity::BuilderId;
 use crate::local::unix_ms;
 use crate::network::{COMMANDS_CHANNEL, message_bytes_max};
 use crate::start::{identity, public_keys};
+use crate::storage::BLOCKS_KEPT;
 use ballots::Ballots;
 pub use ballots::Contradiction;
 
@@ -83,8 +86,12 @@ pub struct Run<T> {
     pub history: String,
 }
 
-/// A disk that survived a run: what was synced, and nothing else.
-pub struct Disk(deterministic::Checkpoint);
+/// What survives a run: of the disks what was synced, and nothing else. What members said is remembered too, so that a vote
+/// which was sent before it was synced shows when its member gives another.
+pub struct Disk {
+    checkpoint: deterministic::Checkpoint,
+    ballots: Arc<Mutex<Ballots>>,
+}
 
 /// A group, its links and its clock, in the hands of a driver.
 pub struct World {
@@ -97,7 +104,8 @@ pub struct World {
     /// How far each member's clock is ahead of simulated time, in milliseconds.
     clocks: Vec<Arc<AtomicI64>>,
     muddle: muddle::Percent,
-    slowness: Vec<slow::Slowness>,
+    temper: Vec<slow::Temper>,
+    kept: NonZeroU64,
 }
 
 /// Runs `drive` over a fresh group from a seed.
@@ -121,7 +129,9 @@ where
     let start = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
     let config = deterministic::Config::new().with_seed(seed).with_start_time(start).with_timeout(Some(PATIENCE));
     let config = config.with_catch_panics(cast.disks_fail);
-    play(deterministic::Runner::new(config), cast, drive)
+    let members = public_keys(&cast.group).expect("a simulated group has sound keys");
+    let ballots = Ballots::new(&cast.group, members.into_iter().map(|(key, _)| key));
+    play(deterministic::Runner::new(config), (cast, Arc::new(Mutex::new(ballots))), drive)
 }
 
 /// Goes on from a disk that survived.
@@ -130,24 +140,29 @@ where
     F: FnOnce(World) -> Fut,
     Fut: Future<Output = T>,
 {
-    play(deterministic::Runner::from(disk.0), cast, drive)
+    play(deterministic::Runner::from(disk.checkpoint), (cast, disk.ballots), drive)
 }
 
-fn play<F, Fut, T>(runner: deterministic::Runner, cast: Cast, drive: F) -> (Run<T>, Disk)
+fn play<F, Fut, T>(
+    runner: deterministic::Runner,
+    (cast, ballots): (Cast, Arc<Mutex<Ballots>>),
+    drive: F,
+) -> (Run<T>, Disk)
 where
     F: FnOnce(World) -> Fut,
     Fut: Future<Output = T>,
 {
+    let heard = ballots.clone();
     let (value, checkpoint) = runner.start_and_recover(|context| async move {
-        let world = World::new(context, cast).await;
+        let world = World::new(context, cast, heard).await;
         drive(world).await
     });
     let history = checkpoint.auditor().state();
-    (Run { value, history }, Disk(checkpoint))
+    (Run { value, history }, Disk { checkpoint, ballots })
 }
 
 impl World {
-    async fn new(context: Context, cast: Cast) -> Self {
+    async fn new(context: Context, cast: Cast, ballots: Arc<Mutex<Ballots>>) -> Self {
         let members = public_keys(&cast.group).expect("a simulated group has sound keys");
         let config = simulated::Config {
             max_size: message_bytes_max(&Arc::new(cast.group.clone())),
@@ -159,9 +174,9 @@ impl World {
         let (network, oracle) = simulated::Network::new_with_peers(context.child("network"), config, keys).await;
         network.start();
         let clocks = members.iter().map(|_| Arc::default()).collect();
-        let slowness = members.iter().map(|_| Arc::default()).collect();
-        let (ballots, running, muddle) = (Arc::default(), BTreeMap::new(), Arc::default());
-        Self { context, oracle, cast, members, ballots, running, clocks, muddle, slowness }
+        let temper = members.iter().map(|_| slow::Temper::default()).collect();
+        let (running, muddle) = (BTreeMap::new(), Arc::default());
+        Self { context, oracle, cast, members, ballots, running, clocks, muddle, temper, kept: BLOCKS_KEPT }
     }
 
     /// Number of members.
@@ -237,6 +252,11 @@ impl World {
         }
     }
 
+    /// Members that are started from here on keep so many blocks of their chains. To be called before the first is.
+    pub fn keep_blocks(&mut self, kept: NonZeroU64) {
+        self.kept = kept;
+    }
+
     /// Sets a member's clock to this many milliseconds ahead of simulated time, from here on.
     pub fn set_clock(&self, place: usize, ahead_ms: i64) {
         self.clocks[place].store(ahead_ms, Ordering::Relaxed);
@@ -259,7 +279,13 @@ impl World {
 
     /// From here on every sync of a member's disk takes so long.
     pub fn slow_disk(&self, place: usize, sync: Duration) {
-        self.slowness[place].store(sync.as_millis().try_into().unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.temper[place].take_for_a_sync(sync);
+    }
+
+    /// From here on no sync of any disk does anything, though each says that it did: a bug to be planted, to see what it
+    /// leads to.
+    pub fn feign_syncs(&self) {
+        self.temper.iter().for_each(slow::Temper::feign_syncs);
     }
 
     /// The number that the engine knows a member by, as in [`Contradiction::signer`].
@@ -268,9 +294,14 @@ impl World {
         u32::try_from(before.count()).expect("a group has at most 31 members")
     }
 
-    /// Contradictory votes that any member received so far, of any member.
+    /// Contradictory votes that any member received so far, of any member, before a power cut too.
     pub fn contradictions(&self) -> Vec<Contradiction> {
-        self.ballots.lock().unwrap_or_else(PoisonError::into_inner).contradictions()
+        self.contradictions_after(0)
+    }
+
+    /// The same without the first `known` of them.
+    pub fn contradictions_after(&self, known: usize) -> Vec<Contradiction> {
+        self.ballots.lock().unwrap_or_else(PoisonError::into_inner).contradictions(known)
     }
 
     /// How many votes were received so far.

@@ -20,6 +20,7 @@ use synchronicity_verify::equivocation::namespace;
 use synchronicity_verify::identity::BuilderId;
 use thiserror::Error;
 
+use crate::certified::Certified;
 use crate::engine::{self, Member, Stopped};
 use crate::executor::Executor;
 use crate::folder::{self, FolderError};
@@ -52,6 +53,9 @@ pub struct EngineConfig {
     /// Whether the operator vouches for it that the journal of votes in `storage` is the latest one: the member then votes
     /// without asking the others what they have seen of it. If that is not so it may contradict itself.
     pub vouched: bool,
+    /// The block with which the chain begins in an empty folder, or behind what is in it: the executor has the state that this
+    /// block claims. `None` for a chain that is here from its first block on. Once the chain is past it nothing depends on it.
+    pub floor: Option<Certified>,
 }
 
 /// A member as the network knows it.
@@ -119,7 +123,7 @@ pub fn start<X: Executor>(config: EngineConfig, executor: X) -> Result<Handle, S
     let folder = folder::open(&config.storage, &config.namespace)?;
     let pace = Pace { heartbeat: config.heartbeat, max_clock_skew: config.max_clock_skew };
     let Assembled { member, handle, stopped } = assemble(executor, identity, members, place, pace, SystemTime::now);
-    let member = Member { vouched: config.vouched, ..member };
+    let member = Member { vouched: config.vouched, floor: config.floor.clone(), ..member };
     let run = move || {
         let outcome = catch_unwind(AssertUnwindSafe(|| run(&config, folder, member)));
         let outcome = outcome.unwrap_or_else(|panic| Stopped::Failed(describe(panic.as_ref())));

@@ -57,7 +57,8 @@ impl Executor for Still {
 
 /// The state after the block at `height`, by the rule of these tests.
 pub(crate) fn executed(height: u64) -> Executed {
-    Executed { height, time_ms: height, log_size: height, log_root: Digest([height as u8; 32]) }
+    let digest = Digest([height as u8; 32]);
+    Executed { height, time_ms: height, log_size: height, log_root: digest, open: digest }
 }
 
 /// Member 0 of a company, at `height`, with the runtime's clock.
@@ -76,8 +77,13 @@ pub(crate) fn local(context: &deterministic::Context, company: &Company, height:
 
 /// Moves the member on, with the block that `commands` were in.
 pub(crate) fn advance(local: &Local<Still>, to: Executed, commands: &[Arc<Signed>]) {
-    *local.executor.executed.lock().unwrap() = to;
+    execute(local, to);
     local.executed(&to, commands);
+}
+
+/// Moves the state on; the member takes note of it a moment later.
+pub(crate) fn execute(local: &Local<Still>, to: Executed) {
+    *local.executor.executed.lock().unwrap() = to;
 }
 
 /// Lets the state refuse one more command.

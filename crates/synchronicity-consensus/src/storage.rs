@@ -10,7 +10,8 @@ use commonware_cryptography::certificate::Verifier;
 use commonware_cryptography::sha256;
 use commonware_runtime::buffer::paged::CacheRef;
 use commonware_runtime::{Clock, Metrics, Storage};
-use commonware_storage::archive::{self, immutable};
+use commonware_storage::archive::{self, prunable};
+use commonware_storage::translator::EightCap;
 use commonware_utils::{NZU16, NZU64, NZUsize};
 
 use crate::block::Block;
@@ -32,15 +33,20 @@ const PAGES: NonZeroUsize = NZUsize!(1024);
 pub(crate) const WRITE_BUFFER_BYTES: NonZeroUsize = NZUsize!(64 * 1024);
 pub(crate) const REPLAY_BUFFER_BYTES: NonZeroUsize = NZUsize!(256 * 1024);
 
-/// Heights in one section of an archive, and views in one section of what is kept for a while: that is removed section by
-/// section, so a smaller one wastes less.
-const HEIGHTS_PER_SECTION: NonZeroU64 = NZU64!(4096);
+/// How many blocks a member keeps behind the last one that it executed, with their certificates. Whoever is further behind
+/// takes up a state that a quorum signed instead.
+pub(crate) const BLOCKS_KEPT: NonZeroU64 = NZU64!(65_536);
+
+/// In how many sections they lie: a section goes as a whole, and has two files in each archive.
+const SECTIONS: u64 = 16;
+
+/// Views in one section of what is kept for a while: that is removed section by section, so a smaller one wastes less.
 pub(crate) const VIEWS_PER_SECTION: NonZeroU64 = NZU64!(256);
 
 /// The archives of one member.
 pub(crate) struct Archives<E: Storage + Metrics + Clock> {
-    pub(crate) certificates: immutable::Archive<E, sha256::Digest, Finalization<Scheme, sha256::Digest>>,
-    pub(crate) blocks: immutable::Archive<E, sha256::Digest, Arc<Block>>,
+    pub(crate) certificates: prunable::Archive<EightCap, E, sha256::Digest, Finalization<Scheme, sha256::Digest>>,
+    pub(crate) blocks: prunable::Archive<EightCap, E, sha256::Digest, Arc<Block>>,
 }
 
 pub(crate) fn page_cache() -> CacheRef {
@@ -52,37 +58,42 @@ pub(crate) fn page_cache() -> CacheRef {
 pub(crate) async fn open<E: Storage + Metrics + Clock>(
     context: &E,
     folder: &str,
-    cache: &CacheRef,
+    (cache, kept): (&CacheRef, NonZeroU64),
     reading: &Reading,
 ) -> Result<Archives<E>, archive::Error> {
-    let certificates = immutable::Archive::init(
+    let certificates = prunable::Archive::init(
         context.child("certificates"),
-        layout(folder, CERTIFICATES, cache, Scheme::certificate_codec_config_unbounded()),
+        layout(folder, CERTIFICATES, (cache, kept), Scheme::certificate_codec_config_unbounded()),
     );
     // Nothing comes in here that was not checked when it was read from the network.
-    let blocks = immutable::Archive::init(context.child("blocks"), layout(folder, BLOCKS, cache, reading.own_disk()));
+    let blocks =
+        prunable::Archive::init(context.child("blocks"), layout(folder, BLOCKS, (cache, kept), reading.own_disk()));
     Ok(Archives { certificates: certificates.await?, blocks: blocks.await? })
 }
 
-fn layout<C>(folder: &str, name: &str, cache: &CacheRef, codec_config: C) -> immutable::Config<C> {
+/// Blocks that are removed together.
+pub(crate) fn section(kept: NonZeroU64) -> NonZeroU64 {
+    NonZeroU64::new(kept.get() / SECTIONS).unwrap_or(NonZeroU64::MIN)
+}
+
+fn layout<C>(
+    folder: &str,
+    name: &str,
+    (cache, kept): (&CacheRef, NonZeroU64),
+    codec_config: C,
+) -> prunable::Config<EightCap, C> {
     let name = format!("{folder}{name}");
-    immutable::Config {
+    prunable::Config {
+        translator: EightCap,
         metadata_partition: format!("{name}-metadata"),
-        freezer_table_partition: format!("{name}-table"),
-        freezer_table_initial_size: 4096,
-        freezer_table_resize_frequency: 4,
-        freezer_table_resize_chunk_size: 1024,
-        freezer_key_partition: format!("{name}-keys"),
-        freezer_key_page_cache: cache.clone(),
-        freezer_value_partition: format!("{name}-values"),
-        freezer_value_target_size: 64 * 1024 * 1024,
-        freezer_value_compression: None,
-        ordinal_partition: format!("{name}-heights"),
-        items_per_section: HEIGHTS_PER_SECTION,
-        freezer_key_write_buffer: WRITE_BUFFER_BYTES,
-        freezer_value_write_buffer: WRITE_BUFFER_BYTES,
-        ordinal_write_buffer: WRITE_BUFFER_BYTES,
-        replay_buffer: REPLAY_BUFFER_BYTES,
+        key_partition: format!("{name}-keys"),
+        key_page_cache: cache.clone(),
+        value_partition: format!("{name}-values"),
+        compression: None,
         codec_config,
+        items_per_section: section(kept),
+        key_write_buffer: WRITE_BUFFER_BYTES,
+        value_write_buffer: WRITE_BUFFER_BYTES,
+        replay_buffer: REPLAY_BUFFER_BYTES,
     }
 }

@@ -111,8 +111,7 @@ async fn near_own_clock<E: Clock, X: Executor>(
 
 /// Compares the claim with what was executed here, once it was.
 async fn against_own_state<X: Executor>(local: &Local<X>, block: &Block, parent: &Block) -> Result<(), &'static str> {
-    local.until_executed(block.claim.height).await;
-    match local.past.recall(block.claim.height) {
+    match local.outcome(block.claim.height).await {
         Recollection::Known(own) if own == block.claim => Ok(()),
         Recollection::Known(_) => {
             Err("it claims a state that this member did not come to by executing the same blocks")

@@ -7,12 +7,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use commonware_consensus::Reporters;
 use commonware_consensus::marshal::standard::Inline;
 use commonware_consensus::simplex;
 use commonware_consensus::simplex::config::{Config, Floor, ForwardPolicy, SkipBudget, SkipPolicy};
 use commonware_consensus::simplex::elector::RoundRobin;
 use commonware_consensus::simplex::scheme::ed25519::Scheme;
+use commonware_consensus::types::View;
+use commonware_consensus::{Reporters, Viewable};
 use commonware_cryptography::{ed25519, sha256};
 use commonware_p2p::Blocker;
 use commonware_parallel::Sequential;
@@ -72,6 +73,16 @@ pub(crate) struct Setup<X, B> {
     pub(crate) blocker: B,
     pub(crate) local: Arc<Local<X>>,
     pub(crate) watcher: Watcher,
+}
+
+impl<X, B> Setup<X, B> {
+    /// The view above which this member votes.
+    pub(crate) fn floor_view(&self) -> View {
+        match &self.floor {
+            Floor::Genesis(_) => View::zero(),
+            Floor::Finalized(finalization) => finalization.view(),
+        }
+    }
 }
 
 /// The links of a voter: votes, certificates, and certificates that are asked for.

@@ -68,6 +68,7 @@ impl Engines {
             storage: self.folder.join(format!("chain-{place}")),
             heartbeat: HEARTBEAT,
             max_clock_skew: Duration::from_secs(10),
+            floor: None,
             vouched: false,
         };
         start(config, self.sinks[place].clone()).unwrap()
@@ -181,7 +182,7 @@ pub(crate) fn commitment(company: &Company, place: usize, number: usize) -> Comm
 }
 
 /// Several, signed together.
-fn commitments(company: &Company, place: usize, numbers: Range<usize>) -> Vec<Command> {
+pub(crate) fn commitments(company: &Company, place: usize, numbers: Range<usize>) -> Vec<Command> {
     let action = |number: usize| {
         let hash = Digest::of(&number.to_be_bytes());
         Action::Commit { request: RequestId(hash), round: 0, commitment: hash }

@@ -5,6 +5,8 @@
 //! cargo bench -p synchronicity-consensus --bench group             # some five minutes
 //! cargo bench -p synchronicity-consensus --bench group -- 5 1000   # seconds of each measurement, blocks to catch up
 //! … -- 5 1000 --peer                                               # and the same of another engine, beside ours
+//! … -- 5 1000 --all                                                # that, and what the last two print
+//! … -- 5 1000 --rates                                              # saturation and catching up only
 //! … -- 5 --sizes                                                   # other sizes of a group instead
 //! … -- --far                                                       # and the same in simulated regions, far apart
 //! ```
@@ -50,9 +52,17 @@ fn main() {
     if asked("--far") {
         return sizes::print_far();
     }
+    if asked("--rates") {
+        return rates(folder.path(), window, behind);
+    }
     let ours = ours(folder.path(), window, behind);
-    if asked("--peer") {
+    let all = asked("--all");
+    if all || asked("--peer") {
         peer::beside(&ours, &peer::run(folder.path(), window, behind));
+    }
+    if all {
+        sizes::print_here(folder.path(), window);
+        sizes::print_far();
     }
 }
 
@@ -79,6 +89,16 @@ fn ours(folder: &Path, window: Duration, behind: u64) -> Vec<(&'static str, Stri
     tell("fsync again", format!("p50 {}, p99 {}", ms(sync.p50), ms(sync.p99)));
     four.stop();
     rows
+}
+
+/// What the processors bound and the waiting times do not.
+fn rates(folder: &Path, window: Duration, behind: u64) {
+    let mut four = Engines::start(4, folder);
+    row("saturation, each signed alone", &saturation(&four, 1, window));
+    row("saturation", &saturation(&four, BATCH_COMMANDS_MAX, window));
+    four.kill(3);
+    row("catching up", &catch_up(&mut four, behind));
+    four.stop();
 }
 
 fn idle(four: &Engines, window: Duration) -> String {
@@ -128,13 +148,14 @@ fn steady(four: &Engines, window: Duration) -> String {
 }
 
 fn saturation(four: &Engines, signed_together: usize, window: Duration) -> String {
-    let (begin, ordered, resident) = (Instant::now(), four.ordered(), resident_mib());
+    let (begin, ordered, height, resident) = (Instant::now(), four.ordered(), four.height(), resident_mib());
     four.submit_flat_out(four.all(), signed_together, window);
-    let rate = (four.ordered() - ordered) as f64 / begin.elapsed().as_secs_f64();
+    let ordered = (four.ordered() - ordered) as f64;
+    let (rate, full) = (ordered / begin.elapsed().as_secs_f64(), ordered / (four.height() - height) as f64);
     four.drain();
     let found = Summary::of(four.latencies(begin));
     format!(
-        "{rate:.0} of {} bytes ordered a second, p50 {}, longest pause {}, resident {resident} MiB before, {} after {}",
+        "{rate:.0} of {} bytes ordered a second, {full:.0} in a block, p50 {}, longest pause {}, resident {resident} MiB before, {} after {}",
         four.command_bytes(signed_together),
         ms(found.p50),
         ms(four.longest_pause(begin)),
@@ -161,12 +182,15 @@ fn catch_up(four: &mut Engines, blocks: u64) -> String {
     let (own, goal) = (four.height_of(3), four.height());
     let begin = Instant::now();
     four.revive(3);
-    while four.height_of(3) < goal {
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    let took = begin.elapsed().as_secs_f64();
+    let until = |height: u64| {
+        while four.height_of(3) < height {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        begin.elapsed().as_secs_f64()
+    };
+    let (first, took) = (until(own + 1), until(goal));
     format!(
-        "{} blocks in {took:.1} s: {:.0} a second; they were made at {made:.0} a second {}",
+        "{} blocks in {took:.1} s, the first after {first:.1} s: {:.0} a second; they were made at {made:.0} a second {}",
         goal - own,
         (goal - own) as f64 / took,
         bound("2,000 a second behind 10,000 blocks")

@@ -15,23 +15,19 @@ use synchronicity_core::group::Group;
 use synchronicity_core::machine::Executed;
 use synchronicity_core::rejection::Rejection;
 use synchronicity_verify::digest::Digest;
-use synchronicity_verify::merkle::EMPTY_ROOT;
-
-/// Before the first block.
-const BEGIN: Executed = Executed { height: 0, time_ms: 0, log_size: 0, log_root: EMPTY_ROOT };
 
 /// State that outlives the engine.
 #[derive(Clone)]
 pub(crate) struct Sink {
     group: Group,
     state: Arc<Mutex<State>>,
+    /// Where blocks are written, by one at a time. Nothing is written without it.
+    file: Arc<Mutex<Option<File>>>,
 }
 
 struct State {
     executed: Executed,
     seen: HashSet<Digest>,
-    /// Nothing is written without it.
-    file: Option<File>,
     /// When this node's own commands were submitted.
     submitted: HashMap<Digest, Instant>,
     /// When each of them was submitted, and how long it took.
@@ -44,8 +40,8 @@ impl Sink {
     pub(crate) fn new(group: &Group, file: Option<&Path>) -> Self {
         let file = file.map(|file| OpenOptions::new().create(true).append(true).open(file).unwrap());
         let (submitted, took, blocks) = Default::default();
-        let state = State { executed: BEGIN, seen: HashSet::new(), file, submitted, took, blocks };
-        Self { group: group.clone(), state: Arc::new(Mutex::new(state)) }
+        let state = State { executed: Executed::NOTHING, seen: HashSet::new(), submitted, took, blocks };
+        Self { group: group.clone(), state: Arc::new(Mutex::new(state)), file: Arc::new(Mutex::new(file)) }
     }
 
     pub(crate) fn submitting(&self, command: &Command) {
@@ -91,13 +87,18 @@ impl Sink {
 
     /// One sync for all blocks, as a node does it.
     fn apply(&self, blocks: &[OrderedBlock]) -> Vec<Executed> {
-        let state = &mut *self.lock();
-        let commands = blocks.iter().filter(|block| block.height > state.executed.height).flat_map(|b| &b.commands);
-        let bytes: Vec<u8> = commands.flat_map(Command::to_bytes).collect();
-        if let Some(file) = state.file.as_mut().filter(|_| !bytes.is_empty()) {
+        // As in a node, nobody who asks about the state waits for the disk.
+        let mut file = self.file.lock().unwrap();
+        let height = self.height();
+        let mut bytes = Vec::new();
+        for command in blocks.iter().filter(|block| block.height > height).flat_map(|block| &block.commands) {
+            bytes.extend_from_slice(&command.to_bytes());
+        }
+        if let Some(file) = file.as_mut().filter(|_| !bytes.is_empty()) {
             file.write_all(&bytes).unwrap();
             file.sync_data().unwrap();
         }
+        let state = &mut *self.lock();
         let now = Instant::now();
         let mut states = Vec::new();
         for block in blocks {
@@ -123,7 +124,7 @@ impl Executor for Sink {
     }
 
     fn begun(&self) -> Executed {
-        BEGIN
+        Executed::NOTHING
     }
 
     fn screen(&self, command: &Command) -> Result<(), Rejection> {

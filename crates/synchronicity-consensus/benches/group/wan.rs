@@ -1,16 +1,17 @@
 //! The same engines on the deterministic runtime, in regions that are far apart. Time is simulated: what is told comes of
 //! distances, of the protocol and of its limits, and neither of processors and disks nor of what a line carries in a second.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use synchronicity_consensus::simulation::{Road, World, run};
 use synchronicity_consensus::{Handle, SubmitError};
-use synchronicity_core::command::Command;
+use synchronicity_core::command::{BATCH_COMMANDS_MAX, Command};
 use synchronicity_verify::digest::Digest;
 
 use crate::cast::cast;
 use crate::company::Company;
-use crate::engines::commitment;
+use crate::engines::{commitment, commitments};
 use crate::machine::Summary;
 use crate::sink::Sink;
 
@@ -93,15 +94,18 @@ impl Load<'_> {
     async fn flat_out(&self, window: Duration) -> f64 {
         let mut number = 1_000_000;
         let mut fresh = |place| {
-            number += 1;
-            commitment(self.company, place, number)
+            number += BATCH_COMMANDS_MAX;
+            VecDeque::from(commitments(self.company, place, number - BATCH_COMMANDS_MAX..number))
         };
-        let mut next: Vec<Command> = (0..self.handles.len()).map(&mut fresh).collect();
+        let mut next: Vec<VecDeque<Command>> = (0..self.handles.len()).map(&mut fresh).collect();
         let (begin, mut half) = (self.world.now_ms(), None);
         loop {
             for (place, handle) in self.handles.iter().enumerate() {
-                while handle.submit(next[place].clone()).inspect_err(only_full).is_ok() {
-                    next[place] = fresh(place);
+                while handle.submit(next[place][0].clone()).inspect_err(only_full).is_ok() {
+                    next[place].pop_front();
+                    if next[place].is_empty() {
+                        next[place] = fresh(place);
+                    }
                 }
             }
             let elapsed = u128::from(self.world.now_ms() - begin);

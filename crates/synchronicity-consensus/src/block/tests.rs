@@ -5,6 +5,7 @@ use commonware_consensus::BoundedBlock;
 use commonware_cryptography::Digestible;
 use synchronicity_core::command::Command;
 use synchronicity_core::group::Group;
+use synchronicity_core::open::NOTHING_OPEN;
 
 use super::*;
 use crate::company::Company;
@@ -14,7 +15,13 @@ fn block(commands: Vec<Command>) -> Block {
         parent: sha256::Digest([3; 32]),
         height: 7,
         time_ms: 1_700_000_000_123,
-        claim: Claim { height: 5, log_size: 2, log_root: Digest([9; 32]) },
+        claim: Claim {
+            height: 5,
+            time_ms: 1_700_000_000_001,
+            log_size: 2,
+            log_root: Digest([9; 32]),
+            open: Digest([8; 32]),
+        },
         commands: commands.into_iter().map(Signed::new).collect(),
     }
 }
@@ -75,7 +82,7 @@ fn two_groups_share_no_block() {
     let (four, first) = (Company::of(4).group, Executed::NOTHING);
     assert_ne!(digest(&four, &first), digest(&Company::of(5).group, &first));
     // Nor do chains of one group that begin elsewhere.
-    let begun = Executed { height: 7, time_ms: 9, log_size: 1, log_root: Digest([1; 32]) };
+    let begun = Executed { height: 7, time_ms: 9, log_size: 1, log_root: Digest([1; 32]), open: NOTHING_OPEN };
     let mut digests: Vec<_> = [
         first,
         begun,

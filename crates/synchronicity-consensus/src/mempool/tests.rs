@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use synchronicity_core::command::Command;
 use synchronicity_core::rejection::Rejection;
 
@@ -77,4 +79,19 @@ fn what_was_ordered_or_will_never_be_taken_is_forgotten_and_what_is_early_is_kep
     mempool.settle(10 + EARLY_BLOCKS_MAX, &[], screen);
     assert_eq!(mempool.len(), 0);
     assert_eq!(offer(&mut mempool, &company, 0, 0), Offer::Accepted);
+}
+
+#[test]
+fn of_many_waiting_commands_the_ordered_go_at_once_and_the_refused_before_long() {
+    let (company, mut mempool) = (Company::of(4), Mempool::default());
+    let commands: Vec<_> = (0..SCREENED_AT_ONCE_MAX + 2).map(|number| company.submission(0, number)).collect();
+    for command in &commands {
+        mempool.offer(Signed::new(command.clone()), BYTES, 0);
+    }
+    let refused = |_: &Command| Err(Rejection::RoundOver);
+    mempool.settle(SCREENING_BLOCKS + 1, &[Signed::new(commands[0].clone())], refused);
+    assert_eq!(mempool.len(), SCREENED_AT_ONCE_MAX + 1);
+    assert!(mempool.of(&commands[0].author()).all(|command| command.id() != commands[0].id()));
+    mempool.settle(2 * SCREENING_BLOCKS, &[], refused);
+    assert_eq!(mempool.len(), 0);
 }

@@ -10,7 +10,8 @@ use commonware_runtime::{Clock, Spawner, Supervisor};
 use commonware_utils::ordered::Set;
 use synchronicity_verify::equivocation::namespace;
 
-use super::{Channel, World, ballots, double_voter, muddle, partial, slow};
+use super::{Channel, World, babbler, ballots, double_voter, muddle, partial, slow};
+use crate::certified::Certified;
 use crate::engine::{self, Member};
 use crate::executor::Executor;
 use crate::handle::{Assembled, Handle, assemble};
@@ -22,26 +23,34 @@ struct Upon<'a> {
     /// Which of the member's disks: its first one has no name.
     disk: &'a str,
     vouched: bool,
+    floor: Option<Certified>,
 }
 
 impl World {
     /// Starts the engine of a member upon its disk, with an executor that holds its state.
     pub async fn start<X: Executor>(&mut self, place: usize, executor: X) -> Handle {
         let channels = self.channels(place).await;
-        self.launch(place, Upon { disk: "", vouched: false }, executor, channels)
+        self.launch(place, Upon { disk: "", vouched: false, floor: None }, executor, channels)
     }
 
     /// Starts the engine of a member upon another disk of its own, which is empty at first: as after a loss, or, if it was
     /// used before others were, as after a backup was restored.
     pub async fn start_upon<X: Executor>(&mut self, place: usize, disk: &str, executor: X) -> Handle {
         let channels = self.channels(place).await;
-        self.launch(place, Upon { disk, vouched: false }, executor, channels)
+        self.launch(place, Upon { disk, vouched: false, floor: None }, executor, channels)
     }
 
     /// The same for an operator who vouches, rightly or not, for what is on that disk.
     pub async fn start_vouched<X: Executor>(&mut self, place: usize, disk: &str, executor: X) -> Handle {
         let channels = self.channels(place).await;
-        self.launch(place, Upon { disk, vouched: true }, executor, channels)
+        self.launch(place, Upon { disk, vouched: true, floor: None }, executor, channels)
+    }
+
+    /// Starts the engine of a member with a state that others have signed, and the block that says so. Its disk is another one of
+    /// its own, or with an empty name the first.
+    pub async fn start_from<X: Executor>(&mut self, place: usize, disk: &str, executor: X, floor: Certified) -> Handle {
+        let channels = self.channels(place).await;
+        self.launch(place, Upon { disk, vouched: false, floor: Some(floor) }, executor, channels)
     }
 
     /// Starts an engine that tells only `confidants` which blocks it proposes, and gives them to nobody else.
@@ -53,7 +62,7 @@ impl World {
             (sender.split_with(partial::reaching(reached.clone(), Vec::new())).0, receiver)
         });
         let channels = channels.collect();
-        self.launch(place, Upon { disk: "", vouched: false }, executor, channels)
+        self.launch(place, Upon { disk: "", vouched: false, floor: None }, executor, channels)
     }
 
     /// Starts two engines in the place of a member, with its key and a disk each, as when a node was copied. The first
@@ -73,7 +82,7 @@ impl World {
             first.push((senders.0, receivers.0));
             second.push((senders.1, receivers.1));
         }
-        let upon = |disk| Upon { disk, vouched: true };
+        let upon = |disk| Upon { disk, vouched: true, floor: None };
         [self.launch(place, upon(""), twins.0, first), self.launch(place, upon("twin-"), twins.1, second)]
     }
 
@@ -85,6 +94,15 @@ impl World {
         let scheme = Scheme::signer(&namespace, keys, self.identity(place)).expect("it is a member");
         let task = self.context.child("double_voter").spawn(|context| double_voter::run(context, scheme, network));
         self.running.insert(place, vec![task]);
+    }
+
+    /// Puts a babbler in the place of a member: whatever it hears, on any channel, it passes on to everybody, altered.
+    pub async fn start_babbler(&mut self, place: usize) {
+        let mut tasks = Vec::new();
+        for channel in self.channels(place).await {
+            tasks.push(self.context.child("babbler").spawn(|context| babbler::run(context, channel)));
+        }
+        self.running.insert(place, tasks);
     }
 
     /// Kills whatever is in a member's place between two of its steps. What it had written, even unsynced, stays on its
@@ -104,7 +122,8 @@ impl World {
         let pace = Pace { heartbeat: self.cast.heartbeat, max_clock_skew: self.cast.max_clock_skew };
         let Assembled { member, handle, stopped } =
             assemble(executor, self.identity(place), self.members.clone(), place, pace, self.clock(place));
-        let member = Member { folder: format!("{}member-{place}-", upon.disk), vouched: upon.vouched, ..member };
+        let Upon { disk, vouched, floor } = upon;
+        let member = Member { folder: format!("{disk}member-{place}-"), vouched, floor, kept: self.kept, ..member };
         let channels = (0u64..).zip(channels).map(|(number, (sender, receiver))| {
             let ballots = (number == VOTES_CHANNEL).then(|| self.ballots.clone());
             let receiver = ballots::Tapped::new(receiver, ballots);
@@ -114,7 +133,7 @@ impl World {
             channels.collect::<Vec<_>>().try_into().unwrap_or_else(|_| unreachable!("as many were made"));
         let network = Network::new(channels, self.oracle.manager(), self.oracle.control(self.key(place)));
         let context = self.context.child("member").with_attribute("place", place);
-        let task = slow::Slow::new(context, self.slowness[place].clone()).spawn(|context| async move {
+        let task = slow::Slow::new(context, self.temper[place].clone()).spawn(|context| async move {
             let outcome = engine::run(context, member, network).await;
             stopped.send_replace(Some(outcome));
         });
@@ -133,7 +152,14 @@ impl World {
         }
     }
 
+    /// All channels of a member that starts. Whom it cut off before it has forgotten, as a node has that starts again; what
+    /// others hold against it stays.
     async fn channels(&self, place: usize) -> Vec<Channel> {
+        let (blocked, me) = (self.oracle.blocked().await.unwrap_or_default(), self.key(place));
+        for (_, other) in blocked.into_iter().filter(|(by, _)| *by == me) {
+            // It fails only where the network is gone, and then there is nothing to talk to.
+            let _ = self.oracle.unblock(me.clone(), other).await;
+        }
         let mut channels = Vec::new();
         for number in 0..CHANNELS as u64 {
             channels.push(self.channel(place, number).await);

@@ -1,11 +1,12 @@
 //! A runtime whose disk takes its time: the deterministic one, but every sync, and every write that syncs, waits first.
-//! Nothing fails by it; what waits for the disk comes later, and a member can be killed in between.
+//! Nothing fails by it; what waits for the disk comes later, and a member can be killed in between. A disk can also be told to
+//! feign its syncs, which no other disk here does.
 
 use std::convert::Infallible;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use commonware_runtime::telemetry::metrics::{Metric, Registered};
@@ -15,31 +16,49 @@ use commonware_runtime::{
 };
 use rand_core::{TryCryptoRng, TryRng};
 
-/// Milliseconds that a member's disk takes for each sync.
-pub(super) type Slowness = Arc<AtomicU64>;
+/// How a member's disk syncs. Clones are of the same disk.
+#[derive(Clone, Default)]
+pub(super) struct Temper {
+    pause_ms: Arc<AtomicU64>,
+    feigns: Arc<AtomicBool>,
+}
+
+impl Temper {
+    pub(super) fn take_for_a_sync(&self, pause: Duration) {
+        self.pause_ms.store(pause.as_millis().try_into().unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    pub(super) fn feign_syncs(&self) {
+        self.feigns.store(true, Ordering::Relaxed);
+    }
+
+    fn feigns(&self) -> bool {
+        self.feigns.load(Ordering::Relaxed)
+    }
+}
 
 /// The context of a member with its own disk.
 pub(super) struct Slow {
     inner: deterministic::Context,
-    slowness: Slowness,
+    temper: Temper,
 }
 
 /// A file on that disk.
 pub(super) struct SlowBlob {
     inner: <deterministic::Context as Storage>::Blob,
     clock: deterministic::Context,
-    slowness: Slowness,
+    temper: Temper,
 }
 
 impl Slow {
-    pub(super) fn new(inner: deterministic::Context, slowness: Slowness) -> Self {
-        Self { inner, slowness }
+    pub(super) fn new(inner: deterministic::Context, temper: Temper) -> Self {
+        Self { inner, temper }
     }
 }
 
 impl SlowBlob {
     async fn wait(&self) {
-        let pause = self.slowness.load(Ordering::Relaxed);
+        let pause = self.temper.pause_ms.load(Ordering::Relaxed);
         if pause > 0 {
             self.clock.sleep(Duration::from_millis(pause)).await;
         }
@@ -64,6 +83,9 @@ impl Blob for SlowBlob {
     async fn write_at(&self, offset: u64, bufs: impl Into<IoBufs> + Send, options: WriteOptions) -> Result<(), Error> {
         if options.contains(WriteOptions::SYNC) {
             self.wait().await;
+            if self.temper.feigns() {
+                return self.inner.write_at(offset, bufs, options.without(WriteOptions::SYNC)).await;
+            }
         }
         self.inner.write_at(offset, bufs, options).await
     }
@@ -74,11 +96,17 @@ impl Blob for SlowBlob {
 
     async fn sync(&self) -> Result<(), Error> {
         self.wait().await;
+        if self.temper.feigns() {
+            return Ok(());
+        }
         self.inner.sync().await
     }
 
     async fn start_sync(&self) -> Handle<()> {
         self.wait().await;
+        if self.temper.feigns() {
+            return Handle::ready(Ok(()));
+        }
         self.inner.start_sync().await
     }
 }
@@ -93,7 +121,7 @@ impl Storage for Slow {
         versions: RangeInclusive<BlobVersion>,
     ) -> Result<(Self::Blob, u64, BlobVersion), Error> {
         let (inner, size, version) = self.inner.open_versioned(partition, name, versions).await?;
-        let blob = SlowBlob { inner, clock: self.inner.child("disk"), slowness: self.slowness.clone() };
+        let blob = SlowBlob { inner, clock: self.inner.child("disk"), temper: self.temper.clone() };
         Ok((blob, size, version))
     }
 
@@ -112,21 +140,21 @@ impl Supervisor for Slow {
     }
 
     fn child(&self, label: &'static str) -> Self {
-        Self::new(self.inner.child(label), self.slowness.clone())
+        Self::new(self.inner.child(label), self.temper.clone())
     }
 
     fn with_attribute(self, key: &'static str, value: impl Display) -> Self {
-        Self::new(self.inner.with_attribute(key, value), self.slowness)
+        Self::new(self.inner.with_attribute(key, value), self.temper)
     }
 }
 
 impl Spawner for Slow {
     fn shared(self, blocking: bool) -> Self {
-        Self::new(self.inner.shared(blocking), self.slowness)
+        Self::new(self.inner.shared(blocking), self.temper)
     }
 
     fn dedicated(self) -> Self {
-        Self::new(self.inner.dedicated(), self.slowness)
+        Self::new(self.inner.dedicated(), self.temper)
     }
 
     fn spawn<F, Fut, T>(self, f: F) -> Handle<T>
@@ -135,8 +163,8 @@ impl Spawner for Slow {
         Fut: Future<Output = T> + Send + 'static,
         T: Send + 'static,
     {
-        let slowness = self.slowness;
-        self.inner.spawn(move |inner| f(Self::new(inner, slowness)))
+        let temper = self.temper;
+        self.inner.spawn(move |inner| f(Self::new(inner, temper)))
     }
 
     async fn stop(self, value: i32, timeout: Option<Duration>) -> Result<(), Error> {

@@ -1,10 +1,13 @@
 use commonware_consensus::marshal::ancestry::from_iter;
 use commonware_runtime::{Runner, Spawner, Supervisor, deterministic};
+use futures::future::join;
 use std::sync::Arc;
+use synchronicity_core::machine::Executed;
+use synchronicity_verify::digest::Digest;
 
 use super::*;
 use crate::company::Company;
-use crate::still::{SKEW, Still, advance, child, executed, local, refuse, root};
+use crate::still::{SKEW, Still, advance, child, execute, executed, local, refuse, root};
 
 const LEADER: Key = [1; 32];
 const SKEW_MS: u64 = SKEW.as_millis() as u64;
@@ -83,19 +86,40 @@ fn a_block_from_too_long_ago_is_never_voted_for_yet_not_called_invalid() {
 
 #[test]
 fn a_claim_about_a_block_that_is_not_executed_yet_is_waited_for_and_then_compared() {
-    for (root_byte, expected) in [(6, true), (99, false)] {
+    let as_claimed = executed(6);
+    let (other, ms) = (Digest([99; 32]), as_claimed.time_ms + 1);
+    for (state, expected) in [
+        (as_claimed, true),
+        (Executed { log_root: other, ..as_claimed }, false),
+        (Executed { open: other, ..as_claimed }, false),
+        (Executed { time_ms: ms, ..as_claimed }, false),
+    ] {
         with_member(5, async |context, _, local| {
             let now = unix_ms(context.current());
             let parent = root(6, now - 500, 5);
             let block = child(&parent, now, 6, &[]);
             let chain = [parent, block];
             assert_eq!(verdict(&context, &local, &chain, Duration::from_secs(5)).await, None);
-            let mut state = executed(6);
-            state.log_root.0 = [root_byte; 32];
             advance(&local, state, &[]);
             assert_eq!(verdict(&context, &local, &chain, SOON).await, Some(expected));
         });
     }
+}
+
+#[test]
+fn a_claim_about_a_state_that_the_node_has_and_its_member_has_not_noted_yet_is_waited_for() {
+    with_member(5, async |context, _, local| {
+        let now = unix_ms(context.current());
+        let parent = root(6, now - 500, 5);
+        let chain = [parent.clone(), child(&parent, now, 6, &[])];
+        execute(&local, executed(6));
+        let noted = async {
+            context.sleep(SOON).await;
+            local.executed(&executed(6), &[]);
+        };
+        let (verdict, ()) = join(verdict(&context, &local, &chain, 2 * SOON), noted).await;
+        assert_eq!(verdict, Some(true));
+    });
 }
 
 #[test]

@@ -9,6 +9,7 @@ use synchronicity_core::command::Command;
 use synchronicity_core::group::Group;
 use synchronicity_core::machine::{Executed, Machine};
 use synchronicity_core::rejection::Rejection;
+use synchronicity_core::resume::Resuming;
 use synchronicity_verify::digest::Digest;
 use tokio::sync::watch;
 
@@ -44,6 +45,18 @@ impl Ledger {
         let (blocks, entries, lies_from, breaks_at, panics_at) = Default::default();
         let state = State { machine, blocks, entries, lies_from, breaks_at, panics_at };
         Ledger { group, state: Arc::new(Mutex::new(state)), busy: Arc::new(watch::Sender::new(false)) }
+    }
+
+    /// A node that begins with the state that a block claims, of a group in its first epoch.
+    pub(crate) fn resumed(group: &Group, entries: &[Vec<u8>], claimed: &Executed, open: &[u8]) -> Ledger {
+        let mut resuming = Resuming::new();
+        entries[..claimed.log_size as usize].iter().for_each(|entry| _ = resuming.append(entry).unwrap());
+        Ledger::of(resuming.finish_at(group.clone(), claimed, open).unwrap())
+    }
+
+    /// What the log does not say.
+    pub(crate) fn open_state(&self) -> Vec<u8> {
+        self.lock().machine.open_state()
     }
 
     /// The node as it goes on when the epoch is over.
@@ -90,6 +103,10 @@ impl Ledger {
             restored.apply(block).unwrap();
         }
         restored
+    }
+
+    pub(crate) fn executed_now(&self) -> Executed {
+        self.lock().machine.executed()
     }
 
     pub(crate) fn height(&self) -> u64 {

@@ -32,6 +32,7 @@ fn config(company: &Company, place: usize, folder: &Path) -> EngineConfig {
         storage: folder.join(format!("chain-{place}")),
         heartbeat: HEARTBEAT,
         max_clock_skew: Duration::from_secs(10),
+        floor: None,
         vouched: false,
     }
 }

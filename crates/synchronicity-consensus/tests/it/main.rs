@@ -12,5 +12,6 @@ mod hostile;
 mod ledger;
 mod loopback;
 mod order;
+mod pruned;
 mod recollection;
 mod restart;
