@@ -7,7 +7,7 @@
 use std::io::{self, BufRead, Read, Write};
 use std::path::Path;
 use std::process::Command;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -220,7 +220,10 @@ fn has_packages(order: &Order) -> Result<(), Halt> {
 fn fetch(order: &Order, request: &BuildRequest) -> Result<Expected, Halt> {
     let sysroot = order.rustup_home.join("toolchains").join(seed::toolchain_name(&request.toolchain));
     let cargo = HostCargo::in_sysroot(&sysroot).map_err(broken)?;
-    let depot = Depot::open(&order.depot, cargo).map_err(broken)?.telling(arriving());
+    let arrived = Arc::new(Arrived::default());
+    let told = arrived.clone();
+    let depot =
+        Depot::open(&order.depot, cargo).map_err(broken)?.telling(Arrivals::told_to(move |bytes| told.add(bytes)));
     let source = order.folder.join(FETCHED);
     let halt = |failure: Option<Failure>, reason: String| match failure {
         Some(failure) => Halt::Failed(failure, reason),
@@ -234,6 +237,7 @@ fn fetch(order: &Order, request: &BuildRequest) -> Result<Expected, Halt> {
         }
     }
     depot.vendor(request, &source, &order.cargo_home).map_err(|error| halt(error.failure(), error.to_string()))?;
+    arrived.end();
     let manifest = depot.manifest(&source).map_err(unreadable)?;
     let names = manifest
         .expected(&request.features, request.products)
@@ -242,18 +246,27 @@ fn fetch(order: &Order, request: &BuildRequest) -> Result<Expected, Halt> {
     Ok(Expected { folder: invocation::products_folder(request), names })
 }
 
-/// Reports what comes, a few times in a second.
-fn arriving() -> Arrivals {
-    let so_far = Mutex::new((0, None::<Instant>));
-    Arrivals::told_to(move |bytes| {
-        let mut so_far = so_far.lock().unwrap_or_else(PoisonError::into_inner);
+/// What has come so far, reported a few times in a second and at the end.
+#[derive(Default)]
+struct Arrived(Mutex<(u64, Option<Instant>)>);
+
+impl Arrived {
+    fn add(&self, bytes: u64) {
+        let mut so_far = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (sum, said) = &mut *so_far;
         *sum += bytes;
         if said.is_none_or(|said| said.elapsed() >= SAID_EVERY) {
             say(&Report::Arriving { bytes: *sum });
             *said = Some(Instant::now());
         }
-    })
+    }
+
+    fn end(&self) {
+        let (bytes, said) = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if said.is_some() {
+            say(&Report::Arriving { bytes });
+        }
+    }
 }
 
 /// Every builder's cargo is the pinned one, so a manifest that it refuses is refused everywhere.

@@ -8,6 +8,7 @@
 //! | [`model`] | what is shown, as types; also the schemas of the API |
 //! | [`visible`] | the one place where text becomes markup: no name, hash or line of a transcript reaches a page by another way |
 //! | [`page`] | the pages |
+//! | `detail` | how much of a long part a page shows |
 //! | [`chart`] | plots as SVG, each beside a table with the same numbers |
 //! | [`badge`] | badges for somebody else's README |
 //! | [`feed`] | Atom feeds |
@@ -19,6 +20,7 @@
 pub mod asset;
 pub mod badge;
 pub mod chart;
+mod detail;
 pub mod feed;
 pub mod model;
 pub mod page;

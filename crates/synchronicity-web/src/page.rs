@@ -4,6 +4,7 @@ use askama::Template;
 
 use crate::asset;
 use crate::chart;
+use crate::detail::{Detail, fitting};
 use crate::model::{
     ApiPage, BuilderRecord, Builders, CratePage, Frame, GroupPage, Home, LogPage, Missing, Queue, RequestPage, Search,
     SurveyPage, TranscriptPage, TrendsPage, Verdict, verdict,
@@ -29,8 +30,6 @@ pages! {
     }, "";
     /// One crate.
     of_crate: CrateHtml(CratePage) = |it: &CratePage| it.name.clone(), "";
-    /// One attempt at a request.
-    request: RequestHtml(RequestPage) = |it: &RequestPage| format!("{} {}", it.name, it.version), "";
     /// A part of a transcript.
     transcript: TranscriptHtml(TranscriptPage) = |it: &TranscriptPage| format!("Transcript of {}", it.title), "";
     /// All builders.
@@ -55,15 +54,32 @@ pages! {
     missing: MissingHtml(Missing) = |it: &Missing| it.title.clone(), "";
 }
 
+/// One attempt at a request.
+pub fn request(frame: &Frame, it: &RequestPage) -> String {
+    let title = format!("{} {}", it.name, it.version);
+    fitting(|detail| whole(&RequestHtml { frame, it, title: title.clone(), active: "", detail }))
+}
+
+#[derive(Template)]
+#[template(path = "request.html")]
+struct RequestHtml<'a> {
+    frame: &'a Frame,
+    it: &'a RequestPage,
+    title: String,
+    active: &'static str,
+    detail: Detail,
+}
+
 #[derive(Template)]
 #[template(path = "round.html")]
 struct RoundPart<'a> {
     it: &'a RequestPage,
+    detail: Detail,
 }
 
 /// The part of a request's page that changes while its round is open.
 pub fn round(it: &RequestPage) -> String {
-    whole(&RoundPart { it })
+    fitting(|detail| whole(&RoundPart { it, detail }))
 }
 
 fn whole(page: &impl Template) -> String {
@@ -87,7 +103,6 @@ templates! {
     HomePage(Home) = "home.html";
     SearchPage(Search) = "search.html";
     CrateHtml(CratePage) = "crate.html";
-    RequestHtml(RequestPage) = "request.html";
     TranscriptHtml(TranscriptPage) = "transcript.html";
     BuildersHtml(Builders) = "builders.html";
     BuilderHtml(BuilderRecord) = "builder.html";

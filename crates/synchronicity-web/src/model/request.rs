@@ -56,6 +56,8 @@ pub struct RequestPage {
     pub index: Option<u64>,
     /// Whether the entry is under the published checkpoint, so that there is a proof.
     pub published: bool,
+    /// Whether this builder signs statements about the entry: it agreed, on artifacts, in the epoch that is in force.
+    pub attested: bool,
     /// Builders behind the agreed result.
     pub agree: u16,
     /// Equal results that make a verdict.
@@ -83,9 +85,9 @@ pub struct RequestPage {
 }
 
 impl RequestPage {
-    /// Rows of the matrix that a page shows: fewer where there are more builders, so that the page stays below 100 kB.
-    pub fn rows_shown(&self) -> usize {
-        (192 / self.builders.len().max(1)).clamp(1, 48)
+    /// Whether somebody revealed something in this attempt that this node does not know any more, or never did.
+    pub fn is_forgotten(&self) -> bool {
+        self.verdict.is_some() && self.builders.iter().any(|builder| builder.revealed && builder.result.is_none())
     }
 
     /// Whether enough builders revealed the same: only then one who revealed something else is apart from the group.
@@ -154,7 +156,9 @@ pub struct BuilderColumn {
     pub state: String,
     /// How it is marked.
     pub mark: Mark,
-    /// Digest of the revealed result, 64 hex digits.
+    /// Whether it revealed a result.
+    pub revealed: bool,
+    /// Digest of that, 64 hex digits; nothing where this node does not know the result.
     pub result: Option<String>,
 }
 
@@ -206,8 +210,10 @@ pub struct Explanation {
     pub compared: Option<(String, String)>,
     /// In words, as the command line tells it.
     pub words: String,
-    /// Each difference.
+    /// Each difference, the likeliest origins first, as many as a page could show.
     pub findings: Vec<Finding>,
+    /// How many more there are; `/explanations/REQUEST` has all.
+    pub more: usize,
 }
 
 /// One difference between two artifacts.
@@ -270,6 +276,9 @@ pub struct TranscriptPage {
     pub after: Option<usize>,
     /// Lines in all, or that contain what is looked for.
     pub total: usize,
+    /// Where it was cut: so many bytes from the beginning are shown and searched, and the rest is in the text alone. Nothing for
+    /// a whole transcript.
+    pub cut_at: Option<Bytes>,
 }
 
 /// One line of a transcript.

@@ -3,6 +3,7 @@
 
 mod contrast;
 mod empty;
+mod feeds;
 mod hostile;
 mod samples;
 mod scripts;

@@ -149,7 +149,13 @@ pub(crate) fn request(text: &str) -> RequestPage {
     let artifact = |camp| Some(Artifact { sha256: "cd".repeat(32), size: Bytes(1_291_256), camp: Camp(camp) });
     let happening =
         |mark, time| Happening { time, height: Some(9), builder: Some(text.into()), what: text.into(), mark };
-    let column = |mark| BuilderColumn { name: text.into(), state: text.into(), mark, result: Some("ef".repeat(32)) };
+    let column = |mark| BuilderColumn {
+        name: text.into(),
+        state: text.into(),
+        mark,
+        revealed: true,
+        result: Some("ef".repeat(32)),
+    };
     RequestPage {
         request: "ab".repeat(32),
         purl: text.into(),
@@ -162,6 +168,7 @@ pub(crate) fn request(text: &str) -> RequestPage {
         verdict: Some(Verdict::Reproduced),
         index: Some(7),
         published: true,
+        attested: true,
         agree: 2,
         threshold: 3,
         failure: Some((text.into(), text.into())),
@@ -197,6 +204,7 @@ fn explanation(text: &str) -> Explanation {
         compared: Some((t(), t())),
         words: t(),
         findings: vec![finding],
+        more: 0,
     }
 }
 
@@ -210,6 +218,7 @@ fn transcript(text: &str) -> TranscriptPage {
         before: Some(1),
         after: Some(251),
         total: 600,
+        cut_at: Some(Bytes(4 << 20)),
     }
 }
 
