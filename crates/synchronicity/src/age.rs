@@ -82,7 +82,7 @@ pub(crate) fn ago(vouched_s: Option<u64>) -> String {
 }
 
 /// Seconds since 1970-01-01 UTC, by this machine's clock.
-pub(crate) fn now_s() -> u64 {
+pub fn now_s() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 

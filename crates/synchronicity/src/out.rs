@@ -108,9 +108,7 @@ pub(crate) fn line(text: &str) {
     let mut out = lock();
     out.clear();
     out.moving = !text.is_empty();
-    eprint!("{text}");
-    // Nobody looks at a terminal that is gone.
-    let _ = io::stderr().flush();
+    move_to(text);
 }
 
 pub(crate) fn aside(words: fmt::Arguments<'_>) {
@@ -125,6 +123,12 @@ pub(crate) fn note(words: fmt::Arguments<'_>) {
     if !is_quiet() {
         aside(words);
     }
+}
+
+fn move_to(text: &str) {
+    let mut terminal = io::stderr().lock();
+    // Nobody looks at a terminal that is gone.
+    let _ = terminal.write_all(text.as_bytes()).and_then(|()| terminal.flush());
 }
 
 fn lock() -> MutexGuard<'static, Out> {
@@ -147,7 +151,7 @@ impl Out {
 
     fn clear(&mut self) {
         if std::mem::take(&mut self.moving) {
-            eprint!("\r\x1b[K");
+            move_to("\r\x1b[K");
         }
     }
 

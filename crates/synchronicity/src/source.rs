@@ -264,6 +264,11 @@ impl SourceError {
         matches!(self, Self::Absent(_))
     }
 
+    /// Whether a server answers, and gives nothing for now.
+    pub fn is_refused(&self) -> bool {
+        matches!(self, Self::Server(DownloadError::Refused { .. }))
+    }
+
     /// The exit code where the read must succeed.
     pub fn code(&self) -> u8 {
         match self {

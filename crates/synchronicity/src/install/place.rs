@@ -1,8 +1,8 @@
 //! How executables get to their place: all of one crate, or none, whatever crashes in between.
 //!
 //! What is fetched lies in the folder `.synchronicity` of the root, beside the folder of executables: nothing is in that one
-//! before it is known to be what was agreed on. A rename brings it to its place, or, where that is on another file system,
-//! a copy beside its place and then a rename. Before the first one, what is going to be done is written down in
+//! before it is known to be what was agreed on. A rename brings it to its place; where that is on another file system,
+//! all of it is copied there first. Before the first one, what is going to be done is written down in
 //! `pending.json`; it is done under the locks of cargo's records, and then the note goes. Whoever locks the records and
 //! finds the note finishes what it says, or, if nothing of it was done or somebody else interfered, forgets it.
 
@@ -30,9 +30,8 @@ const STAGING: &str = ".synchronicity";
 /// Name of the note in it.
 const PENDING: &str = "pending.json";
 
-/// Name of what is being copied to the folder of executables from another file system. Only whoever has locked the records
-/// writes it.
-const COPY: &str = ".synchronicity-copy";
+/// How the names of copies begin that are made in the folder of executables, where that is on another file system.
+const COPY: &str = ".synchronicity-copy-";
 
 /// The largest note read, in bytes.
 const PENDING_BYTES_MAX: u64 = 1 << 20;
@@ -145,11 +144,12 @@ impl Root {
         fs::create_dir_all(&bin).map_err(|error| trouble(&bin, error))?;
         for executable in &change.executables {
             let (from, to) = (self.staged(&executable.name, &executable.sha256), self.place(&executable.name));
-            let moved = fs::rename(&from, &to).or_else(|error| match error.kind() {
-                io::ErrorKind::CrossesDevices => self.carry_over(&from, &to, executable),
-                _ => Err(error),
-            });
-            match moved {
+            match fs::rename(&from, &to) {
+                // Told before anything else, whatever is there: so it is told of the first one, and of all.
+                Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
+                    self.carry_over(&change.executables).map_err(|error| trouble(&bin, error))?;
+                    break;
+                }
                 Err(error) if error.kind() == io::ErrorKind::NotFound && has(&to, executable) => {}
                 moved => moved.map_err(|error| trouble(&to, error))?,
             }
@@ -167,19 +167,47 @@ impl Root {
         self.forget()
     }
 
-    /// Brings an executable to its place on another file system, as a rename does on one: whole, or not at all.
-    fn carry_over(&self, from: &Path, to: &Path, executable: &Executable) -> io::Result<()> {
-        let (mut staged, half) = (File::open(from)?, self.bin().join(COPY));
-        if read::is_there(&half) {
-            fs::remove_file(&half)?;
+    /// Brings executables to their places on another file system. All of them are copied and checked before the first one is
+    /// moved, so that a disk without room leaves everything as it was.
+    fn carry_over(&self, executables: &[Executable]) -> io::Result<()> {
+        let there = |executable: &&Executable| !has(&self.place(&executable.name), executable);
+        let copied = executables.iter().filter(there).map(|executable| {
+            let mut staged = File::open(self.staged(&executable.name, &executable.sha256))?;
+            let name = self.copy_prefix() + &executable.name;
+            remove_if_there(&self.bin().join(&name))?;
+            let mut copy = tempfile::Builder::new().prefix(&name).rand_bytes(0).tempfile_in(self.bin())?;
+            io::copy(&mut staged, &mut copy)?;
+            copy.as_file().sync_all()?;
+            match has(copy.path(), executable) {
+                true => Ok((copy, self.place(&executable.name))),
+                false => Err(io::Error::other("the copy is not what was fetched")),
+            }
+        });
+        let copied: Vec<_> = copied.collect::<io::Result<_>>()?;
+        copied.into_iter().try_for_each(|(copy, to)| durable::keep(copy, &to, 0o755))?;
+        executables.iter().try_for_each(|it| remove_if_there(&self.staged(&it.name, &it.sha256)))
+    }
+
+    /// Of this root alone: another one, whose records somebody else has locked, may have the same folder of executables.
+    fn copy_prefix(&self) -> String {
+        let root = fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
+        let root = Digest::of(root.as_os_str().as_encoded_bytes()).to_string();
+        format!("{COPY}{}-", &root[..16])
+    }
+
+    /// Removes copies that a crash left.
+    fn remove_copies(&self) -> io::Result<()> {
+        let (bin, prefix) = (self.bin(), self.copy_prefix());
+        let files = match fs::read_dir(&bin) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            files => files?,
+        };
+        for name in files.filter_map(|file| Some(file.ok()?.file_name())) {
+            if name.as_encoded_bytes().starts_with(prefix.as_bytes()) {
+                remove_if_there(&bin.join(name))?;
+            }
         }
-        let mut copy = tempfile::Builder::new().prefix(COPY).rand_bytes(0).tempfile_in(self.bin())?;
-        io::copy(&mut staged, &mut copy)?;
-        if !has(copy.path(), executable) {
-            return Err(io::Error::other("the copy is not what was fetched"));
-        }
-        durable::keep(copy, to, 0o755)?;
-        fs::remove_file(from)
+        Ok(())
     }
 
     /// Whether something of it was done, and all the rest is at hand.
@@ -191,7 +219,7 @@ impl Root {
     }
 
     fn forget(&self) -> Result<(), Stop> {
-        remove(&self.bin().join(COPY))?;
+        self.remove_copies().map_err(|error| trouble(&self.bin(), error))?;
         remove(&self.pending())?;
         self.tidy();
         Ok(())
@@ -225,8 +253,12 @@ fn has(path: &Path, executable: &Executable) -> bool {
 
 /// Removes a file if it is there.
 pub(crate) fn remove(path: &Path) -> Result<(), Stop> {
+    remove_if_there(path).map_err(|error| trouble(path, error))
+}
+
+fn remove_if_there(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(trouble(path, error)),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
 }
@@ -236,163 +268,4 @@ pub(crate) fn trouble(path: &Path, error: io::Error) -> Stop {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
-    use serde_json::json;
-
-    use super::*;
-
-    const A: &str = "a 1.0.0 (registry+https://github.com/rust-lang/crates.io-index)";
-    const OLD: &str = "a 0.9.0 (registry+https://github.com/rust-lang/crates.io-index)";
-
-    /// A root in which `old` is of the older version, and the executables of the newer one are staged.
-    struct World {
-        _dir: tempfile::TempDir,
-        root: Root,
-        change: Change,
-    }
-
-    impl World {
-        fn new() -> Self {
-            let dir = tempfile::tempdir().unwrap();
-            let root = Root { path: dir.path().to_owned() };
-            root.prepare().unwrap();
-            fs::create_dir(root.bin()).unwrap();
-            fs::write(root.place("old"), "old").unwrap();
-            let mut records = root.lock(&Progress::silent()).unwrap();
-            records.mark(OLD, &["old".to_owned()].into(), &json!({}), &[]);
-            records.save().unwrap();
-            let executable =
-                |name: &str| Executable { name: name.into(), sha256: Digest::of(name.as_bytes()).to_string() };
-            let executables = vec![executable("one"), executable("two")];
-            for executable in &executables {
-                fs::write(root.staged(&executable.name, &executable.sha256), &executable.name).unwrap();
-            }
-            let (replaced, obsolete) = (vec![OLD.to_owned()], vec!["old".to_owned()]);
-            let change = Change { package: A.into(), details: json!({}), executables, replaced, obsolete };
-            Self { _dir: dir, root, change }
-        }
-
-        /// As after a crash when the note is written.
-        fn noted() -> Self {
-            let world = Self::new();
-            fs::write(world.root.pending(), serde_json::to_vec(&world.change).unwrap()).unwrap();
-            world
-        }
-
-        fn move_to_its_place(&self, at: usize) {
-            let executable = &self.change.executables[at];
-            let from = self.root.staged(&executable.name, &executable.sha256);
-            fs::rename(from, self.root.place(&executable.name)).unwrap();
-        }
-
-        /// Packages and files after the next lock.
-        fn state(&self) -> (Vec<String>, Vec<String>) {
-            let records = self.root.lock(&Progress::silent()).unwrap();
-            let packages = records.installed().unwrap().into_iter().map(|installed| installed.version).collect();
-            let files =
-                fs::read_dir(self.root.bin()).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
-            let mut files: Vec<_> = files.collect();
-            files.sort();
-            (packages, files)
-        }
-    }
-
-    fn of(names: &[&str]) -> Vec<String> {
-        names.iter().map(|name| (*name).to_owned()).collect()
-    }
-
-    #[test]
-    fn all_is_done_or_nothing() {
-        let world = World::new();
-        let mut records = world.root.lock(&Progress::silent()).unwrap();
-        world.root.apply(&world.change, &mut records).unwrap();
-        drop(records);
-        assert_eq!(world.state(), (of(&["1.0.0"]), of(&["one", "two"])));
-    }
-
-    #[test]
-    fn what_was_only_noted_is_forgotten_and_what_was_begun_is_finished() {
-        let world = World::noted();
-        assert_eq!(world.state(), (of(&["0.9.0"]), of(&["old"])));
-        assert!(!world.root.pending().exists());
-        for begun in [&[0][..], &[1], &[0, 1]] {
-            let world = World::noted();
-            begun.iter().for_each(|at| world.move_to_its_place(*at));
-            assert_eq!(world.state(), (of(&["1.0.0"]), of(&["one", "two"])), "{begun:?}");
-        }
-        // The records, too, and only the note is left.
-        let world = World::noted();
-        [0, 1].into_iter().for_each(|at| world.move_to_its_place(at));
-        fs::remove_file(world.root.place("old")).unwrap();
-        let mut records = Records::lock(&world.root.path, &Progress::silent()).unwrap();
-        records.mark(A, &["one".to_owned(), "two".to_owned()].into(), &json!({}), &[OLD.to_owned()]);
-        records.save().unwrap();
-        drop(records);
-        assert_eq!(world.state(), (of(&["1.0.0"]), of(&["one", "two"])));
-    }
-
-    #[test]
-    fn a_copy_to_another_file_system_is_whole_or_not_there_and_may_be_made_again() {
-        let World { root, change, _dir } = World::noted();
-        let executable = &change.executables[0];
-        let (from, to) = (root.staged("one", &executable.sha256), root.place("one"));
-        let half = root.place(COPY);
-        // What a crash left half copied is no part of it, even if it is a link to something of the user's.
-        std::os::unix::fs::symlink(root.place("old"), &half).unwrap();
-        root.carry_over(&from, &to, executable).unwrap();
-        assert_eq!((fs::read(&to).unwrap(), fs::read(root.place("old")).unwrap()), (b"one".into(), b"old".into()));
-        assert_eq!(fs::metadata(&to).unwrap().permissions().mode() & 0o777, 0o755);
-        assert!(!from.exists() && !half.exists());
-        // Of what was altered since it was checked nothing comes to its place.
-        fs::write(&from, "won").unwrap();
-        assert!(root.carry_over(&from, &to, executable).is_err());
-        assert_eq!(fs::read(&to).unwrap(), b"one");
-        assert!(from.exists() && !half.exists());
-        // A crash after the copy and before the staged file went.
-        fs::write(&from, "one").unwrap();
-        fs::write(&half, "tw").unwrap();
-        let records = root.lock(&Progress::silent()).unwrap();
-        assert!(records.owner("one").is_some() && records.owner("two").is_some());
-        assert!(!from.exists() && !half.exists() && !root.pending().exists());
-        // A crash in the first copy: nothing was done, and nothing of it stays.
-        let world = World::noted();
-        fs::write(world.root.place(COPY), "on").unwrap();
-        assert_eq!(world.state(), (of(&["0.9.0"]), of(&["old"])));
-    }
-
-    #[test]
-    fn a_note_that_others_made_untrue_moves_and_removes_nothing() {
-        let world = World::noted();
-        world.move_to_its_place(0);
-        fs::write(world.root.place("one"), "somebody else's").unwrap();
-        assert_eq!(world.state(), (of(&["0.9.0"]), of(&["old", "one"])));
-        let world = World::noted();
-        world.move_to_its_place(0);
-        fs::write(world.root.staged("two", &world.change.executables[1].sha256), "cut").unwrap();
-        assert_eq!(world.state().0, of(&["0.9.0"]));
-        for note in ["", "{", "[]", "{\"package\":\"a\"}"] {
-            let world = World::new();
-            fs::write(world.root.pending(), note).unwrap();
-            assert_eq!(world.state().0, of(&["0.9.0"]), "{note}");
-            assert!(!world.root.pending().exists());
-        }
-        let mut outside = World::noted();
-        outside.change.obsolete = of(&["../.crates.toml"]);
-        fs::write(outside.root.pending(), serde_json::to_vec(&outside.change).unwrap()).unwrap();
-        outside.move_to_its_place(0);
-        assert_eq!(outside.state().0, of(&["0.9.0"]));
-    }
-
-    #[test]
-    fn what_another_crate_owns_by_now_is_not_removed() {
-        let world = World::noted();
-        world.move_to_its_place(0);
-        let mut records = Records::lock(&world.root.path, &Progress::silent()).unwrap();
-        records.mark("b 1.0.0 (path+file:///b)", &["old".to_owned()].into(), &json!({}), &[]);
-        records.save().unwrap();
-        drop(records);
-        assert_eq!(world.state(), (of(&["1.0.0", "1.0.0"]), of(&["old", "one", "two"])));
-    }
-}
+mod tests;

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use synchronicity_verify::merkle::leaf_hash;
-use synchronicity_verify::policy::Policy;
 use synchronicity_verify::proof::Proof;
 use synchronicity_verify::replay::ReplayError;
 use synchronicity_verify::tile::{TILE_WIDTH, TileLevel, TilePath, parse_bundle};
@@ -13,6 +12,7 @@ use super::events::{Alarm, Kind};
 use super::own::{Candidate, Own, bundle_path};
 use super::reader::{Reader, Trouble};
 use super::seen::{Relation, Seen, relate};
+use super::trusted::Trusted;
 
 /// The first entry that breaks a rule.
 struct Broken {
@@ -26,7 +26,7 @@ pub(super) fn extend(
     own: &Own,
     seen: &Seen,
     reader: &Reader<'_>,
-    policy: &Policy,
+    trusted: &Trusted,
     spool: PathBuf,
 ) -> Result<Candidate, Trouble> {
     let mut candidate = Candidate::new(own, seen.clone(), spool);
@@ -55,7 +55,7 @@ pub(super) fn extend(
         candidate.write(path, &bytes)?;
     }
     if differs || candidate.edge.root() != seen.root() {
-        return Err(blame(own, &candidate, reader, policy)?.into());
+        return Err(blame(own, &candidate, reader, trusted)?.into());
     }
     match broken {
         Some(broken) => Err(accuse(seen, reader, broken).into()),
@@ -64,10 +64,10 @@ pub(super) fn extend(
 }
 
 /// The entries are not those of the checkpoint: either these bytes are wrong, or the log is another than before.
-fn blame(own: &Own, candidate: &Candidate, reader: &Reader<'_>, policy: &Policy) -> Result<Alarm, Trouble> {
+fn blame(own: &Own, candidate: &Candidate, reader: &Reader<'_>, trusted: &Trusted) -> Result<Alarm, Trouble> {
     let seen = &candidate.seen;
     if let Some(older) = &own.seen {
-        let relation = relate(older, seen, seen.size(), policy, |path| reader.tile(path, Kind::Tiles))?;
+        let relation = relate(older, seen, seen.size(), trusted, |path| reader.tile(path, Kind::Tiles))?;
         if let Some(alarm) = contradiction(reader, older, seen, relation) {
             return Ok(alarm);
         }

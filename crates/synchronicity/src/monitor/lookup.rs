@@ -1,14 +1,14 @@
 //! What a node says of a crate or a file, against the map that follows from the entries.
 
-use synchronicity_verify::lookup::{LOOKUP_BYTES_MAX, Lookup, verify};
+use synchronicity_verify::lookup::{Answer, LOOKUP_BYTES_MAX, Lookup, verify};
 use synchronicity_verify::map::{MapKey, Prefix};
-use synchronicity_verify::policy::Policy;
 
 use super::events::Kind;
 use super::extend::contradiction;
 use super::own::Own;
 use super::reader::{Reader, Trouble};
 use super::seen::{Seen, relate};
+use super::trusted::Trusted;
 
 pub(super) enum Said {
     /// What the map says.
@@ -18,7 +18,7 @@ pub(super) enum Said {
 }
 
 /// Asks a node about a key.
-pub(super) fn check(key: &MapKey, own: &Own, policy: &Policy, reader: &Reader<'_>) -> Result<Said, Trouble> {
+pub(super) fn check(key: &MapKey, own: &Own, trusted: &Trusted, reader: &Reader<'_>) -> Result<Said, Trouble> {
     let name = format!("lookup/{}", Prefix::from(*key));
     let bytes = match reader.read(&name, LOOKUP_BYTES_MAX as u64, Kind::Lookup) {
         Ok(bytes) => bytes,
@@ -29,14 +29,15 @@ pub(super) fn check(key: &MapKey, own: &Own, policy: &Policy, reader: &Reader<'_
         Err(trouble) => return Err(trouble),
     };
     let wrong = |words: String| reader.alarm(Kind::Lookup, format!("{name}: {words}")).with("answer", bytes.clone());
-    let answer = verify(&bytes, policy, key).map_err(|error| wrong(error.to_string()))?;
+    let size = |answer: &Answer| answer.checkpoint.checkpoint.size;
+    let answer = trusted.under(size, |policy| verify(&bytes, policy, key)).map_err(|error| wrong(error.to_string()))?;
     let size = answer.checkpoint.checkpoint.size;
     if size <= own.size()
         && let Some(newest) = &own.seen
     {
         let note = Lookup::parse(&bytes).map_err(|error| wrong(error.to_string()))?.checkpoint;
         let seen = Seen { note, checkpoint: answer.checkpoint.checkpoint, vouched_s: answer.checkpoint.vouched_s };
-        let relation = relate(&seen, newest, own.size(), policy, |path| own.tile(path))?;
+        let relation = relate(&seen, newest, own.size(), trusted, |path| own.tile(path))?;
         if let Some(alarm) = contradiction(reader, &seen, newest, relation) {
             return Err(alarm.with("answer", bytes).into());
         }

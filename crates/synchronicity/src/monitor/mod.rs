@@ -37,6 +37,7 @@ mod reader;
 mod seen;
 mod state;
 mod tell;
+mod trusted;
 mod webhook;
 
 use error::MonitorError;
@@ -91,13 +92,14 @@ pub(crate) fn monitor(args: &MonitorArgs) -> Result<u8, Stop> {
     }
     let webhook = args.webhook.as_deref().map(web).transpose()?.map(webhook::Webhook::new);
     let state = state::State::open(&args.state)?;
-    let own = own::Own::open(args.state.join("log"), &policy)?;
+    let trusted = state.trusted(trusted::Trusted::new(policy))?;
+    let own = own::Own::open(args.state.join("log"), &trusted)?;
     let node = |(url, source): (String, _)| {
-        let (last, done) = state.node(&url, &policy)?;
+        let (last, done) = state.node(&url, &trusted)?;
         Ok(node::Node { url, source, last, done, told_no_lookup: false })
     };
     let nodes = sources.into_iter().map(node).collect::<Result<_, MonitorError>>()?;
-    let rules = node::Rules { policy, max_age: args.max_age, patience };
+    let rules = node::Rules { trusted, max_age: args.max_age, patience };
     let teller = tell::Teller { json: args.json, webhook, view };
     let mut monitor = pass::Monitor { rules, state, own, nodes, teller };
     monitor.tell_open()?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use synchronicity_verify::leaf::Leaf;
 use synchronicity_verify::note::NOTE_BYTES_MAX;
-use synchronicity_verify::policy::Policy;
+use synchronicity_verify::succession::SUCCESSION_BYTES_MAX;
 use synchronicity_verify::tile::{TILE_WIDTH, TileLevel, tiles_between};
 
 use super::events::{Alarm, Kind};
@@ -15,6 +15,7 @@ use super::own::{Candidate, Own};
 use super::reader::{Reader, Trouble};
 use super::seen::{Seen, relate};
 use super::state::Done;
+use super::trusted::Trusted;
 use crate::age::Age;
 use crate::source::Source;
 
@@ -26,7 +27,7 @@ const KEYS_MAX: usize = 2;
 
 /// What was asked for on the command line and is the same for each node.
 pub(super) struct Rules {
-    pub(super) policy: Policy,
+    pub(super) trusted: Trusted,
     pub(super) max_age: Option<Age>,
     pub(super) patience: Duration,
 }
@@ -53,6 +54,8 @@ pub(super) struct Findings {
     pub(super) warnings: Vec<String>,
     pub(super) no_lookup: bool,
     pub(super) done: Done,
+    /// Where the node's changes of members lead, and the file that says so, if it was needed.
+    pub(super) followed: Option<(Trusted, Vec<u8>)>,
     /// Whether its checkpoint belongs to the log as it was seen before.
     pub(super) related: bool,
 }
@@ -79,10 +82,12 @@ pub(super) fn first(
 ) -> Result<(), Trouble> {
     let mut reader = Reader::new(&node.url, &node.source, rules.patience);
     let note = reader.read("checkpoint", NOTE_BYTES_MAX as u64, Kind::Checkpoint)?;
-    let seen = Seen::read(&note, &rules.policy).map_err(|error| {
-        let words = format!("its checkpoint is refused: {error}");
-        reader.alarm(Kind::Checkpoint, words).with("checkpoint", note)
-    })?;
+    let read = rules.trusted.checkpoint(&note);
+    if read.is_err() {
+        findings.followed = successors(&reader, &rules.trusted);
+    }
+    let trusted = findings.followed.as_ref().map_or(&rules.trusted, |(trusted, _)| trusted).clone();
+    let seen = read.or_else(|_| trusted.checkpoint(&note)).map_err(|error| refused(&reader, &error, note))?;
     if let Some(age) = rules.max_age {
         findings.stale = age.check(seen.vouched_s).err().map(|stop| stop.report.to_string());
     }
@@ -92,10 +97,28 @@ pub(super) fn first(
     findings.seen = Some(seen.clone());
     if seen.size() > own.size() {
         reader.grant((seen.size() - own.size()) / u64::from(TILE_WIDTH) * 2 + 16);
-        findings.candidate = Some(extend(own, &seen, &reader, &rules.policy, spool)?);
+        findings.candidate = Some(extend(own, &seen, &reader, &trusted, spool)?);
         findings.done.entries = seen.size();
     }
+    // Those who stayed may sign for the policy before, too; files are signed by all.
+    let epoch = findings.candidate.as_ref().map_or(&own.replay, |candidate| &candidate.replay).epoch();
+    if epoch > 0 && !trusted.is_of(epoch) {
+        findings.followed = successors(&reader, &trusted).or(findings.followed.take());
+    }
     Ok(())
+}
+
+/// A checkpoint that is not signed by those who may.
+pub(super) fn refused(reader: &Reader<'_>, error: &str, note: impl Into<Vec<u8>>) -> Alarm {
+    reader.alarm(Kind::Checkpoint, format!("its checkpoint is refused: {error}")).with("checkpoint", note)
+}
+
+/// Where the node's changes of members lead, if that is further, and the file that says so. What leads nowhere says nothing: what is
+/// signed by others is refused.
+fn successors(reader: &Reader<'_>, trusted: &Trusted) -> Option<(Trusted, Vec<u8>)> {
+    let succession = reader.read("succession", SUCCESSION_BYTES_MAX as u64, Kind::Checkpoint).ok()?;
+    let led = trusted.followed(&succession).ok()?;
+    (led.changes() > trusted.changes()).then_some((led, succession))
 }
 
 /// Then, when the copy has grown by what some node has: whether this one agrees with it.
@@ -110,9 +133,9 @@ pub(super) fn second(
     reader.grant(seen.size().saturating_sub(findings.done.tiles) / u64::from(TILE_WIDTH) * 3 + 64);
     for older in [own.seen.as_ref(), node.last.as_ref()].into_iter().flatten() {
         let relation = if seen.size() > older.size() {
-            relate(older, seen, seen.size(), &rules.policy, |path| reader.tile(path, Kind::Tiles))?
+            relate(older, seen, seen.size(), &rules.trusted, |path| reader.tile(path, Kind::Tiles))?
         } else if older.size() <= own.size() {
-            relate(seen, older, own.size(), &rules.policy, |path| own.tile(path))?
+            relate(seen, older, own.size(), &rules.trusted, |path| own.tile(path))?
         } else {
             // It went back, from what was never taken over: nothing is there to compare with.
             continue;
@@ -160,7 +183,7 @@ fn lookups(seen: &Seen, own: &Own, reader: &Reader<'_>, rules: &Rules, findings:
         let leaf = entries.first().and_then(|bytes| Leaf::from_bytes(bytes).ok());
         let keys = leaf.as_ref().map(Leaf::keys).unwrap_or_default();
         for key in keys.iter().take(KEYS_MAX) {
-            match lookup::check(key, own, &rules.policy, reader)? {
+            match lookup::check(key, own, &rules.trusted, reader)? {
                 lookup::Said::Right => {}
                 lookup::Said::NotOffered(words) => {
                     findings.no_lookup = true;

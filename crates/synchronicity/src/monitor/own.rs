@@ -10,12 +10,12 @@ use std::path::{Path, PathBuf};
 use synchronicity_verify::edge::{Edge, Tile};
 use synchronicity_verify::merkle::leaf_hash;
 use synchronicity_verify::note::NOTE_BYTES_MAX;
-use synchronicity_verify::policy::Policy;
 use synchronicity_verify::replay::Replay;
 use synchronicity_verify::tile::{TILE_WIDTH, TileLevel, TilePath, encode_bundle, parse_bundle};
 
 use super::error::MonitorError;
 use super::seen::Seen;
+use super::trusted::Trusted;
 use crate::durable;
 use crate::source::{Source, SourceError};
 
@@ -41,7 +41,7 @@ pub(super) struct Candidate {
 
 impl Own {
     /// Reads the copy, and replays and hashes all of it again.
-    pub(super) fn open(folder: PathBuf, policy: &Policy) -> Result<Self, MonitorError> {
+    pub(super) fn open(folder: PathBuf, trusted: &Trusted) -> Result<Self, MonitorError> {
         fs::create_dir_all(&folder).map_err(MonitorError::disk(&folder))?;
         let source = Source::Folder(folder.clone());
         let mut own = Self { folder, source, replay: Replay::new(), edge: Edge::new(), seen: None };
@@ -50,7 +50,7 @@ impl Own {
             Err(error) if error.is_absent() => return Ok(own),
             Err(error) => return Err(own.damaged("checkpoint", &error)),
         };
-        let seen = Seen::read(&note, policy).map_err(|error| own.damaged("checkpoint", &error))?;
+        let seen = trusted.checkpoint(&note).map_err(|error| own.damaged("checkpoint", &error))?;
         let size = seen.checkpoint.size;
         for n in 0..size.div_ceil(WIDTH) {
             let path = bundle_path(n, size);

@@ -13,12 +13,13 @@ use synchronicity_verify::tile::TILE_WIDTH;
 use super::error::MonitorError;
 use super::events::{Alarm, Event, Kind};
 use super::extend::contradiction;
-use super::node::{Findings, Node, Rules, first, second};
+use super::node::{Findings, Node, Rules, first, refused, second};
 use super::own::Own;
 use super::reader::{Reader, Trouble};
 use super::seen::relate;
 use super::state::State;
 use super::tell::Teller;
+use super::trusted::Trusted;
 use crate::age::how_fresh;
 use crate::exit;
 
@@ -38,6 +39,7 @@ impl Monitor {
         let mut all = self.each(start, |at, node, findings| {
             first(node, &self.own, &self.rules, spool.join(at.to_string()), findings)
         })?;
+        self.follow(&mut all)?;
         self.take_over(&mut all)?;
         let mut all = self.each(all, |_, node, findings| match findings.seen.clone() {
             Some(seen) if findings.away.is_none() => second(node, &seen, &self.own, &self.rules, findings),
@@ -75,6 +77,25 @@ impl Monitor {
         })
     }
 
+    /// The members that most changes lead to are those in force: kept before a checkpoint of theirs is.
+    fn follow(&mut self, all: &mut [Findings]) -> Result<(), MonitorError> {
+        let found = all.iter_mut().filter_map(|findings| findings.followed.take());
+        let Some((trusted, succession)) = found.max_by_key(|(trusted, _)| trusted.changes()) else { return Ok(()) };
+        self.state.keep_succession(&succession)?;
+        self.teller.tell(&followed(&trusted))?;
+        self.rules.trusted = trusted;
+        // What was read under the policy before may be of members who have left.
+        for (node, findings) in self.nodes.iter().zip(all) {
+            let Some(note) = findings.seen.as_ref().map(|seen| seen.note.to_string()) else { continue };
+            if let Err(error) = self.rules.trusted.checkpoint(note.as_bytes()) {
+                (findings.seen, findings.candidate) = (None, None);
+                let reader = Reader::new(&node.url, &node.source, self.rules.patience);
+                findings.alarms.push(refused(&reader, &error, note));
+            }
+        }
+        Ok(())
+    }
+
     /// The longest good log becomes the copy.
     fn take_over(&mut self, all: &mut [Findings]) -> Result<(), MonitorError> {
         let candidates = all.iter_mut().filter_map(|findings| findings.candidate.take());
@@ -95,7 +116,7 @@ impl Monitor {
             let mut reader = Reader::new(&node.url, &node.source, self.rules.patience);
             reader.grant(64);
             let read = |path| reader.tile(path, Kind::Tiles);
-            let found = relate(&older, &newest, newest.size(), &self.rules.policy, read);
+            let found = relate(&older, &newest, newest.size(), &self.rules.trusted, read);
             let here = Reader::new(&self.nodes[other].url, &self.nodes[other].source, self.rules.patience);
             match found {
                 Ok(relation) => all[other].alarms.extend(contradiction(&here, &older, &newest, relation)),
@@ -232,7 +253,15 @@ fn logged(index: u64, entry: &Entry) -> Event {
     Event::new("entry", format!("{index}: {verdict} {purl}"), fields)
 }
 
-/// Whoever follows the log by a policy needs another one from here on.
+/// By whose signatures the log is followed from here on.
+fn followed(trusted: &Trusted) -> Event {
+    let (policy, changes) = (trusted.newest(), trusted.changes());
+    let (quorum, text) = (policy.quorum_in_words(), policy.to_string());
+    let words = format!("followed the group through {changes} changes of members: {quorum} must sign now");
+    Event::new("policy", words, json!({ "changes": changes, "quorum": quorum, "policy": text }))
+}
+
+/// Clients that follow the log by a policy need another one from here on.
 fn succeeded(index: u64, entry: &MembershipEntry) -> Event {
     let next = &entry.next;
     let names: Vec<&str> = next.members.iter().map(|member| member.name.as_str()).collect();

@@ -9,6 +9,7 @@ use synchronicity_verify::tile::TilePath;
 use synchronicity_verify::tiled::TiledError;
 use synchronicity_verify::verify::verify_checkpoint;
 
+use super::trusted::Trusted;
 use crate::relation::{Shown, path_from_tiles, shown};
 
 /// A checkpoint whose signatures hold, and are enough.
@@ -32,8 +33,7 @@ pub(super) enum Relation {
 }
 
 impl Seen {
-    pub(super) fn read(note: &[u8], policy: &Policy) -> Result<Self, String> {
-        let note = SignedNote::parse(note).map_err(|error| error.to_string())?;
+    pub(super) fn of(note: SignedNote, policy: &Policy) -> Result<Self, String> {
         let verified = verify_checkpoint(&note, policy).map_err(|error| error.to_string())?;
         Ok(Self { note, checkpoint: verified.checkpoint, vouched_s: verified.vouched_s })
     }
@@ -60,7 +60,7 @@ pub(super) fn relate<E>(
     older: &Seen,
     newer: &Seen,
     log_size: u64,
-    policy: &Policy,
+    trusted: &Trusted,
     read: impl FnMut(TilePath) -> Result<Vec<u8>, E>,
 ) -> Result<Relation, E> {
     let path = match path_from_tiles(log_size, older.size(), newer.size(), read) {
@@ -74,7 +74,9 @@ pub(super) fn relate<E>(
     Ok(match shown(&older.checkpoint, &newer.checkpoint, &path) {
         Shown::Extends => Relation::Extends,
         Shown::Contradicts => {
-            Relation::Fork(Fork::new(older.note.clone(), newer.note.clone(), path, policy).ok().map(Box::new))
+            let proof = |policy: &Policy| Fork::new(older.note.clone(), newer.note.clone(), path.clone(), policy);
+            // Two checkpoints of different epochs contradict each other under no one policy: then there is no proof for others.
+            Relation::Fork(trusted.under(|_| 0, proof).ok().map(Box::new))
         }
         Shown::Nothing => Relation::Unproven("its tiles do not lead to the root that was signed".into()),
     })

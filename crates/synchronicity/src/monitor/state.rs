@@ -8,6 +8,7 @@
 //! alarms.json                what is wrong
 //! evidence/<alarm>/          the bytes that show it
 //! told                       how many entries were told
+//! succession                 the changes of members since the policy that was named
 //! spool/                     what is being fetched; emptied by each pass
 //! ```
 //!
@@ -19,11 +20,11 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use synchronicity_verify::digest::Digest;
-use synchronicity_verify::policy::Policy;
 
 use super::error::MonitorError;
 use super::events::{Alarm, Kind};
 use super::seen::Seen;
+use super::trusted::Trusted;
 use crate::age::now_s;
 use crate::durable;
 
@@ -75,12 +76,23 @@ impl State {
         Ok(state)
     }
 
+    /// Where the changes of members that were seen lead from the policy that was named. One that is newer than all of them leads
+    /// nowhere, and is enough.
+    pub(super) fn trusted(&self, named: Trusted) -> Result<Trusted, MonitorError> {
+        let kept = self.read("succession")?;
+        Ok(kept.and_then(|succession| named.followed(succession.as_bytes()).ok()).unwrap_or(named))
+    }
+
+    pub(super) fn keep_succession(&self, succession: &[u8]) -> Result<(), MonitorError> {
+        self.write("succession", succession)
+    }
+
     /// The newest good checkpoint of a node, and how far it was compared.
-    pub(super) fn node(&self, url: &str, policy: &Policy) -> Result<(Option<Seen>, Done), MonitorError> {
+    pub(super) fn node(&self, url: &str, trusted: &Trusted) -> Result<(Option<Seen>, Done), MonitorError> {
         let name = format!("nodes/{}", node_id(url));
         let note = self.read(&format!("{name}.checkpoint"))?;
-        let seen = note.map(|note| Seen::read(note.as_bytes(), policy)).transpose();
-        let seen = seen.map_err(|_| self.damaged(&format!("{name}.checkpoint")))?;
+        // One that does not count any more, as under another policy, is none: the node is compared anew.
+        let seen = note.and_then(|note| trusted.checkpoint(note.as_bytes()).ok());
         let done = self.read(&format!("{name}.json"))?.and_then(|text| {
             let done: Value = serde_json::from_str(&text).ok()?;
             let number = |name: &str| done[name].as_u64();

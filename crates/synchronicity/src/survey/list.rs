@@ -74,7 +74,7 @@ impl List {
     }
 
     fn parse(text: &str, sha256: String) -> Result<Self, (usize, Reason)> {
-        let (mut lines, mut chosen) = (Vec::new(), Vec::new());
+        let (mut lines, mut chosen) = (Vec::new(), Vec::<String>::new());
         let mut seen: BTreeMap<String, usize> = BTreeMap::new();
         for (number, line) in text.lines().enumerate().map(|(index, line)| (index + 1, line)) {
             let (named, comment) = line.split_once('#').map_or((line, None), |(named, rest)| (named, Some(rest)));
@@ -86,6 +86,9 @@ impl List {
                 }
                 continue;
             }
+            if lines.is_empty() {
+                without_heading(&mut chosen, &text.lines().take(number - 1).collect::<Vec<_>>());
+            }
             let line = Line::parse(named).map_err(|reason| (number, reason))?;
             if let Some(before) = seen.insert(line.key.clone(), number) {
                 return Err((number, Reason::Twice { what: line.key, before }));
@@ -96,6 +99,19 @@ impl List {
             lines.push(line);
         }
         Ok(Self { lines, chosen, sha256 })
+    }
+}
+
+/// Of the comments above the first crate takes away the line that heads this crate's part of the list, as other parts are headed: it
+/// stands by itself below an empty line.
+fn without_heading(chosen: &mut Vec<String>, above: &[&str]) {
+    let is_heading =
+        matches!(above, [.., empty, line] if empty.trim().is_empty() && line.trim_start().starts_with('#'));
+    if is_heading && chosen.iter().filter(|line| !line.is_empty()).count() > 1 {
+        chosen.pop();
+    }
+    while chosen.last().is_some_and(String::is_empty) {
+        chosen.pop();
     }
 }
 
@@ -126,12 +142,25 @@ mod tests {
     #[test]
     fn comments_above_the_first_crate_say_how_the_list_was_chosen() {
         let list = List::parse(
-            "\n# By hand.\n#\n# Old.\n\n# New.\nserde@1.0.228 # popular\n# a section\nhexyl\n",
+            "\n# By hand.\n#\n# Old.\n\n# New.\n# Good.\nserde@1.0.228 # popular\n# a section\nhexyl\n",
             String::new(),
         )
         .unwrap();
-        assert_eq!(list.chosen, ["By hand.", "", "Old.", "", "New."]);
+        assert_eq!(list.chosen, ["By hand.", "", "Old.", "", "New.", "Good."]);
         assert_eq!(list.lines.iter().map(|line| line.key.as_str()).collect::<Vec<_>>(), ["serde@1.0.228", "hexyl"]);
+    }
+
+    #[test]
+    fn a_heading_of_the_first_part_does_not_say_how_the_list_was_chosen() {
+        for (text, chosen) in [
+            ("# By hand.\n#\n# Old.\n\n# Libraries\nhexyl\n\n# Tools\nbat\n", vec!["By hand.", "", "Old."]),
+            ("# By hand.\n\nhexyl\n", vec!["By hand."]),
+            ("# By hand.\n#\n# Old.\nhexyl\n", vec!["By hand.", "", "Old."]),
+            ("\n# By hand.\nhexyl\n", vec!["By hand."]),
+            ("hexyl\n", vec![]),
+        ] {
+            assert_eq!(List::parse(text, String::new()).unwrap().chosen, chosen, "{text}");
+        }
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub(super) enum Refused {
     Nothing { from: String, error: EquivocationError },
     #[error("{from} is about group {accused}, and the group file is of {group}")]
     #[diagnostic(help(
-        "keys are of one group: get the file of that group from somebody you trust, and compare its id"
+        "keys are of one group: get the file of that group from somebody you trust, or from a member's node at /group/ID, and compare its id"
     ))]
     OtherGroup { from: String, accused: Digest, group: Digest },
     #[error("{from} accuses the key {key}, which is no member's consensus key in this group")]

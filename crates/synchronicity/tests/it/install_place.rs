@@ -110,7 +110,9 @@ fn crashed() -> Outcome {
         if !first_is_staged {
             fs::remove_file(staging.join(format!("{}-one", Digest::of(&contents[0]))))?;
         }
-        fs::write(bin(&log).join(".synchronicity-copy"), "#!/bin")?;
+        let root =
+            Digest::of(fs::canonicalize(log.dir.path().join("root"))?.as_os_str().as_encoded_bytes()).to_string();
+        fs::write(bin(&log).join(format!(".synchronicity-copy-{}-two", &root[..16])), "#!/bin")?;
         let named = executables
             .iter()
             .map(|(name, content)| json!({ "name": name, "sha256": Digest::of(content).to_string() }));
