@@ -47,8 +47,17 @@ const PIECE: usize = 64 * 1024;
 /// Bytes of an artifact that are read at a time, by one request to a bucket.
 const READ: u64 = 512 * 1024;
 
-/// How much of a transcript is read for what it says, in bytes.
+/// How much of a transcript is read for what it says, in bytes. A request may allow more: it can be had as a stream.
 const PRINTED_BYTES_MAX: u64 = 4 << 20;
+
+/// What a build printed, as far as it is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Printed {
+    /// The text, with a mark in place of each byte that is none.
+    pub text: String,
+    /// After so many bytes the rest is left out.
+    pub cut_at: Option<u64>,
+}
 
 /// How often a request to a bucket is repeated at most.
 const RETRIES: usize = 4;
@@ -206,11 +215,14 @@ impl ArtifactStore {
     ///
     /// # Errors
     /// What the store says, or that it is no gzip.
-    pub async fn printed(&self, request: &RequestId) -> io::Result<String> {
+    pub async fn printed(&self, request: &RequestId) -> io::Result<Printed> {
         let kept = StreamReader::new(self.transcript(request).await?.into_stream().map_err(io::Error::from));
         let mut text = Vec::new();
-        GzipDecoder::new(kept).take(PRINTED_BYTES_MAX).read_to_end(&mut text).await?;
-        Ok(String::from_utf8_lossy(&text).into_owned())
+        let mut whole = GzipDecoder::new(kept);
+        (&mut whole).take(PRINTED_BYTES_MAX).read_to_end(&mut text).await?;
+        let is_cut = whole.read(&mut [0]).await? > 0;
+        let cut_at = is_cut.then_some(PRINTED_BYTES_MAX);
+        Ok(Printed { text: String::from_utf8_lossy(&text).into_owned(), cut_at })
     }
 
     /// Everything that is kept. What has no name that this store gives is somebody else's.

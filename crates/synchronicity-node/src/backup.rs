@@ -199,7 +199,7 @@ impl Backup {
         policies.max().map(|(_, name)| name)
     }
 
-    /// Whether the group was past its first epoch: the state with which the present one began comes from another node.
+    /// Whether the group was past its first epoch: who its members are now comes from another node.
     pub fn must_join(&self) -> bool {
         self.epoch > 0
     }

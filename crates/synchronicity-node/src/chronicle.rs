@@ -127,6 +127,17 @@ impl Chronicle {
         }
     }
 
+    /// Notes the rounds that are open in a state before which this node knows no block.
+    pub fn resumed(&mut self, at: At, machine: &Machine) {
+        self.at = at;
+        for (request, round) in machine.open_rounds() {
+            let (key, recipe) = ((*request, round.number()), self.recipe(round.request()));
+            let author = round.author().map(|author| self.people.met(&author, machine.group()));
+            let met: Vec<_> = round.members().map(|(who, _)| self.people.met(who, machine.group())).collect();
+            self.open.insert(key, Arc::new(Course::found(key, round, recipe, author, &met)));
+        }
+    }
+
     /// Moves on to a block that changed nothing.
     pub fn passed(&mut self, at: At) {
         self.at = at;

@@ -13,7 +13,7 @@ use synchronicity_core::group::Group;
 use synchronicity_verify::checkpoint::{Checkpoint, CheckpointError};
 use synchronicity_verify::cosignature;
 use synchronicity_verify::digest::Digest;
-use synchronicity_verify::note::{BadSignature, NoteError, NoteSignature, SignedNote};
+use synchronicity_verify::note::{BadSignature, NoteError, NoteSignature, SignedNote, VerifierKey};
 use thiserror::Error;
 
 use crate::recosign;
@@ -30,6 +30,8 @@ pub struct Cosignatures {
     group: Arc<Group>,
     /// For each statement, the line of each member who signed it, by the member's position in the group.
     lines: BTreeMap<Statement, BTreeMap<usize, NoteSignature>>,
+    /// Logs that are smaller matter no more.
+    least: u64,
 }
 
 /// What a message brought.
@@ -68,7 +70,7 @@ pub enum MessageError {
 impl Cosignatures {
     /// None yet.
     pub fn new(group: Arc<Group>) -> Cosignatures {
-        Cosignatures { group, lines: BTreeMap::new() }
+        Cosignatures { group, lines: BTreeMap::new(), least: 0 }
     }
 
     /// The text that is signed for a statement.
@@ -77,7 +79,8 @@ impl Cosignatures {
     }
 
     /// Takes a message from anyone. Lines of keys that are no member's are ignored, and so are those that state a time
-    /// after `latest_s`: who takes such a time could not take the member's true ones until then.
+    /// after `latest_s`: who takes such a time could not take the member's true ones until then. Only of lines that would be
+    /// kept is the signature checked, because that costs more than anything else here and any member can send any number.
     ///
     /// # Errors
     /// [`MessageError`]; nothing of the message is kept then.
@@ -88,17 +91,40 @@ impl Cosignatures {
             _ => return Err(MessageError::Kind),
         };
         let note = SignedNote::parse(note)?;
-        let (checkpoint, mut lines) = self.verify(&note)?;
-        lines.retain(|_, line| recosign::time_s(line) <= latest_s);
+        let checkpoint = self.checkpoint(&note)?;
         let statement = (checkpoint.size, checkpoint.root);
-        let told: BTreeMap<usize, u64> = lines.iter().map(|(member, line)| (*member, recosign::time_s(line))).collect();
+        let (mut told, mut good) = (BTreeMap::new(), Vec::new());
+        for (position, key, line) in self.member_lines(&note) {
+            let time_s = recosign::time_s(line);
+            if time_s > latest_s {
+                continue;
+            }
+            told.insert(position, time_s);
+            if self.would_keep(&statement, position, time_s) {
+                cosignature::verify(key, &note.text, line)?;
+                good.push((position, line.clone()));
+            }
+        }
         let mut news = false;
-        for (member, line) in lines {
+        for (member, line) in good {
             news |= self.add(statement, member, line);
         }
         let mut held = self.lines.get(&statement).into_iter().flatten();
         let lacks = held.any(|(member, line)| told.get(member).is_none_or(|time_s| *time_s < recosign::time_s(line)));
         Ok(Received { statement, news, lacks, asks })
+    }
+
+    /// Whether a good line of this member with this time would be kept: it is not at hand, nor one as late.
+    fn would_keep(&self, statement: &Statement, member: usize, time_s: u64) -> bool {
+        if statement.0 < self.least {
+            return false;
+        }
+        if let Some(held_s) = self.signed_s(statement, member) {
+            return held_s < time_s;
+        }
+        let mut signed = self.statements_of(member);
+        // In their order, so that the first one is the smallest: the one that another replaces.
+        signed.next().is_none_or(|smallest| signed.count() + 1 < SIZES_PER_MEMBER || smallest < *statement)
     }
 
     /// Takes this builder's own line.
@@ -148,8 +174,9 @@ impl Cosignatures {
         self.lines.get(statement).is_some_and(|lines| lines.len() == self.group.members().len())
     }
 
-    /// Forgets everything about logs smaller than `size`.
+    /// Forgets everything about logs smaller than `size`, and takes nothing about them any more.
     pub fn forget_below(&mut self, size: u64) {
+        self.least = self.least.max(size);
         self.lines.retain(|statement, _| statement.0 >= size);
     }
 
@@ -158,18 +185,30 @@ impl Cosignatures {
     /// # Errors
     /// [`MessageError`] for another log's checkpoint and for a member's line that does not verify.
     pub fn verify(&self, note: &SignedNote) -> Result<(Checkpoint, BTreeMap<usize, NoteSignature>), MessageError> {
+        let checkpoint = self.checkpoint(note)?;
+        let mut lines = BTreeMap::new();
+        for (position, key, line) in self.member_lines(note) {
+            cosignature::verify(key, &note.text, line)?;
+            lines.insert(position, line.clone());
+        }
+        Ok((checkpoint, lines))
+    }
+
+    fn checkpoint(&self, note: &SignedNote) -> Result<Checkpoint, MessageError> {
         let checkpoint: Checkpoint = note.text.parse()?;
         if checkpoint.origin != self.group.origin() {
             return Err(MessageError::OtherLog(checkpoint.origin));
         }
-        let mut lines = BTreeMap::new();
-        for (position, member) in self.group.members().iter().enumerate() {
-            if let Some(line) = note.signature_of(&member.cosigner) {
-                cosignature::verify(&member.cosigner, &note.text, line)?;
-                lines.insert(position, line.clone());
-            }
-        }
-        Ok((checkpoint, lines))
+        Ok(checkpoint)
+    }
+
+    /// The line of each member on a note, with the member's position and key. Nothing of it is verified.
+    fn member_lines<'a>(
+        &'a self,
+        note: &'a SignedNote,
+    ) -> impl Iterator<Item = (usize, &'a VerifierKey, &'a NoteSignature)> {
+        let keys = self.group.members().iter().map(|member| &member.cosigner);
+        keys.enumerate().filter_map(|(position, key)| Some((position, key, note.signature_of(key)?)))
     }
 
     fn add(&mut self, statement: Statement, member: usize, line: NoteSignature) -> bool {

@@ -175,16 +175,9 @@ impl Attendant {
         self.hand_over(&errands);
     }
 
-    /// Signs what is not on its way yet, all of it at once: one signature then stands for many commands.
-    fn send(&mut self, mut due: Vec<(Errand, Action)>) {
-        due.retain(|(errand, _)| !self.outbox.has(errand));
-        let (errands, actions): (Vec<_>, Vec<_>) = due.into_iter().unzip();
-        match Command::sign_all(&self.command, self.state.group(), actions) {
-            Ok(commands) => {
-                let now = Instant::now();
-                errands.into_iter().zip(commands).for_each(|(errand, command)| self.outbox.add(errand, command, now));
-            }
-            Err(error) => self.health.complain(Topic::Engine, format!("cannot sign commands: {error}")),
+    fn send(&mut self, due: Vec<(Errand, Action)>) {
+        if let Err(error) = self.outbox.sign(due, &self.command, self.state.group(), Instant::now()) {
+            self.health.complain(Topic::Engine, format!("cannot sign commands: {error}"));
         }
     }
 

@@ -1,7 +1,7 @@
 //! What a node keeps of the epochs that have ended: a folder with three files for each, named by the epoch's number.
 //!
 //! ```text
-//! epochs/E.toml         the group of epoch E, as its group file was
+//! epochs/E.toml         the group of epoch E, as its group file was; missing where this node knew no such file
 //! epochs/E.policy       the policy of its proofs
 //! epochs/E.tlog-proof   the entry that ended it, as its own members signed it; written last
 //! ```
@@ -50,9 +50,16 @@ impl Epochs {
     /// # Errors
     /// What the operating system said; the epoch has not ended here then.
     pub fn record(&self, group: &Group, policy: &Policy, proof: &Proof) -> io::Result<()> {
-        let epoch = group.epoch();
-        Synced.write(&self.path(epoch, "toml"), group.to_text().as_bytes())?;
-        self.record_known(epoch, Some(policy), proof)
+        self.record_group(group)?;
+        self.record_known(group.epoch(), Some(policy), proof)
+    }
+
+    /// Records the group of an epoch alone.
+    ///
+    /// # Errors
+    /// What the operating system said.
+    pub fn record_group(&self, group: &Group) -> io::Result<()> {
+        Synced.write(&self.path(group.epoch(), "toml"), group.to_text().as_bytes())
     }
 
     /// The same for an epoch of which the group file is not known, and perhaps not the policy either: as a newcomer knows the

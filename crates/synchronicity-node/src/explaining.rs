@@ -230,7 +230,8 @@ impl Explainer {
             return Err(Attempt::Missing(gathered.missing.join("; ")));
         }
         let sorted = sort(&plan.own, &camp.artifacts);
-        let packages = compiled(&self.store.printed(&plan.key.0).await.unwrap_or_default());
+        let printed = self.store.printed(&plan.key.0).await;
+        let packages = printed.map(|printed| compiled(&printed.text)).unwrap_or_default();
         let order = Order {
             first: folder.join(FIRST),
             second: folder.join(SECOND),

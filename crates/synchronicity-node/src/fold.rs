@@ -23,7 +23,7 @@ use crate::chronicle::{At, Chronicler};
 use crate::health::{Health, Topic};
 use crate::publish::{self, SharedLog};
 use crate::state::State;
-use crate::store::{Position, Store};
+use crate::store::{Dissent, Position, Progress, Snapshot, Store};
 
 /// Blocks that wait for the fold: the engine hands them over one at a time.
 const QUEUE: usize = 4;
@@ -138,14 +138,15 @@ impl Executor for Fold {
 impl Folding {
     /// Executes blocks up to the one that ends the epoch, and has the disk written once for all of them.
     fn execute(&mut self, blocks: &[OrderedBlock]) -> Result<Vec<Executed>, ExecuteError> {
-        let (mut states, mut effective, mut logged) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut states, mut effective, mut logged, mut dissent) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let mut height = self.state.persisted().height;
         for block in blocks {
             if block.height <= height {
                 states.push(self.state.persisted());
                 continue;
             }
-            let applied = self.apply(block).map_err(|reason| ExecuteError { height: block.height, reason })?;
+            let applied =
+                self.apply(block, &mut dissent).map_err(|reason| ExecuteError { height: block.height, reason })?;
             let (Applied { changed, logged: entries, .. }, executed) = applied;
             effective.extend(changed.then_some(block));
             logged.extend(entries);
@@ -159,9 +160,10 @@ impl Folding {
             return Ok(states);
         };
         let position = Position { height: last.height, time_ms: last.time_ms };
+        let progress = Progress { position, effective: &effective, dissent: &dissent };
         // From here on memory is ahead of the disk. Nobody signs for it, because everybody who signs waits for
         // `persisted`; and the engine is not answered, so that after a crash it delivers the blocks again.
-        while let Err(error) = self.persist(position, &effective, &logged) {
+        while let Err(error) = self.persist(&progress, &logged) {
             let advice = "see that the disk has room; nothing is signed until then";
             self.health.complain(Topic::Disk, format!("{error}: {advice}"));
             if self.ending.load(Ordering::Relaxed) {
@@ -177,15 +179,19 @@ impl Folding {
     }
 
     /// First the blocks, from which everything else can be made again, then what they logged. May be repeated.
-    fn persist(&self, position: Position, blocks: &[&OrderedBlock], logged: &[Logged]) -> Result<(), String> {
-        self.store.append(position, blocks.iter().copied()).map_err(|error| error.to_string())?;
+    fn persist(&self, progress: &Progress<'_>, logged: &[Logged]) -> Result<(), String> {
+        // Asked for only when it is needed: whoever publishes holds the log while its disk is written.
+        let published = || publish::locked(&self.log).size();
+        // The machine is nobody else's to change, so it is the one after the last of these blocks.
+        let snapshot = || Snapshot::of(&self.state.lock().machine);
+        self.store.record(progress, snapshot, published).map_err(|error| error.to_string())?;
         let Some(first) = logged.first() else { return Ok(()) };
         let entries: Vec<&[u8]> = logged.iter().map(|logged| logged.entry.as_slice()).collect();
         publish::locked(&self.log).append(first.index, &entries).map_err(|error| error.to_string())
     }
 
-    /// Folds a block into memory: what it did, and how far that is.
-    fn apply(&mut self, block: &OrderedBlock) -> Result<(Applied, Executed), String> {
+    /// Folds a block into memory: what it did, and how far that is. What builders did not agree on is added to `dissent`.
+    fn apply(&mut self, block: &OrderedBlock, dissent: &mut Vec<Dissent>) -> Result<(Applied, Executed), String> {
         let mut folded = self.state.lock();
         let applied = folded.machine.apply(block).map_err(|error| error.to_string())?;
         for (id, rejection) in &applied.rejected {
@@ -196,6 +202,7 @@ impl Folding {
             match &leaf {
                 Leaf::Build(entry) => {
                     tracing::info!(index, verdict = %entry.verdict, purl = entry.request.source.purl(), "logged");
+                    dissent.push(Dissent::of(entry, &folded.machine));
                 }
                 Leaf::Membership(entry) => {
                     tracing::info!(index, epoch = entry.epoch, group = %entry.next_group, "the epoch is over");
@@ -209,7 +216,10 @@ impl Folding {
         }
         let at = At { height: block.height, time: Moment(block.time_ms) };
         match applied.changed {
-            true => self.chronicler.chronicle.block(at, &folded.machine),
+            true => {
+                folded.note_open();
+                self.chronicler.chronicle.block(at, &folded.machine);
+            }
             false => self.chronicler.chronicle.passed(at),
         }
         Ok((applied, folded.machine.executed()))

@@ -12,6 +12,8 @@ pub enum Topic {
     Engine,
     /// Votes that this node has forgotten.
     Votes,
+    /// Blocks that the other members may have no more.
+    Behind,
     /// Room on the disk, for lack of which the engine is paused.
     Room,
     /// Writing ordered blocks to disk.

@@ -10,7 +10,9 @@
 //! | `/proof/index/I` | proof of entry `I`, whatever its verdict |
 //! | `/attestation/index/I/provenance`, `…/summary`, `…/link` | what this builder signs for other tools, of entries in which it agreed |
 //! | `/policy`, `/group` | what a client needs to verify, and who the members are |
+//! | `/group/ID` | who they are, or were, in the epoch of the group with this identity |
 //! | `/succession` | from the policy of any earlier epoch to the present one |
+//! | `/snapshot` | a state that a quorum has signed, for a member without the chain |
 //! | `/status`, `/health` | JSON, and `ok` or a reason with status 503 |
 //! | `/request/ID` | what a request pins, as JSON |
 //! | `/artifacts/SHA256`, `/transcripts/ID/NAME` | of this node's own builds, once their round is concluded |
@@ -34,22 +36,24 @@ pub mod web;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::{Path, State as Shared};
-use axum::http::{Response, StatusCode};
+use axum::http::{Response, StatusCode, header};
 use axum::routing::get;
 use synchronicity::request_json;
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::identity::RequestId;
 use synchronicity_verify::request::BuildRequest;
 
-use self::answer::{JSON, Keep, TEXT, compressible, known_by, missing, text, whole};
+use self::answer::{BYTES, JSON, Keep, TEXT, compressible, known_by, missing, set, text, whole};
 use self::log::LogSite;
 use self::web::WebSite;
 use crate::artifact_store::ArtifactStore;
 use crate::attestations::Attester;
 use crate::explaining::Explanations;
+use crate::groups::Groups;
 use crate::offences::Offences;
+use crate::snapshot::Snapshots;
 use crate::view::View;
 
 pub use server::{Caller, Served, serve};
@@ -73,10 +77,14 @@ pub struct Site {
     pub policy: Arc<str>,
     /// The group file.
     pub group: Arc<str>,
+    /// The groups of all epochs that are known here.
+    pub groups: Groups,
     /// The succession file, where an epoch has ended.
     pub succession: Option<Arc<str>>,
     /// Signs statements for other tools.
     pub attester: Attester,
+    /// States that the group has signed.
+    pub snapshots: Snapshots,
     /// Pages and API.
     pub web: WebSite,
 }
@@ -88,7 +96,9 @@ pub fn router(site: Site) -> Router {
         .route("/attestation/index/{index}/{kind}", get(attestation::attestation))
         .route("/policy", get(|Shared(site): Shared<Site>| async move { document(&site.policy) }))
         .route("/group", get(|Shared(site): Shared<Site>| async move { document(&site.group) }))
+        .route("/group/{id}", get(group))
         .route("/succession", get(succession))
+        .route("/snapshot", get(snapshot))
         .route("/status", get(status))
         .route("/health", get(health))
         .route("/request/{id}", get(request))
@@ -118,11 +128,35 @@ fn document(content: &str) -> Response<Body> {
     known_by(text(content.to_owned()), &tag[..32], Keep::Shortly)
 }
 
+/// Whose keys are accused by a proof of equivocation stands in the file of that group, also when its epoch has ended.
+async fn group(Shared(site): Shared<Site>, Path(id): Path<String>) -> Response<Body> {
+    let Ok(id) = id.parse::<Digest>() else { return missing("a group's identity is 64 lower-case hex digits") };
+    match site.groups.of(&id) {
+        // Not for ever: addresses are not part of the identity.
+        Some(group) => document(&group.to_text()),
+        None => missing("this node has no file of such a group"),
+    }
+}
+
 async fn succession(Shared(site): Shared<Site>) -> Response<Body> {
     match &site.succession {
         Some(succession) => document(succession),
         None => missing("this group is in its first epoch"),
     }
+}
+
+/// Never kept: it is of the moment, and whoever takes it up fetches the log up to there right after.
+async fn snapshot(Shared(site): Shared<Site>) -> Response<Body> {
+    let mut response = match site.snapshots.get().await {
+        Some(bytes) => whole(StatusCode::OK, BYTES, Bytes::from_owner(bytes)),
+        None => whole(
+            StatusCode::SERVICE_UNAVAILABLE,
+            TEXT,
+            "the group signs no state at the moment: ask again, or ask another node\n",
+        ),
+    };
+    set(&mut response, header::CACHE_CONTROL, "no-store");
+    response
 }
 
 async fn status(Shared(site): Shared<Site>) -> Response<Body> {

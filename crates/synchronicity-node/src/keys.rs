@@ -229,15 +229,24 @@ impl MemberKeys {
     /// # Errors
     /// [`KeysError`] for the first key that is missing, exposed, malformed, or another's.
     pub fn read(folder: &Path, group: &Group) -> Result<MemberKeys, KeysError> {
+        MemberKeys::read_with(folder, folder, group)
+    }
+
+    /// The same where the log's key is in the folder `shared`.
+    ///
+    /// # Errors
+    /// As [`MemberKeys::read`].
+    pub fn read_with(folder: &Path, shared: &Path, group: &Group) -> Result<MemberKeys, KeysError> {
         let command = CommandKey::from_seed(*Seed::read(&Role::Command.path(folder))?.expose());
         let Some(member) = group.member(&command.id()) else {
             return Err(KeysError::NotAMember { command: command.id().to_string() });
         };
-        let foreign = |role: Role, member: &str| KeysError::Foreign {
+        let foreign_in = |folder: &Path, role: Role, member: &str| KeysError::Foreign {
             which: role.name(),
             path: role.path(folder),
             member: member.to_owned(),
         };
+        let foreign = |role: Role, member: &str| foreign_in(folder, role, member);
         let consensus = Seed::read(&Role::Consensus.path(folder))?;
         if consensus.public() != member.consensus {
             return Err(foreign(Role::Consensus, &member.name));
@@ -252,10 +261,10 @@ impl MemberKeys {
             return Err(foreign(Role::Attestation, &member.name));
         }
         let attestation = AttestationKey::from_seed(attestation.expose());
-        let log = Seed::read(&Role::Log.path(folder))?;
+        let log = Seed::read(&Role::Log.path(shared))?;
         let log = Signer::from_seed(group.origin(), KeyKind::Log, log.expose())?;
         if log.verifier_key() != group.log_key() {
-            return Err(foreign(Role::Log, group.origin()));
+            return Err(foreign_in(shared, Role::Log, group.origin()));
         }
         Ok(MemberKeys { consensus, command, cosigner, attestation, log })
     }

@@ -45,6 +45,7 @@ pub async fn watch(chain: Handle, known: Known, health: Health, mut stop: watch:
         waited += EVERY;
         let status = chain.status();
         tell(&health, Topic::Votes, votes(&status));
+        tell(&health, Topic::Behind, behind(&status));
         tell(&health, Topic::Clock, clock(&status, skew_ms_max));
         if waited >= GRACE {
             tell(&health, Topic::Members, members(&status, &group, &unresolved));
@@ -78,6 +79,15 @@ fn votes(status: &ChainStatus) -> Option<String> {
          copy, or another node runs with its keys. It signs nothing until the group is past all that it may have signed, and \
          then goes on by itself; see that no other node runs with these keys"
     ))
+}
+
+/// A node that was away for too long cannot catch up by itself.
+fn behind(status: &ChainStatus) -> Option<String> {
+    status.left_behind.then(|| {
+        "this node was away for longer than the other members keep their blocks: stop it and run `group join`, which takes up a \
+         state that the group has signed; keys and journal stay"
+            .to_owned()
+    })
 }
 
 fn members(status: &ChainStatus, group: &Group, unresolved: &[Unresolved]) -> Option<String> {

@@ -2,6 +2,7 @@
 
 mod assembly;
 mod recovery;
+mod site;
 
 use std::fs;
 use std::io;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use miette::Diagnostic;
 use synchronicity_consensus::{Handle, Peer, StartError};
 use synchronicity_core::group::{Group, Member};
+use synchronicity_core::machine::Executed;
 use synchronicity_verify::identity::BuilderId;
 use thiserror::Error;
 use tokio::net::UnixListener;
@@ -113,7 +115,7 @@ pub struct Choices {
     pub misbehaviour: Option<Misbehaviour>,
     /// Where builds happen.
     pub bench: BenchChoice,
-    /// This executable, as which explanations run apart.
+    /// This executable, as which builds and explanations run apart: its path when the process began.
     pub program: PathBuf,
     /// Whether the operator vouches for the journal of votes: see
     /// [`EngineConfig::vouched`](synchronicity_consensus::EngineConfig::vouched).
@@ -131,6 +133,16 @@ pub enum BenchChoice {
     },
     /// On a bench that the caller opens.
     Opened(Opener),
+}
+
+/// Reads a folder as a start does, and lets go of it again: how far its state is. Like a start it puts the folder in order; the
+/// lock is the caller's business.
+///
+/// # Errors
+/// Whatever a start says of it.
+pub fn reread(folder: &Folder) -> Result<Executed, Stop> {
+    let group = group_file::read(&folder.group()).or_usage()?;
+    Ok(recovery::recover(folder, &group)?.state.persisted())
 }
 
 /// Everything that was checked and taken hold of before the node starts.

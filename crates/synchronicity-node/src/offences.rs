@@ -4,29 +4,32 @@
 //! then the list that counts it. A crash in between leaves a proof that the list does not count, and the proof is shown all
 //! the same: proofs are found by their files.
 
+mod list;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use synchronicity::age::now_s;
 use synchronicity_consensus::{Conduct, Offence};
-use synchronicity_core::group::Group;
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::equivocation::{EQUIVOCATION_BYTES_MAX, Equivocation, verify};
 use tokio::sync::watch;
 
+use self::list::{Count, Key, List};
 use crate::durable::Disk;
+use crate::groups::Groups;
 use crate::health::{Health, Topic};
 use crate::status::OffenceStatus;
 
-/// Proofs that are kept of one member. More of them show nothing more, and each is a file.
+/// Proofs that are kept of one member in one epoch. More of them show nothing more, and each is a file.
 pub const PROOFS_MAX: usize = 16;
 
-/// The largest list that is read: for every member and kind of offence a line of some 200 bytes.
-const LIST_BYTES_MAX: u64 = 64 * 1024;
+/// Proofs that are kept of all members in all epochs: more than any one epoch can have. Those of the oldest epochs go first.
+pub const PROOFS_ALL_MAX: usize = 512;
 
 /// Pause before a failed write is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -40,52 +43,46 @@ pub struct Offences(Arc<Inner>);
 
 struct Inner {
     folder: PathBuf,
-    group: Arc<Group>,
+    groups: Groups,
     kept: Mutex<Kept>,
 }
 
 struct Kept {
     disk: Box<dyn Disk>,
-    list: BTreeMap<Key, Count>,
-    /// The member whose equivocation each proof shows, by the proof's id.
-    proofs: BTreeMap<Digest, Digest>,
+    list: List,
+    /// Whom each proof accuses, by the proof's id.
+    proofs: BTreeMap<Digest, Accused>,
 }
 
-/// Consensus key of a member, and what it did.
-type Key = (Digest, String);
-
-#[derive(Clone, Debug, Default)]
-struct Count {
-    count: u64,
-    first_s: u64,
-    last_s: u64,
-    last: Option<String>,
+/// The consensus key of a member, in the group of which identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Accused {
+    member: Digest,
+    group: Digest,
 }
 
-/// A line of the list on disk.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Line {
-    member: String,
-    offence: String,
-    count: u64,
-    first_s: u64,
-    last_s: u64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    last: Option<String>,
+/// A proof of equivocation that is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accusation {
+    /// Identity of the proof.
+    pub id: Digest,
+    /// Name of the member that it accuses.
+    pub member: String,
+    /// Identity of the group in whose epoch it voted.
+    pub group: Digest,
 }
 
 impl Offences {
     /// What `folder` holds, which need not exist. A list that is damaged is begun anew; proofs that are damaged, or of
-    /// another group, are left alone and not shown.
-    pub fn open(folder: PathBuf, group: Arc<Group>, disk: impl Disk + 'static) -> Offences {
-        let list = read_list(&folder.join(LIST)).unwrap_or_else(|error| {
+    /// none of these groups, are left alone and not shown.
+    pub fn open(folder: PathBuf, groups: Groups, disk: impl Disk + 'static) -> Offences {
+        let list = list::read(&folder.join(LIST)).unwrap_or_else(|error| {
             tracing::warn!(path = %folder.join(LIST).display(), %error, "the list of offences is damaged: beginning anew");
-            BTreeMap::new()
+            List::new()
         });
-        let proofs = read_proofs(&folder, &group);
+        let proofs = read_proofs(&folder, &groups);
         let kept = Kept { disk: Box::new(disk), list, proofs };
-        Offences(Arc::new(Inner { folder, group, kept: Mutex::new(kept) }))
+        Offences(Arc::new(Inner { folder, groups, kept: Mutex::new(kept) }))
     }
 
     /// Keeps what an engine tells, until it ends or `stop` changes.
@@ -101,7 +98,7 @@ impl Offences {
                 _ = stop.wait_for(|stop| *stop) => return,
             };
             let Some(offence) = offence else { return };
-            let now_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+            let now_s = now_s();
             while let Err(error) = self.record_apart(offence.clone(), now_s).await {
                 health.complain(Topic::Offences, format!("an offence of a member cannot be written: {error}"));
                 tokio::select! {
@@ -125,24 +122,25 @@ impl Offences {
     /// # Errors
     /// What the operating system said. Nothing new is shown then, and the same call may be repeated.
     pub fn record(&self, offence: &Offence, now_s: u64) -> io::Result<()> {
-        let Inner { folder, group, .. } = &*self.0;
+        let Inner { folder, groups, .. } = &*self.0;
         let mut kept = self.lock();
         let member = Digest(offence.member);
-        let proof = proof_of(offence).map(|proof| (proof.id(), proof));
-        let proof = proof.filter(|_| kept.proofs.values().filter(|of| **of == member).count() < PROOFS_MAX);
-        if let Some((id, proof)) = &proof {
-            kept.disk.write(&path(folder, id), proof.to_string().as_bytes())?;
+        let proof = proof_of(offence).filter(|proof| kept.has_room_for(&accused(proof)));
+        if let Some(proof) = proof {
+            kept.disk.write(&path(folder, &proof.id()), proof.to_string().as_bytes())?;
         }
         let mut list = kept.list.clone();
         let key = (member, offence.conduct.as_str().to_owned());
-        let count = list.entry(key).or_insert(Count { first_s: now_s, ..Count::default() });
+        let count = list.entry(key.clone()).or_insert(Count { first_s: now_s, ..Count::default() });
         count.count = count.count.saturating_add(1);
         count.last_s = now_s;
         count.last = detail(&offence.conduct);
-        kept.disk.write(&folder.join(LIST), &written(&list)?)?;
+        let bytes = list::write(&mut list, &key)?;
+        kept.disk.write(&folder.join(LIST), &bytes)?;
         kept.list = list;
-        kept.proofs.extend(proof.map(|(id, _)| (id, member)));
-        let name = name(group, &member);
+        kept.proofs.extend(proof.map(|proof| (proof.id(), accused(proof))));
+        kept.forget_oldest(groups, folder);
+        let name = groups.name(&member, None);
         tracing::warn!(member = name, offence = offence.conduct.as_str(), "kept an offence");
         Ok(())
     }
@@ -151,7 +149,7 @@ impl Offences {
     pub fn list(&self) -> Vec<OffenceStatus> {
         let kept = self.lock();
         let status = |((member, offence), count): (&Key, &Count)| OffenceStatus {
-            member: name(&self.0.group, member),
+            member: self.0.groups.name(member, None),
             offence: offence.clone(),
             count: count.count,
             first_s: count.first_s,
@@ -161,10 +159,15 @@ impl Offences {
         kept.list.iter().map(status).collect()
     }
 
-    /// Ids of the proofs, each with the member's name.
-    pub fn proofs(&self) -> Vec<(String, String)> {
+    /// Which proofs there are, of all epochs.
+    pub fn proofs(&self) -> Vec<Accusation> {
         let kept = self.lock();
-        kept.proofs.iter().map(|(id, member)| (id.to_string(), name(&self.0.group, member))).collect()
+        let told = |(id, Accused { member, group }): (&Digest, &Accused)| Accusation {
+            id: *id,
+            member: self.0.groups.name(member, Some(group)),
+            group: *group,
+        };
+        kept.proofs.iter().map(told).collect()
     }
 
     /// The file of a proof that is kept.
@@ -177,6 +180,29 @@ impl Offences {
         // Both maps are replaced, or added to, only after everything that can fail.
         self.0.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+impl Kept {
+    fn has_room_for(&self, accused: &Accused) -> bool {
+        self.proofs.values().filter(|of| *of == accused).count() < PROOFS_MAX
+    }
+
+    /// Removes the proofs of the oldest epochs that are too many.
+    fn forget_oldest(&mut self, groups: &Groups, folder: &Path) {
+        while self.proofs.len() > PROOFS_ALL_MAX
+            && let Some(id) = self.proofs.iter().min_by_key(|(_, of)| groups.place(&of.group)).map(|(id, _)| *id)
+        {
+            // One that stays is found, and shown, at the next start: that harms nobody.
+            if let Err(error) = fs::remove_file(path(folder, &id)) {
+                tracing::warn!(%id, %error, "a proof of an old epoch stays");
+            }
+            self.proofs.remove(&id);
+        }
+    }
+}
+
+fn accused(proof: &Equivocation) -> Accused {
+    Accused { member: Digest(*proof.member()), group: proof.occasion().group }
 }
 
 fn path(folder: &Path, id: &Digest) -> PathBuf {
@@ -194,56 +220,21 @@ fn detail(conduct: &Conduct) -> Option<String> {
     match conduct {
         Conduct::Equivocation(proof) => Some(format!("{} in view {}", proof.kind(), proof.occasion().view)),
         Conduct::FalseProposal(flaw) => Some((*flaw).to_owned()),
-        Conduct::ForgedVote | Conduct::Garbage => None,
+        Conduct::ForgedVote | Conduct::CutOff | Conduct::Garbage => None,
     }
 }
 
-/// What the group calls the holder of a consensus key.
-fn name(group: &Group, member: &Digest) -> String {
-    let known = group.members().iter().find(|known| known.consensus == member.0);
-    known.map_or_else(|| member.to_string(), |known| known.name.clone())
-}
-
-fn written(list: &BTreeMap<Key, Count>) -> io::Result<Vec<u8>> {
-    let line = |((member, offence), count): (&Key, &Count)| Line {
-        member: member.to_string(),
-        offence: offence.clone(),
-        count: count.count,
-        first_s: count.first_s,
-        last_s: count.last_s,
-        last: count.last.clone(),
-    };
-    let lines: Vec<Line> = list.iter().map(line).collect();
-    serde_json::to_vec_pretty(&lines).map_err(io::Error::other)
-}
-
-fn read_list(path: &Path) -> io::Result<BTreeMap<Key, Count>> {
-    let bytes = match fs::metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
-        Err(error) => return Err(error),
-        Ok(about) if about.len() > LIST_BYTES_MAX => return Err(io::Error::other("it is too long")),
-        Ok(_) => fs::read(path)?,
-    };
-    let lines: Vec<Line> = serde_json::from_slice(&bytes).map_err(io::Error::other)?;
-    let count = |line: Line| {
-        let member = line.member.parse().map_err(io::Error::other)?;
-        let Line { offence, count, first_s, last_s, last, .. } = line;
-        Ok(((member, offence), Count { count, first_s, last_s, last }))
-    };
-    lines.into_iter().map(count).collect()
-}
-
-fn read_proofs(folder: &Path, group: &Group) -> BTreeMap<Digest, Digest> {
+fn read_proofs(folder: &Path, groups: &Groups) -> BTreeMap<Digest, Accused> {
     let Ok(items) = fs::read_dir(folder) else { return BTreeMap::new() };
     let proof = |path: PathBuf| {
         let id: Digest = path.file_name()?.to_str()?.strip_suffix(SUFFIX)?.parse().ok()?;
         let short = fs::metadata(&path).is_ok_and(|about| about.len() <= EQUIVOCATION_BYTES_MAX as u64);
         let proof = if short { verify(&fs::read(&path).ok()?).ok() } else { None };
-        let proof = proof.filter(|proof| proof.id() == id && proof.occasion().group == group.id());
+        let proof = proof.filter(|proof| proof.id() == id && groups.of(&proof.occasion().group).is_some());
         if proof.is_none() {
-            tracing::warn!(path = %path.display(), "no proof of equivocation of this group");
+            tracing::warn!(path = %path.display(), "no proof of equivocation of this group, in any epoch known here");
         }
-        Some((id, Digest(*proof?.member())))
+        Some((id, accused(&proof?)))
     };
     items.filter_map(|item| proof(item.ok()?.path())).collect()
 }

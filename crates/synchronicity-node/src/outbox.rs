@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use synchronicity_core::command::Command;
+use synchronicity_core::command::{Action, Command, CommandError, CommandKey};
+use synchronicity_core::group::Group;
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::identity::RequestId;
 
@@ -56,6 +57,24 @@ impl Outbox {
     /// Puts a command on its way, due at once. One that is there already stays.
     pub fn add(&mut self, errand: Errand, command: Command, now: Instant) {
         self.pending.entry(errand).or_insert(Pending { command, next: now, pause: PAUSE });
+    }
+
+    /// Signs what is not on its way yet, all of it at once, and puts it there: one signature then stands for many commands.
+    ///
+    /// # Errors
+    /// As [`Command::sign_all`]; nothing is put on its way then.
+    pub fn sign(
+        &mut self,
+        mut due: Vec<(Errand, Action)>,
+        key: &CommandKey,
+        group: &Group,
+        now: Instant,
+    ) -> Result<(), CommandError> {
+        due.retain(|(errand, _)| !self.has(errand));
+        let (errands, actions): (Vec<_>, Vec<_>) = due.into_iter().unzip();
+        let commands = Command::sign_all(key, group, actions)?;
+        errands.into_iter().zip(commands).for_each(|(errand, command)| self.add(errand, command, now));
+        Ok(())
     }
 
     /// Forgets every errand of which `wanted` does not hold any more.

@@ -30,6 +30,7 @@ use synchronicity_web::model::{
     SurveyPage, TranscriptPage, TrendsPage,
 };
 
+use crate::artifact_store::Printed;
 use crate::chronicle::{Chronicle, Shown};
 use crate::presence::Presence;
 use crate::publisher::Published;
@@ -247,7 +248,7 @@ impl Pages {
     pub fn transcript(
         &self,
         request: &RequestId,
-        printed: &str,
+        printed: &Printed,
         (from, find): (usize, &str),
     ) -> Option<TranscriptPage> {
         let chronicle = self.chronicle();

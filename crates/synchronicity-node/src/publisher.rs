@@ -1,6 +1,8 @@
 //! The task that turns cosignatures into a published log: it gathers them, writes the log when there is a quorum, and
 //! tells the others until everybody has everything.
 
+mod asking;
+
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, MutexGuard};
@@ -16,6 +18,7 @@ use thiserror::Error;
 use tokio::sync::{mpsc, watch};
 use tokio::task::block_in_place;
 
+use self::asking::{ASK_AGAIN_MAX, Asking};
 use crate::cosign::{Cosignatures, MessageError, Statement};
 use crate::durable::Synced;
 use crate::health::{Health, Topic};
@@ -26,16 +29,8 @@ use crate::publish::{self, LoadError, PublishError, PublishedLog, SharedLog};
 use crate::recosign::{self, Schedule};
 use crate::state::State;
 
-/// How soon a node that misses cosignatures asks again; doubles each time, up to [`ASK_AGAIN_MAX`]. Short at first: a
-/// busy machine loses messages, and each one lost keeps somebody from a proof.
-const ASK_AGAIN: Duration = Duration::from_millis(200);
-const ASK_AGAIN_MAX: Duration = Duration::from_secs(60);
-
-/// The same for a node that misses newer times only: a dozen questions an hour.
+/// The longest pause of a node that misses newer times only: a dozen questions an hour.
 const ASK_FOR_TIMES_MAX: Duration = Duration::from_secs(86_400);
-
-/// How often one node answers questions about cosignatures at most.
-const ANSWER_PAUSE: Duration = Duration::from_millis(250);
 
 /// The published checkpoint, for everybody who serves it.
 pub type Published = watch::Receiver<Option<Arc<SignedNote>>>;
@@ -96,7 +91,10 @@ pub enum AdoptError {
     Signatures(String),
     /// It has entries that the state does not have, or other ones.
     #[error("the published log of {published} entries is not the one that the state folds to ({folded} entries)")]
-    #[diagnostic(help("log folder and state.redb were not kept together; restore the whole folder from one backup"))]
+    #[diagnostic(help(
+        "log folder and state.redb were not kept together, or `group join` was interrupted: move the log folder away and run \
+         `group join`, which takes up both anew"
+    ))]
     OtherLog {
         /// Entries under the published checkpoint.
         published: u64,
@@ -179,7 +177,7 @@ impl Publisher {
                     None => return,
                 },
                 changed = changes.changed() => if changed.is_err() { return },
-                () = tokio::time::sleep_until(asking.next.into()) => {}
+                () = tokio::time::sleep_until(asking.next().into()) => {}
             }
             self.publish();
             self.prove();
@@ -193,8 +191,9 @@ impl Publisher {
         }
         match self.cosignatures.receive(bytes, self.schedule.latest_s(recosign::now())) {
             Ok(received) => {
-                if received.asks && received.lacks && asking.may_answer() {
-                    let answer = self.cosignatures.answer(&received.statement);
+                let statement = received.statement;
+                if received.asks && received.lacks && asking.may_answer(member, statement, Instant::now()) {
+                    let answer = self.cosignatures.answer(&statement);
                     answer.into_iter().for_each(|answer| self.broadcast(answer));
                 }
             }
@@ -334,53 +333,5 @@ impl Publisher {
         for (index, concluded) in std::mem::replace(&mut folded.concluded, later) {
             folded.proof_ms.insert(index, concluded.elapsed().as_millis() as u64);
         }
-    }
-}
-
-/// When to ask the others for cosignatures, and when to answer them.
-struct Asking {
-    next: Instant,
-    pause: Duration,
-    answered: Option<Instant>,
-    /// Whether this builder has signed since it told anything.
-    news: bool,
-}
-
-impl Asking {
-    fn new() -> Asking {
-        Asking { next: Instant::now(), pause: ASK_AGAIN, answered: None, news: false }
-    }
-
-    fn restart(&mut self) {
-        (self.next, self.pause, self.news) = (Instant::now(), ASK_AGAIN, true);
-    }
-
-    fn rest(&mut self) {
-        self.next = Instant::now() + ASK_AGAIN_MAX;
-    }
-
-    fn due(&mut self, pause_max: Duration) -> bool {
-        let due = Instant::now() >= self.next;
-        if due {
-            self.next = Instant::now() + self.pause;
-            self.pause = self.pause.saturating_mul(2).min(pause_max);
-        }
-        due
-    }
-
-    fn has_news(&self) -> bool {
-        self.news
-    }
-
-    fn told(&mut self) {
-        self.news = false;
-    }
-
-    fn may_answer(&mut self) -> bool {
-        let may = self.answered.is_none_or(|answered| answered.elapsed() >= ANSWER_PAUSE);
-        if may {
-            self.answered = Some(Instant::now());
-        }
-        may
     }
 }

@@ -10,7 +10,7 @@ use synchronicity_verify::identity::BuilderId;
 
 use crate::durable::{sync_folder, write_secret};
 use crate::folder::Folder;
-use crate::keys::{KeysError, Role, Seed};
+use crate::keys::{KeysError, MemberKeys, Role, Seed};
 
 /// Keys that are the node's and not a member's: they stay through a change.
 const KEPT: [&str; 2] = ["log.key", "witness.key"];
@@ -33,6 +33,21 @@ pub fn next_identity(folder: &Folder) -> Result<Option<BuilderId>, KeysError> {
 /// As [`next_identity`].
 pub fn is_due(folder: &Folder, group: &Group) -> Result<bool, KeysError> {
     Ok(next_identity(folder)?.is_some_and(|identity| group.member(&identity).is_some()))
+}
+
+/// The keys with which this node is a member of the group, as they are when [`settle`] has put those of that group in place:
+/// nothing is changed.
+///
+/// # Errors
+/// As [`MemberKeys::read`].
+pub fn member_keys(folder: &Folder, group: &Group) -> Result<MemberKeys, KeysError> {
+    let (keys, next) = (folder.keys(), folder.next_keys());
+    if !is_due(folder, group)? {
+        return MemberKeys::read(&keys, group);
+    }
+    // `settle` takes it along from there, unless it has already.
+    let log = if Role::Log.path(&keys).exists() { &keys } else { &next };
+    MemberKeys::read_with(&next, log, group)
 }
 
 /// Puts the next keys in the place of the present ones, if the group lists them: whether it did. Only the holder of the

@@ -2,12 +2,14 @@
 //!
 //! One writer, the fold (see [`crate::fold`]); many readers, each of which holds the lock only to copy what it needs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
+use synchronicity_consensus::WantedStates;
 use synchronicity_core::group::Group;
 use synchronicity_core::machine::{Executed, Machine};
+use synchronicity_core::open::OpenState;
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::identity::RequestId;
 use synchronicity_verify::leaf::Leaf;
@@ -44,7 +46,22 @@ pub struct Folded {
     maps: BTreeMap<u64, PrefixMap>,
     /// Hashes of artifacts that somebody revealed in a round that is concluded. Only these may be served.
     revealed: BTreeSet<Digest>,
+    /// The latest open states, of which the group has signed one as a rule: that before the last block with an effect too, as a
+    /// group that stands still behind such a block signs no later one.
+    open: VecDeque<Kept>,
 }
+
+/// What the log does not say of a state that is the present one, or was a moment ago.
+#[derive(Clone, Debug)]
+struct Kept {
+    digest: Digest,
+    /// No block before this time led to it, in milliseconds since 1970.
+    since_ms: u64,
+    open: OpenState,
+}
+
+/// Open states that are kept at a time: as many blocks with an effect as may be between a state and the block that claims it.
+const OPEN_STATES: usize = 4;
 
 impl Folded {
     /// Notes an entry that the machine has just appended to its log.
@@ -54,6 +71,33 @@ impl Folded {
         if let Leaf::Build(entry) = leaf {
             self.note_revealed(&entry.request.id());
         }
+    }
+
+    /// Notes that a block changed something.
+    pub fn note_open(&mut self) {
+        self.keep_open(self.machine.executed().time_ms);
+    }
+
+    fn keep_open(&mut self, since_ms: u64) {
+        // Behind the last block of an epoch there is nothing to take up: the log says everything.
+        if self.machine.closed().is_some() {
+            return;
+        }
+        self.open.push_back(Kept { digest: self.machine.open_digest(), since_ms, open: self.machine.copy_open() });
+        if self.open.len() > OPEN_STATES {
+            self.open.pop_front();
+        }
+    }
+
+    /// The open states that are kept.
+    pub fn open_states(&self) -> WantedStates {
+        let since_ms = self.open.iter().map(|kept| kept.since_ms).min().unwrap_or(u64::MAX);
+        WantedStates { open: self.open.iter().map(|kept| kept.digest).collect(), since_ms }
+    }
+
+    /// One of them.
+    pub fn open_state(&self, digest: &Digest) -> Option<OpenState> {
+        self.open.iter().find(|kept| kept.digest == *digest).map(|kept| kept.open.clone())
     }
 
     /// Keeps the map of the log as it is now: a checkpoint of this size will be published later.
@@ -109,9 +153,12 @@ impl State {
             proof_ms: BTreeMap::new(),
             maps: BTreeMap::new(),
             revealed: BTreeSet::new(),
+            open: VecDeque::new(),
         };
         requests.iter().for_each(|request| folded.note_revealed(request));
         folded.keep_map();
+        // Which block led to it is forgotten.
+        folded.keep_open(0);
         State { group, begun, folded: Arc::new(Mutex::new(folded)), tip, persisted }
     }
 

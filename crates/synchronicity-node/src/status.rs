@@ -73,7 +73,7 @@ pub struct WebhookStatus {
 pub struct OffenceStatus {
     /// The member's name.
     pub member: String,
-    /// `equivocation`, of which `/equivocations` has proofs; or `forged-vote`, `false-proposal`, `garbage`.
+    /// `equivocation`, of which `/equivocations` has proofs; or `forged-vote`, `false-proposal`, `cut-off`, `garbage`.
     pub offence: String,
     /// How often it was seen.
     pub count: u64,

@@ -1,14 +1,21 @@
 //! `state.redb`: what a node must not forget. Only this file and those below it name the database.
 //!
-//! Two things lie in it. The ordered blocks that changed something, with the height and time of the last block of
-//! all, from which the machine is folded again at start. And the journal: sealed results with their nonces, the largest
+//! Two things lie in it. The latest ordered blocks that changed something, with the height and time of the last block of
+//! all, and snapshots of the state before them, from which the machine is folded again at start. And the journal: sealed results with their nonces, the largest
 //! checkpoint that this builder cosigned, and the last one that its witness cosigned of each log of others. Every method
 //! that writes returns when the content is on disk.
 //!
 //! ```text
-//! meta    schema → 1, group → 32 bytes, position → u64be height ‖ u64be time, cosigned → u64be size ‖ 32 bytes,
+//! meta    schema → 2, group → 32 bytes, position → u64be height ‖ u64be time, cosigned → u64be size ‖ 32 bytes,
 //!         base → u64be size ‖ 32 bytes, of the log with which the first block's epoch began; missing in the first one
+//!         begin → u64be height of the snapshot with which the blocks begin; missing where they begin with an epoch,
+//!         floor → the block and its certificate with which the chain begins here, as synchronicity_consensus writes them;
+//!         missing where the chain begins with the epoch
 //! blocks  height → the block, as synchronicity_core::block writes it
+//! snapshots  height → 32 bytes of the group ‖ u64be time ‖ u64be log size ‖ 32 bytes of the log's root ‖ 32 bytes of the open
+//!         state's digest ‖ the open state, as synchronicity_core::open writes it
+//! dissent request id → for each result that builders revealed in its latest round and that they did not agree on,
+//!         u32be length ‖ the result; missing where there is none, and in older files
 //! sealed  request id ‖ u32be round → 32-byte nonce ‖ result
 //! witnessed  origin of a log → u64be size ‖ 32 bytes ‖ the checkpoint as a signed note; missing in older files
 //! ```
@@ -27,14 +34,18 @@ use synchronicity_verify::result::BuildResult;
 use thiserror::Error;
 
 mod base;
+mod dissent;
+mod migrate;
 mod refold;
+mod snapshots;
 mod witnessed;
+
+pub use dissent::Dissent;
+pub use snapshots::{EVERY, Every, Progress, Snapshot};
 
 const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
 const BLOCKS: TableDefinition<u64, &[u8]> = TableDefinition::new("blocks");
 const SEALED: TableDefinition<&[u8], &[u8]> = TableDefinition::new("sealed");
-
-const SCHEMA: &[u8] = &[1];
 
 /// The node's database.
 #[derive(Debug)]
@@ -42,6 +53,9 @@ pub struct Store {
     path: PathBuf,
     /// Empty after a failed write: the database refuses everything from then on, so the next use opens it again.
     database: Mutex<Option<Database>>,
+    /// When a snapshot is due, and what lies behind the newest one.
+    every: Every,
+    since: Mutex<Every>,
 }
 
 /// Height and time of a block.
@@ -81,22 +95,43 @@ pub enum OpenError {
         configured: Digest,
     },
     /// It has come further than what was to replace it.
-    #[error("{} is at block {height} already, and the epoch that it was to begin with began at {begun}", path.display())]
+    #[error("{} is at block {height} already, and the state that it was to begin with is of block {begun}", path.display())]
     #[diagnostic(help("nothing was changed; this node needs no `group join`: start it"))]
     Ahead {
         /// The file.
         path: PathBuf,
         /// Height of its last block.
         height: u64,
-        /// Height at which the epoch began.
+        /// Height of that state.
         begun: u64,
     },
-    /// A newer or older layout.
-    #[error("{} was written by another version of this program", path.display())]
-    #[diagnostic(help("run the version that wrote it"))]
-    Schema {
+    /// A layout from which no step of this program leads on.
+    #[error("{} has schema {found}, and this program knows those from {oldest} on", path.display())]
+    #[diagnostic(help(
+        "nothing was changed; start the node once with a version in between, whose changelog names schema {found}: it brings the \
+         file to its own"
+    ))]
+    TooOld {
         /// The file.
         path: PathBuf,
+        /// Its schema.
+        found: u8,
+        /// The oldest one that is known.
+        oldest: u8,
+    },
+    /// A layout of a later version.
+    #[error("{} has schema {found}, and this program knows those up to {present}: a newer version wrote it", path.display())]
+    #[diagnostic(help(
+        "nothing was changed; run that version, or a later one. No schema is brought back to an older one: see Upgrading in \
+         docs/operating.md"
+    ))]
+    TooNew {
+        /// The file.
+        path: PathBuf,
+        /// Its schema.
+        found: u8,
+        /// That of this program.
+        present: u8,
     },
     /// A row that this program never writes.
     #[error("{} is damaged: {what}", path.display())]
@@ -118,10 +153,10 @@ pub enum OpenError {
 pub struct WriteError(Box<redb::Error>);
 
 impl Store {
-    /// Opens or creates the database of a node of this group.
+    /// Opens or creates the database of a node of this group. One that an earlier version wrote is brought to the present schema.
     ///
     /// # Errors
-    /// [`OpenError`]; a database of another group is left as it is.
+    /// [`OpenError`]; a database of another group, or of an unknown schema, is left as it is.
     pub fn open(path: &Path, group: &Group) -> Result<Store, OpenError> {
         Store::open_in(path, &[], group).map(|(store, _)| store)
     }
@@ -133,21 +168,30 @@ impl Store {
     /// As [`Store::open`].
     pub fn open_in(path: &Path, earlier: &[Group], group: &Group) -> Result<(Store, Group), OpenError> {
         let failed = |error: redb::Error| OpenError::Database { path: path.to_owned(), error: Box::new(error) };
-        // A database that was closed in order tells whose it is without a byte being written, by opening or otherwise.
-        if let Ok(database) = ReadOnlyDatabase::open(path)
-            && let Some(stored) = read_owner(&database).map_err(failed)?
-        {
+        if let Some(stored) = peek(path).map_err(failed)? {
+            migrate::known(path, &stored)?;
             check_owner(path, stored, earlier, group)?;
         }
         let database = Database::create(path).map_err(|error| failed(error.into()))?;
         let owner = match read_owner(&database).map_err(failed)? {
-            Some(stored) => check_owner(path, stored, earlier, group)?,
+            Some(stored) => {
+                let schema = migrate::known(path, &stored)?;
+                let owner = check_owner(path, stored, earlier, group)?;
+                migrate::bring(&database, schema).map_err(failed)?;
+                owner
+            }
             None => {
                 claim(&database, group).map_err(failed)?;
                 group
             }
         };
-        Ok((Store { path: path.to_owned(), database: Mutex::new(Some(database)) }, owner.clone()))
+        let store = Store::of(path, database).map_err(failed)?;
+        Ok((store, owner.clone()))
+    }
+
+    fn of(path: &Path, database: Database) -> Result<Store, redb::Error> {
+        let since = Mutex::new(snapshots::since(&database)?);
+        Ok(Store { path: path.to_owned(), database: Mutex::new(Some(database)), every: EVERY, since })
     }
 
     /// The journal, as the last run left it.
@@ -187,18 +231,8 @@ impl Store {
     where
         B: IntoIterator<Item = &'a OrderedBlock>,
     {
-        self.write(|database| {
-            let transaction = database.begin_write()?;
-            {
-                let at = [position.height.to_be_bytes(), position.time_ms.to_be_bytes()].concat();
-                transaction.open_table(META)?.insert("position", at.as_slice())?;
-                for block in effective {
-                    transaction.open_table(BLOCKS)?.insert(block.height, block.to_bytes().as_slice())?;
-                }
-            }
-            transaction.commit()?;
-            Ok(())
-        })
+        let effective: Vec<&OrderedBlock> = effective.into_iter().collect();
+        self.record(&Progress::to(position, &effective), || None, || 0)
     }
 
     /// Writes the seal of a round.
@@ -279,6 +313,12 @@ struct Stored {
     group: Vec<u8>,
 }
 
+/// A database that was closed in order tells whose it is without a byte being written, by opening or otherwise. Of any other
+/// this says nothing.
+fn peek(path: &Path) -> Result<Option<Stored>, redb::Error> {
+    ReadOnlyDatabase::open(path).map_or(Ok(None), |database| read_owner(&database))
+}
+
 /// Reads whose database this is; `None` if it is nobody's yet.
 fn read_owner(database: &impl ReadableDatabase) -> Result<Option<Stored>, redb::Error> {
     let meta = match database.begin_read()?.open_table(META) {
@@ -297,9 +337,6 @@ fn check_owner<'a>(
     earlier: &'a [Group],
     group: &'a Group,
 ) -> Result<&'a Group, OpenError> {
-    if stored.schema != SCHEMA {
-        return Err(OpenError::Schema { path: path.to_owned() });
-    }
     earlier.iter().chain([group]).find(|group| stored.group == group.id().0).ok_or_else(|| {
         let stored = <[u8; 32]>::try_from(stored.group).map_or("?".to_owned(), |id| Digest(id).to_string());
         OpenError::ForeignGroup { path: path.to_owned(), stored, configured: group.id() }
@@ -311,7 +348,7 @@ fn claim(database: &Database, group: &Group) -> Result<(), redb::Error> {
     let transaction = database.begin_write()?;
     {
         let mut meta = transaction.open_table(META)?;
-        meta.insert("schema", SCHEMA)?;
+        meta.insert("schema", [migrate::PRESENT].as_slice())?;
         meta.insert("group", group.id().0.as_slice())?;
         transaction.open_table(BLOCKS)?;
         transaction.open_table(SEALED)?;

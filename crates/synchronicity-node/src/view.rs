@@ -20,6 +20,7 @@ use crate::pages::{Present, RoundCopy};
 use crate::presence::{Presence, Presences};
 use crate::progress::Progress;
 use crate::publisher::Published;
+use crate::snapshot::Snapshots;
 use crate::state::{Folded, State};
 use crate::status::{ArtifactStatus, LogStatus, MemberStatus, ResultStatus, RoundStatus, Status};
 use crate::webhooks::Webhooks;
@@ -80,6 +81,11 @@ impl View {
     /// The published checkpoint.
     pub fn published(&self) -> Option<Arc<SignedNote>> {
         self.parts.published.borrow().clone()
+    }
+
+    /// States that the group has signed.
+    pub fn snapshots(&self) -> Snapshots {
+        Snapshots::start(self.state().clone(), self.parts.chain.clone(), self.follow_published())
     }
 
     /// The published checkpoint, and a sign when there is another.

@@ -61,16 +61,18 @@ pub enum BenchPinError {
     Depot(io::Error),
 }
 
-/// Opens the bench in `folder`; `shared` holds toolchain and downloads of several nodes of one owner. Without one of the
-/// walls that `group` asks for, or where the name of one is strange to this program, nothing is built.
-pub fn opener(folder: &Path, choice: Sandbox, shared: Option<&Path>, group: &Group) -> Opener {
+/// Opens the bench in `folder`; `shared` holds toolchain and downloads of several nodes of one owner, and builds are processes
+/// of `program`, which is this executable. Without one of the walls that `group` asks for, or where the name of one is strange
+/// to this program, nothing is built.
+pub fn opener(folder: &Path, choice: Sandbox, shared: Option<&Path>, program: &Path, group: &Group) -> Opener {
     let required: Result<Walls, UnknownWall> = group.containment().iter().map(|name| name.parse::<Wall>()).collect();
     let packages = packages(group);
-    let (folder, shared) = (folder.to_owned(), shared.map(Path::to_owned));
+    let (folder, shared, program) = (folder.to_owned(), shared.map(Path::to_owned), program.to_owned());
     Box::new(move || {
         let required = required.clone()?;
         let (shared, packages) = (shared.clone(), packages.clone());
-        Bench::open(&folder, &BenchOptions { choice: choice.into(), shared, program: None, required, packages })
+        let program = Some(program.clone());
+        Bench::open(&folder, &BenchOptions { choice: choice.into(), shared, program, required, packages })
     })
 }
 

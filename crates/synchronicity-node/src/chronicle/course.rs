@@ -30,7 +30,7 @@ pub enum Deed {
     Not,
     /// In this block.
     At(At),
-    /// In a block that this node never had: it joined later.
+    /// In a block that this node never had, or has no more.
     Sometime,
 }
 
@@ -165,6 +165,25 @@ impl Course {
         Course { author, submitted: Some(at), stage, parts, ..Course::unseen((request, round), about, recipe) }
     }
 
+    /// A round of which only its state is known. `met` are its members, in order of their keys.
+    pub(super) fn found(
+        key: (RequestId, u32),
+        round: &Round,
+        recipe: Arc<str>,
+        author: Option<Arc<Person>>,
+        met: &[Arc<Person>],
+    ) -> Course {
+        let deed = |done: bool| if done { Deed::Sometime } else { Deed::Not };
+        let parts = round.members().zip(met).map(|((_, did), who)| Part {
+            committed: deed(did.commitment().is_some()),
+            revealed: deed(did.opening().is_some()),
+            contradicted: did.contradicted().is_some(),
+            ..Part::of(who.clone())
+        });
+        let (stage, parts) = (Stage::of(round), parts.collect());
+        Course { author, stage, parts, ..Course::unseen(key, round.request(), recipe) }
+    }
+
     /// A round of which only its entry is known.
     pub(super) fn unseen((request, round): (RequestId, u32), about: &BuildRequest, recipe: Arc<str>) -> Course {
         Course {
@@ -243,6 +262,26 @@ impl Course {
     }
 }
 
+/// Names of features that a row of a list has room for, in bytes. The page of a request has all.
+const NAMED_BYTES_MAX: usize = 80;
+
+/// The first names, and how many more there are.
+fn in_short(names: &[String]) -> String {
+    let mut room = NAMED_BYTES_MAX;
+    let fits = |name: &&String| {
+        let fits = name.len() <= room;
+        room = room.saturating_sub(name.len() + 2);
+        fits
+    };
+    let shown: Vec<&str> = names.iter().take_while(fits).map(String::as_str).collect();
+    match (shown.len(), names.len() - shown.len()) {
+        (_, 0) => shown.join(", "),
+        (0, 1) => "one feature".to_owned(),
+        (0, more) => format!("{more} features"),
+        (_, more) => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
 /// Toolchain, target, products and features in short.
 pub(super) fn recipe_in_words(request: &BuildRequest) -> String {
     let features = &request.features;
@@ -253,7 +292,22 @@ pub(super) fn recipe_in_words(request: &BuildRequest) -> String {
     };
     if !features.named.is_empty() && !features.all {
         let with = if features.default { " with " } else { " but " };
-        chosen = format!("{chosen}{with}{}", features.named.join(", "));
+        chosen = format!("{chosen}{with}{}", in_short(&features.named));
     }
     format!("{} for {}, rustc {}{chosen}", request.products.name(), request.target, request.toolchain.release)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_of_features_that_a_row_has_no_room_for_is_told_by_its_first_ones_and_their_number() {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        assert_eq!(in_short(&names(&["cli", "tls"])), "cli, tls");
+        let long = "f".repeat(74);
+        assert_eq!(in_short(&names(&["cli", &long, "a", "b"])), format!("cli, {long} and 2 more"));
+        assert_eq!(in_short(&names(&[&"g".repeat(81)])), "one feature");
+        assert_eq!(in_short(&names(&[&"g".repeat(81), "a"])), "2 features");
+    }
 }

@@ -23,8 +23,8 @@ pub enum Group {
     History(Ask),
     /// Make this member's next keys, to be proposed with `group propose --member`
     Rotate(Dir),
-    /// Take up the log and the state with which the present epoch began: for a new member, and for one that missed the end
-    /// of an epoch
+    /// Take up the log and a state that the group has signed: for a new member, for one that missed the end of an epoch, and
+    /// for one that was away for so long that the others have its next blocks no more
     Join(GroupJoin),
 }
 
@@ -64,7 +64,7 @@ pub struct GroupPropose {
     /// How many members must report the same result
     #[arg(long, value_name = "K")]
     pub threshold: Option<u16>,
-    /// Print what would change, and propose nothing
+    /// Print what would change and who would have to sign, and propose nothing
     #[arg(long)]
     pub dry_run: bool,
     /// Print JSON
@@ -80,6 +80,9 @@ pub struct GroupApprove {
     /// The node's folder
     #[command(flatten)]
     pub dir: Dir,
+    /// Print what would change and who still has to sign, and sign nothing
+    #[arg(long)]
+    pub dry_run: bool,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -94,9 +97,9 @@ pub struct GroupJoin {
     /// The HTTP address of a member's node
     #[arg(long, value_name = "URL")]
     pub from: Source,
-    /// A policy of the group that you trust, of whatever epoch
+    /// A policy of the group that you trust, of whatever epoch; otherwise that of the folder's group.toml
     #[arg(long, value_name = "FILE")]
-    pub policy: PathBuf,
+    pub policy: Option<PathBuf>,
 }
 
 /// `group new`

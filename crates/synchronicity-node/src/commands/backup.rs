@@ -26,11 +26,13 @@ pub(super) fn restore(args: &cli::Restore) -> Result<u8, Stop> {
     if !backup.has_keys() {
         next.push(format!("put this node's own keys and log.key into {dir}/keys (mode 600)"));
     }
-    if backup.must_join() {
-        let policy = backup.latest_policy().map(|name| folder.root().join(name).display().to_string());
-        let policy = policy.unwrap_or_else(|| "POLICY".to_owned());
-        next.push(format!("synchronicity-node group join --dir {dir} --from http://ANY-MEMBER:4801 --policy {policy}"));
-    }
+    // In the first epoch the group file says whom to believe.
+    let policy = match (backup.must_join(), backup.latest_policy()) {
+        (false, _) => String::new(),
+        (true, Some(name)) => format!(" --policy {}", folder.root().join(name).display()),
+        (true, None) => " --policy POLICY".to_owned(),
+    };
+    next.push(format!("synchronicity-node group join --dir {dir} --from http://ANY-MEMBER:4801{policy}"));
     next.push(format!("synchronicity-node run --dir {dir}"));
     eprintln!(
         "See that nothing else runs with these keys any more. Then:\n  {}\nThe node is silent until the others, whom it asks, \

@@ -3,6 +3,7 @@
 use std::env;
 use std::io::{self, IsTerminal};
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process;
 use std::thread;
 
@@ -27,9 +28,10 @@ pub(super) fn run(args: &Run) -> Result<u8, Stop> {
     let runtime = runtime::Builder::new_multi_thread().worker_threads(WORKERS).thread_name("node").enable_all().build();
     let runtime = runtime.map_err(RunError::Signals).or_internal()?;
     let bench = BenchChoice::Own { sandbox: args.sandbox, shared: args.shared.clone() };
+    // Now: once an upgrade has put another file in its place, the system no longer tells the path.
     let program = env::current_exe().map_err(RunError::Program).or_internal()?;
     let (dir, misbehaviour, vouched) = (args.dir.path.clone(), args.misbehave, args.recovered);
-    let choices = Choices { dir, misbehaviour, bench, program, vouched };
+    let choices = Choices { dir, misbehaviour, bench, program: program.clone(), vouched };
     let ended = runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate()).map_err(RunError::Signals).or_internal()?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(RunError::Signals).or_internal()?;
@@ -52,17 +54,16 @@ pub(super) fn run(args: &Run) -> Result<u8, Stop> {
             );
             Ok(exit::OK)
         }
-        Ended::RoomAgain | Ended::NextEpoch(_) => Err(Stop::new(exit::INTERNAL, RunError::Afresh(start_afresh()))),
+        Ended::RoomAgain | Ended::NextEpoch(_) => {
+            Err(Stop::new(exit::INTERNAL, RunError::Afresh(start_afresh(&program))))
+        }
     }
 }
 
-/// Replaces this process by a new one with the same arguments: locks and ports go with the old one, and what a failed
-/// write left in memory too. Returns only if that fails.
-fn start_afresh() -> io::Error {
-    match env::current_exe() {
-        Ok(program) => process::Command::new(program).args(env::args_os().skip(1)).exec(),
-        Err(error) => error,
-    }
+/// Replaces this process by a new one with the same arguments, of what lies at the path of `program` by now: locks and ports
+/// go with the old one, and what a failed write left in memory too. Returns only if that fails.
+fn start_afresh(program: &Path) -> io::Error {
+    process::Command::new(program).args(env::args_os().skip(1)).exec()
 }
 
 fn trace() {

@@ -182,6 +182,41 @@ fn a_line_from_the_future_is_refused_and_the_others_of_its_message_count() {
     assert_eq!(pool.signed_s(&STATEMENT, 0), Some(7));
 }
 
+/// A message with a line of this member that says this time and is not the member's.
+fn forged(members: &Members, member: usize, statement: &Statement, time_s: u64) -> Vec<u8> {
+    let mut line = members.line(member, statement, time_s);
+    *line.signature.last_mut().unwrap() ^= 1;
+    let mut sender = Cosignatures::new(members.group.clone());
+    sender.add_own(*statement, member, line);
+    sender.question(statement).unwrap()
+}
+
+#[test]
+fn no_signature_is_checked_of_a_line_that_would_not_be_kept() {
+    let members = members(4);
+    let mut pool = Cosignatures::new(members.group.clone());
+    pool.receive(&members.told_at(1, &STATEMENT, 20), LATEST_S).unwrap();
+    // One that is checked makes the message count for nothing, which shows that it was.
+    let checked = |pool: &mut Cosignatures, statement: &Statement, time_s| {
+        let received = pool.receive(&forged(&members, 1, statement, time_s), LATEST_S);
+        assert!(!received.as_ref().is_ok_and(|received| received.news), "a forged line was kept");
+        received.is_err()
+    };
+    for (time_s, is_checked) in [(19, false), (20, false), (21, true), (LATEST_S, true), (LATEST_S + 1, false)] {
+        assert_eq!(checked(&mut pool, &STATEMENT, time_s), is_checked, "{time_s}");
+    }
+    // Of a log that is smaller than the published one.
+    pool.forget_below(3);
+    assert!(!checked(&mut pool, &(2, STATEMENT.1), 20) && checked(&mut pool, &(3, Digest([8; 32])), 20));
+    assert!(!pool.receive(&members.told_by(1, &(2, STATEMENT.1)), LATEST_S).unwrap().news);
+    // Of one that is smaller than all that the member has signed since.
+    for size in 10..9 + SIZES_PER_MEMBER as u64 {
+        pool.receive(&members.told_by(1, &(size, STATEMENT.1)), LATEST_S).unwrap();
+    }
+    assert!(!checked(&mut pool, &(3, Digest([6; 32])), 20) && checked(&mut pool, &(4, STATEMENT.1), 20));
+    assert_eq!(pool.signed_s(&STATEMENT, 1), Some(20));
+}
+
 #[test]
 fn no_bytes_make_it_panic() {
     let members = members(4);

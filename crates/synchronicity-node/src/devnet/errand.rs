@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -43,7 +43,7 @@ pub(super) fn run<A: AsRef<OsStr>>(
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
     let process = command.spawn().map_err(start)?;
     let group = Pid::from_child(&process);
-    let (finished, outcome) = channel();
+    let (finished, outcome) = sync_channel(1);
     // The thread only waits; it ends with the process.
     std::thread::spawn(move || finished.send(process.wait_with_output()));
     loop {

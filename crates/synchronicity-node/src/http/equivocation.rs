@@ -7,12 +7,15 @@ use synchronicity_verify::digest::Digest;
 
 use super::Site;
 use super::answer::{JSON, Keep, TEXT, compressible, kept, known_by, missing, whole};
+use crate::offences::Accusation;
 
-/// Which there are: ids, each with the member's name.
+/// Which there are: ids, each with the member's name and the identity of the group in which it voted.
 pub(super) async fn list(Shared(site): Shared<Site>) -> Response<Body> {
-    let proofs = site.offences.proofs();
-    let told = |(id, member): &(String, String)| serde_json::json!({ "id": id, "member": member });
-    let told: serde_json::Value = proofs.iter().map(told).collect();
+    let told = |Accusation { id, member, group }: Accusation| {
+        let [id, group] = [id, group].map(|digest| digest.to_string());
+        serde_json::json!({ "id": id, "member": member, "group": group })
+    };
+    let told: serde_json::Value = site.offences.proofs().into_iter().map(told).collect();
     let mut response = compressible(whole(StatusCode::OK, JSON, told.to_string()));
     kept(&mut response, Keep::Shortly);
     response

@@ -33,7 +33,7 @@ use synchronicity_web::model::TranscriptPage;
 
 use super::answer::{TEXT, whole};
 use super::server::Guests;
-use crate::artifact_store::ArtifactStore;
+use crate::artifact_store::{ArtifactStore, Printed};
 use crate::pages::Pages;
 use limit::Limits;
 
@@ -61,7 +61,9 @@ pub fn router(site: WebSite) -> Router {
     // What costs more than a page.
     let costly = Router::new()
         .route("/requests/{id}/transcript", get(shown::transcript))
-        .route("/feeds/{*path}", get(feed::feed))
+        .route("/feeds/all.atom", get(feed::feed_of_all))
+        .route("/feeds/crates/{file}", get(feed::feed_of_crate))
+        .route("/feeds/verdicts/{file}", get(feed::feed_of_verdict))
         .nest("/api/v1", api::router())
         .layer(middleware::from_fn_with_state(site.limits.clone(), limit::limited));
     Router::new()
@@ -123,7 +125,7 @@ impl WebSite {
 
     /// What this node's latest build of a request printed. Asked for after it is read whether it may be shown: in between the
     /// next attempt can have begun, and ended here.
-    async fn printed(&self, request: RequestId) -> Result<String, NoTranscript> {
+    async fn printed(&self, request: RequestId) -> Result<Printed, NoTranscript> {
         if self.pages.chronicle().is_committing(&request) {
             return Err(NoTranscript::Withheld);
         }

@@ -38,6 +38,7 @@ fn status(connected: &[[u8; 32]]) -> ChainStatus {
         mempool: 0,
         clock_skew_ms: None,
         standing: Standing::Voting,
+        left_behind: false,
         caught_up: false,
     }
 }
@@ -59,6 +60,13 @@ fn a_member_without_an_address_is_named_until_it_connects() {
     let complaint = members(&status(&keys[1..3]), &group, &unresolved).unwrap();
     assert!(complaint.starts_with("builder-4"), "{complaint}");
     assert_eq!(members(&status(&keys[1..4]), &group, &unresolved), None);
+}
+
+#[test]
+fn a_node_that_cannot_catch_up_is_told_what_it_can_do() {
+    assert_eq!(behind(&status(&[])), None);
+    let complaint = behind(&ChainStatus { left_behind: true, ..status(&[]) }).unwrap();
+    assert!(complaint.contains("group join"), "{complaint}");
 }
 
 #[test]

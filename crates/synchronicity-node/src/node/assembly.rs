@@ -1,10 +1,10 @@
 //! The parts of a node, put together: from the disk upwards, then outwards.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use synchronicity_consensus::{EngineConfig, Handle, StartError};
+use synchronicity_consensus::{Certified, EngineConfig, Handle, StartError};
 use synchronicity_core::command::{Command, CommandKey};
 use synchronicity_core::group::Group;
 use synchronicity_verify::identity::BuilderId;
@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::recovery::{self, Recovered};
+use super::site::{Shown, log_site, site};
 use super::{BenchChoice, Choices, Prepared, RunError, Running};
 use crate::artifact_store::ArtifactStore;
 use crate::artifact_store::retention::Keeper;
@@ -32,10 +33,9 @@ use crate::explaining::{Explainer, Explanations};
 use crate::export::Target;
 use crate::fold::Fold;
 use crate::folder::Folder;
+use crate::groups::Groups;
 use crate::health::Health;
-use crate::http::log::LogSite;
-use crate::http::web::WebSite;
-use crate::http::{self, Site};
+use crate::http;
 use crate::journal::PersistedJournal;
 use crate::log_reader::LogReader;
 use crate::misbehave::{self, Misbehaviour};
@@ -43,7 +43,6 @@ use crate::monitor::{self, Known};
 use crate::offences::Offences;
 use crate::operator::{self, Desk};
 use crate::outbox::Outbox;
-use crate::pages::{Pages, Sources, SurveyFile};
 use crate::presence::{self, Presences};
 use crate::progress::Progress;
 use crate::publish::{self, SharedLog};
@@ -64,7 +63,7 @@ const HEARTBEAT: Duration = Duration::from_secs(2);
 /// Messages between two tasks; a task that is behind makes the other wait.
 const QUEUE: usize = 64;
 
-fn start_engine(prepared: &Prepared, fold: Fold, vouched: bool) -> Result<Handle, Stop> {
+fn start_engine(prepared: &Prepared, fold: Fold, floor: Option<Certified>, vouched: bool) -> Result<Handle, Stop> {
     let listen = config::resolve("listen", &prepared.config.listen).or_usage()?;
     let engine = EngineConfig {
         namespace: prepared.group.id(),
@@ -75,14 +74,12 @@ fn start_engine(prepared: &Prepared, fold: Fold, vouched: bool) -> Result<Handle
         heartbeat: HEARTBEAT,
         max_clock_skew: Duration::from_millis(prepared.config.clock_skew_ms_max),
         vouched,
+        floor,
     };
-    synchronicity_consensus::start(engine, fold).map_err(|error| {
-        let code = match &error {
-            StartError::PortInUse { .. } | StartError::Thread(_) => exit::TRY_LATER,
-            StartError::Storage { .. } => exit::INTERNAL,
-            _ => exit::USAGE,
-        };
-        Stop::new(code, RunError::from(error))
+    synchronicity_consensus::start(engine, fold).map_err(|error| match error {
+        StartError::Storage(error) => recovery::refused_chain(error),
+        StartError::PortInUse { .. } | StartError::Thread(_) => Stop::new(exit::TRY_LATER, RunError::from(error)),
+        error => Stop::new(exit::USAGE, RunError::from(error)),
     })
 }
 
@@ -109,19 +106,18 @@ struct Base {
 pub(super) fn start(choices: Choices, prepared: Prepared) -> Result<Started, Stop> {
     let health = Health::default();
     let recovered = recovery::recover(&prepared.folder, &prepared.group)?;
-    let Recovered { store, over, state, chronicle, journal, log, cosignatures, inherited } = recovered;
+    let Recovered { store, floor, over, state, chronicle, journal, log, cosignatures, inherited, past } = recovered;
     if let Some(next) = over {
         return Ok(Started::Over(Box::new(next)));
     }
     let epochs = Epochs::of(&prepared.folder);
-    let succession = epochs.succession().map_err(RunError::Epochs).or_usage()?.map(|told| told.to_string().into());
     let kept = kept(&prepared.folder, &prepared.config)?;
     let reader = LogReader::new(&prepared.folder.log());
     let witness = witness(&prepared, &store)?;
     let sealed = Arc::downgrade(&store);
     let (chronicler, chronicle) = Chronicler::new(chronicle);
     let (fold, fold_thread) = Fold::start(state.clone(), store, (log.clone(), chronicler), health.clone());
-    let chain = start_engine(&prepared, fold, choices.vouched)?;
+    let chain = start_engine(&prepared, fold, floor, choices.vouched)?;
     // Only now: an engine that is refused its folder changes nothing.
     epochs::prune_chains(&prepared.folder, &prepared.group);
     let Prepared { folder, lock, config, group, keys, http, socket, unresolved, outsiders, hooks, .. } = prepared;
@@ -131,7 +127,7 @@ pub(super) fn start(choices: Choices, prepared: Prepared) -> Result<Started, Sto
 
     let own_log = OwnLog { log, reader: reader.clone(), cosignatures, inherited };
     let (published, cosigned) = publish(&base, own_log, (me, keys.log), (&folder, &config));
-    let offences = keep_offences(&base, &folder, &group);
+    let offences = keep_offences(&base, &folder, &past.groups);
     let progress = Progress::default();
     let webhooks = tell(&base, hooks, (&published, &chronicle, &reader), (&folder, &config))?;
     let view = View::new(Parts {
@@ -158,15 +154,15 @@ pub(super) fn start(choices: Choices, prepared: Prepared) -> Result<Started, Sto
         journal: sealed,
         explanations: explanations.clone(),
     };
-    let explainer = explain(&base, keeper, choices.program);
-    let shown =
-        Shown { store: kept.clone(), explanations: explanations.clone(), offences, attester, succession, chronicle };
+    let explainer = explain(&base, keeper, choices.program.clone());
+    let shown = Shown { store: kept.clone(), explanations: explanations.clone(), offences, attester, past, chronicle };
     let log = log_site(reader, published, &view).with_outside(outside);
     let routes = http::router(site(&view, (&group, &config, &folder), log, shown)?)
         .merge(witness::serve::router(witness, base.resting.clone()));
     tokio::spawn(http::serve(http, routes, told(base.stopping.clone())));
 
-    let workbench = workbench::prepare(opener(choices.bench, &folder, &config, &group), base.health.clone());
+    let open = opener(choices.bench, &choices.program, &folder, &config, &group);
+    let workbench = workbench::prepare(open, base.health.clone());
     let (outbox, submitted) = mpsc::channel(QUEUE);
     let submissions = Submissions::new(base.state.clone(), keys.command.clone(), workbench.clone(), outbox.clone());
     let changes = Changes::new(base.state.clone(), keys.command.clone(), outbox);
@@ -315,71 +311,19 @@ fn explain(base: &Base, keeper: Keeper, program: PathBuf) -> JoinHandle<()> {
 }
 
 /// Starts what writes down the offences of other members.
-fn keep_offences(base: &Base, folder: &Folder, group: &Arc<Group>) -> Offences {
-    let offences = Offences::open(folder.offences(), group.clone(), Synced);
+fn keep_offences(base: &Base, folder: &Folder, groups: &Groups) -> Offences {
+    let offences = Offences::open(folder.offences(), groups.clone(), Synced);
     let told = base.chain.offences().expect("nobody has taken the offences of an engine that was just started");
     tokio::spawn(offences.clone().keep(told, base.health.clone(), base.stopping.clone()));
     offences
 }
 
-/// What a site shows beside the log.
-struct Shown {
-    store: ArtifactStore,
-    explanations: Explanations,
-    offences: Offences,
-    attester: Attester,
-    succession: Option<Arc<str>>,
-    chronicle: chronicle::Shown,
-}
-
-fn site(view: &View, about: (&Group, &Config, &Folder), log: LogSite, shown: Shown) -> Result<Site, Stop> {
-    let (group, config, folder) = about;
-    let Shown { store, explanations, offences, attester, succession, chronicle } = shown;
-    let policy = group.policy_text(Some(&config.log_url())).map_err(RunError::from).or_usage()?;
-    let (policy, group) = (Arc::<str>::from(policy), group.to_text().into());
-    let name = config.name.as_str().into();
-    let survey = SurveyFile::open(config.survey.as_deref().map(|survey| folder.root().join(survey)).as_deref());
-    let pages = pages(view, config, (policy.clone(), survey), (chronicle, explanations.clone()));
-    let web = WebSite::new(pages, store.clone());
-    Ok(Site { name, store, explanations, offences, view: view.clone(), log, policy, group, attester, succession, web })
-}
-
-/// Pages over the parts of this node.
-fn pages(
-    view: &View,
-    config: &Config,
-    (policy, survey): (Arc<str>, SurveyFile),
-    (chronicle, explanations): (chronicle::Shown, Explanations),
-) -> Pages {
-    let (now, copies) = (view.clone(), view.clone());
-    Pages::new(Sources {
-        name: config.name.clone(),
-        url: config.log_url().trim_end_matches('/').to_owned(),
-        group: view.state().group().clone(),
-        policy,
-        chronicle,
-        published: view.follow_published(),
-        present: Arc::new(move || now.present()),
-        round: Arc::new(move |request| copies.round_copy(request)),
-        explained: Arc::new(move |request| explanations.of(request).ok()),
-        survey,
-    })
-}
-
-fn log_site(reader: LogReader, published: Published, view: &View) -> LogSite {
-    let view = view.clone();
-    let state = view.state().clone();
-    let map_at = move |size| state.lock().map_at(size);
-    let find = move |name: &str, version: &str, size| view.find(name, version, size);
-    LogSite::new(reader, published, Arc::new(find), Arc::new(map_at))
-}
-
-fn opener(choice: BenchChoice, folder: &Folder, config: &Config, group: &Group) -> Opener {
+fn opener(choice: BenchChoice, program: &Path, folder: &Folder, config: &Config, group: &Group) -> Opener {
     match choice {
         BenchChoice::Opened(open) => open,
         BenchChoice::Own { sandbox, shared } => {
             let sandbox = sandbox.unwrap_or(config.sandbox);
-            workbench::opener(&folder.builds(), sandbox, shared.as_deref(), group)
+            workbench::opener(&folder.builds(), sandbox, shared.as_deref(), program, group)
         }
     }
 }

@@ -8,11 +8,11 @@ use crate::keys::{Keys, Seed};
 
 const REQUEST: RequestId = RequestId(Digest([1; 32]));
 
-fn command() -> Command {
+fn member() -> (CommandKey, Group) {
     let seed = || Seed::generate().unwrap();
     let (log_key, keys) = (seed(), Keys { consensus: seed(), command: seed(), cosigner: seed(), attestation: seed() });
     let log = Signer::from_seed("example.org/test", KeyKind::Log, log_key.expose()).unwrap();
-    let group = Group::new(Charter {
+    let charter = Charter {
         origin: "example.org/test".to_owned(),
         epoch: 0,
         log_key: log.verifier_key().clone(),
@@ -22,9 +22,31 @@ fn command() -> Command {
         containment: Vec::new(),
         overrides: Vec::new(),
         members: vec![keys.member("alder", "192.0.2.7:4800").unwrap()],
-    });
-    let action = Action::Commit { request: REQUEST, round: 0, commitment: Digest([2; 32]) };
-    Command::sign(&CommandKey::from_seed(*keys.command.expose()), &group.unwrap(), action).unwrap()
+    };
+    (CommandKey::from_seed(*keys.command.expose()), Group::new(charter).unwrap())
+}
+
+fn commitment(request: RequestId) -> Action {
+    Action::Commit { request, round: 0, commitment: Digest([2; 32]) }
+}
+
+fn command() -> Command {
+    let (key, group) = member();
+    Command::sign(&key, &group, commitment(REQUEST)).unwrap()
+}
+
+#[test]
+fn what_falls_due_at_the_same_time_is_under_one_signature_and_what_is_on_its_way_is_not_signed_again() {
+    let (mut outbox, start, (key, group)) = (Outbox::default(), Instant::now(), member());
+    let due = |bytes: &[u8]| -> Vec<_> {
+        let requests = bytes.iter().map(|byte| RequestId(Digest([*byte; 32])));
+        requests.map(|request| (Errand::Commit(request, 0), commitment(request))).collect()
+    };
+    outbox.sign(due(&[1]), &key, &group, start).unwrap();
+    outbox.sign(due(&[1, 2, 3]), &key, &group, start).unwrap();
+    let signatures: Vec<_> = outbox.due(start).iter().map(|(_, command)| command.signature()).collect();
+    let [first, second, third] = signatures[..] else { panic!("{} commands", signatures.len()) };
+    assert!(first != second && second == third);
 }
 
 #[test]

@@ -12,7 +12,7 @@ pub(super) fn explanation(told: &Value) -> Explanation {
     let second: Vec<&str> =
         told["second"]["builders"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let artifacts = told["explanation"]["artifacts"].as_array().into_iter().flatten();
-    let findings = artifacts.flat_map(|artifact| {
+    let mut findings = artifacts.flat_map(|artifact| {
         let differences = artifact["differences"].as_array().into_iter().flatten();
         differences.map(move |one| finding(&text(&artifact["name"]), one))
     });
@@ -22,7 +22,8 @@ pub(super) fn explanation(told: &Value) -> Explanation {
         reason: told["reason"].as_str().map(str::to_owned),
         compared: (!first.is_empty() && !second.is_empty()).then(|| (first, second.join(", "))),
         words: text(&told["words"]),
-        findings: findings.take(FINDINGS_MAX).collect(),
+        findings: findings.by_ref().take(FINDINGS_MAX).collect(),
+        more: findings.count(),
     }
 }
 

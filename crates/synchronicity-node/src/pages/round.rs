@@ -47,6 +47,12 @@ pub(super) fn page(
         verdict: concluded.as_ref().map(|it| it.verdict),
         index: concluded.as_ref().map(|it| it.index),
         published: concluded.as_ref().is_some_and(|it| it.index < published),
+        attested: concluded.as_ref().is_some_and(|it| {
+            let agreed = own.is_some_and(|part| part.outcome == Outcome::Agreed);
+            // Statements are of the group that is in force, and signed by its keys.
+            let is_recent = chronicle.changes().next().is_none_or(|change| change.index < it.index);
+            agreed && is_recent && it.verdict == Verdict::Reproduced
+        }),
         agree: concluded.as_ref().map_or(0, |it| it.agree),
         threshold: concluded.as_ref().map_or(sources.group.threshold(), |it| it.threshold),
         failure: concluded
@@ -119,5 +125,5 @@ fn column(
         _ => state.to_owned(),
     };
     let result = result.map(|result| result.digest().to_string());
-    BuilderColumn { name: part.who.name.to_string(), state, mark, result }
+    BuilderColumn { name: part.who.name.to_string(), state, mark, revealed: part.revealed.is_done(), result }
 }

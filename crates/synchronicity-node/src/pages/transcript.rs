@@ -2,8 +2,10 @@
 
 use std::collections::VecDeque;
 
-use synchronicity_web::model::{Line, TranscriptPage};
+use synchronicity_web::model::{Bytes, Line, TranscriptPage};
 use synchronicity_web::visible::{spelled_out, visible};
+
+use crate::artifact_store::Printed;
 
 /// Lines on one page at most.
 pub const LINES: usize = 250;
@@ -20,14 +22,14 @@ const LINE_BYTES: usize = 200;
 /// Lines from the one numbered `from` on, counted from 1, that contain `find`.
 pub(super) fn page(
     (request, title, builder): (String, String, String),
-    printed: &str,
+    printed: &Printed,
     from: usize,
     find: &str,
 ) -> TranscriptPage {
     let wanted = |(_, text): &(usize, &str)| find.is_empty() || text.contains(find);
     let (mut earlier, mut lines, mut after, mut total) = (VecDeque::new(), Vec::new(), None, 0);
     let mut room = BYTES_MAX;
-    for (index, text) in printed.lines().enumerate().filter(wanted) {
+    for (index, text) in printed.text.lines().enumerate().filter(wanted) {
         let number = index + 1;
         total += 1;
         if number < from {
@@ -48,7 +50,8 @@ pub(super) fn page(
         }
     }
     let before = earlier.front().copied();
-    TranscriptPage { request, title, builder, find: find.to_owned(), lines, before, after, total }
+    let (find, cut_at) = (find.to_owned(), printed.cut_at.map(Bytes));
+    TranscriptPage { request, title, builder, find, lines, before, after, total, cut_at }
 }
 
 /// The last lines, each cut, for a reader that takes markup for text: at most so many, and the number of the first.
@@ -72,9 +75,13 @@ mod tests {
         Default::default()
     }
 
+    fn whole(text: String) -> Printed {
+        Printed { text, cut_at: None }
+    }
+
     #[test]
     fn pages_of_a_transcript_lead_to_each_other_and_back() {
-        let printed: String = (1..=600).map(|number| format!("line {number}\n")).collect();
+        let printed = whole((1..=600).map(|number| format!("line {number}\n")).collect());
         let numbers = |page: &TranscriptPage| (page.lines[0].number, page.lines[page.lines.len() - 1].number);
         let first = page(about(), &printed, 1, "");
         assert_eq!((numbers(&first), first.before, first.after, first.total), ((1, 250), None, Some(251), 600));
@@ -84,12 +91,13 @@ mod tests {
         assert_eq!((numbers(&last), last.before, last.after), ((501, 600), Some(251), None));
         let found = page(about(), &printed, 1, "line 30");
         assert_eq!((found.total, found.lines[1].number), (11, 300));
-        assert!(page(about(), &printed, 9999, "").lines.is_empty() && page(about(), "", 1, "").lines.is_empty());
+        assert!(page(about(), &printed, 9999, "").lines.is_empty());
+        assert!(page(about(), &whole(String::new()), 1, "").lines.is_empty());
     }
 
     #[test]
     fn a_page_of_hostile_lines_stays_small_and_leads_on() {
-        let printed = format!("{}\n", "\x1b".repeat(LINE_CHARS_MAX)).repeat(200);
+        let printed = whole(format!("{}\n", "\x1b".repeat(LINE_CHARS_MAX)).repeat(200));
         let (mut from, mut seen) = (1, 0);
         loop {
             let shown = page(about(), &printed, from, "");
@@ -106,7 +114,7 @@ mod tests {
     #[test]
     fn a_line_that_does_not_end_is_cut_and_says_so() {
         let printed = "é".repeat(100_000);
-        let shown = page(about(), &printed, 1, "");
+        let shown = page(about(), &whole(printed.clone()), 1, "");
         assert!(shown.lines[0].text.ends_with("… (196000 more bytes)") && tail(&printed, 9).1[0].len() < 5_000);
         assert_eq!(tail("a\nb\nc\n", 2), (2, vec!["b".to_owned(), "c".to_owned()]));
     }

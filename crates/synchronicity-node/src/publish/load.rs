@@ -16,14 +16,16 @@ use thiserror::Error;
 use super::partials_of;
 use super::tip::Tail;
 
+/// How a log folder that cannot be used is made anew.
+const ANEW: &str = "Move the log folder away: the node then writes it again from its state; one that has dropped the blocks for \
+                    that says so, and takes up the log by `group join`.";
+
 /// Why the log on disk cannot be read or extended.
 #[derive(Debug, Error, Diagnostic)]
 pub enum LoadError {
     /// A file that the checkpoint needs cannot be read.
     #[error("cannot read {} of the published log: {error}", path.display())]
-    #[diagnostic(help(
-        "restore the log folder from a backup, or move it away: the node then writes it again from its state"
-    ))]
+    #[diagnostic(help("{ANEW}"))]
     Read {
         /// The file.
         path: PathBuf,
@@ -32,9 +34,7 @@ pub enum LoadError {
     },
     /// The checkpoint is none.
     #[error("{} is not a checkpoint: {problem}", path.display())]
-    #[diagnostic(help(
-        "restore the log folder from a backup, or move it away: the node then writes it again from its state"
-    ))]
+    #[diagnostic(help("{ANEW}"))]
     Checkpoint {
         /// The file.
         path: PathBuf,
@@ -43,18 +43,14 @@ pub enum LoadError {
     },
     /// A file has the wrong length, or its entries are not the ones that the tree has.
     #[error("{} is damaged", path.display())]
-    #[diagnostic(help(
-        "restore the log folder from a backup, or move it away: the node then writes it again from its state"
-    ))]
+    #[diagnostic(help("{ANEW}"))]
     Damaged {
         /// The file.
         path: PathBuf,
     },
     /// The files are whole, and they are not what the checkpoint signs.
     #[error("the published log of {size} entries hashes to {found}, its checkpoint says {stated}")]
-    #[diagnostic(help(
-        "do not serve this folder; restore it from a backup, or move it away: the node then writes it again from its state"
-    ))]
+    #[diagnostic(help("do not serve this folder. {ANEW}"))]
     Root {
         /// Entries under the checkpoint.
         size: u64,

@@ -44,12 +44,18 @@ fn ask() {
         assert!(words.contains(&format!("Tested: {paths}")), "{words}");
     }
     // It would have told of a wrong answer.
-    let mut wrong = document;
+    let mut wrong = document.clone();
     let size = &mut wrong["components"]["schemas"]["LogPage"]["properties"]["size"];
     assert_eq!(size["type"], "integer", "the field that is planted here has another type now");
     size["type"] = json!("string");
     let (holds, words) = run(&wrong, &url, &nothing, told, &["--include-path", "/api/v1/log"]);
     assert!(!holds && words.contains("Response violates schema"), "{words}");
+    let mut wrong = document;
+    let content = &mut wrong["paths"]["/feeds/all.atom"]["get"]["responses"]["200"]["content"];
+    assert!(content["application/atom+xml"].is_object(), "{content}");
+    *content = json!({ "application/rss+xml": content["application/atom+xml"] });
+    let (holds, words) = run(&wrong, &url, &nothing, told, &["--include-path", "/feeds/all.atom"]);
+    assert!(!holds && words.contains("Undocumented Content-Type"), "{words}");
 }
 
 fn fetched(url: &str) -> Value {
@@ -59,11 +65,17 @@ fn fetched(url: &str) -> Value {
 fn configured(id: &str) -> String {
     format!(
         "[[operations]]\n\
-         include-path = [\"/api/v1/requests/{{id}}\", \"/api/v1/requests/{{id}}/transcript\"]\n\
+         include-path = [\"/api/v1/requests/{{id}}\", \"/api/v1/requests/{{id}}/transcript\", \"/requests/{{id}}/events\"]\n\
          parameters = {{ \"path.id\" = \"{id}\" }}\n\
          [[operations]]\n\
          include-path = [\"/api/v1/crates/{{name}}\", \"/api/v1/crates/{{name}}/{{version}}\"]\n\
          parameters = {{ \"path.name\" = \"plain-binary\", \"path.version\" = \"0.1.0\" }}\n\
+         [[operations]]\n\
+         include-path = [\"/feeds/crates/{{name}}.atom\", \"/badge/{{name}}\", \"/badge/{{name}}/{{version}}\"]\n\
+         parameters = {{ \"path.name\" = \"plain-binary\", \"path.version\" = \"0.1.0\" }}\n\
+         [[operations]]\n\
+         include-path = \"/feeds/verdicts/{{verdict}}.atom\"\n\
+         parameters = {{ \"path.verdict\" = \"reproduced\" }}\n\
          [[operations]]\n\
          include-path = \"/api/v1/builders/{{name}}\"\n\
          parameters = {{ \"path.name\" = \"builder-1\" }}\n"

@@ -1,7 +1,14 @@
 //! The pages in a real browser, of a real group that rebuilds while they are open.
 
+mod hostile;
+mod open;
+mod paper;
+mod played;
 mod scriptless;
 mod speed;
+#[path = "../it/web/stage.rs"]
+#[allow(dead_code, reason = "what only the other tests need")]
+mod stage;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,7 +24,12 @@ use crate::verifier::verify;
 use crate::webdriver::Browser;
 
 pub(crate) fn tests() -> Vec<Test> {
-    vec![Test::new("a_page_follows_a_round_to_its_proof_in_a_real_browser", &[Chromium, Embedded, Registry], follow)]
+    vec![
+        Test::new("a_page_follows_a_round_to_its_proof_in_a_real_browser", &[Chromium, Embedded, Registry], follow),
+        Test::new("what_somebody_wrote_to_do_harm_is_text_in_a_real_browser", &[Chromium], hostile::shown),
+        Test::new("pages_on_paper_are_black_on_white_and_nothing_of_them_is_cut", &[Chromium], paper::is_whole),
+        Test::new("what_is_wider_than_a_phone_shows_that_it_goes_on", &[Chromium], paper::hints),
+    ]
 }
 
 /// Where pictures go, for `cargo xtask screenshots`.
@@ -46,7 +58,7 @@ struct Visit {
 
 fn follow() {
     let home = tempfile::tempdir().unwrap();
-    let mut quartet = Quartet::found(home.path());
+    let mut quartet = Quartet::found_to_build_for(home.path(), open::COMMIT_WINDOW);
     shows_a_survey(&quartet.home(0).join("node.toml"));
     quartet.start(&[]);
     let pictures = std::env::var_os(FOLDER).map(PathBuf::from);
@@ -60,9 +72,10 @@ fn follow() {
     {
         visit.look_at(&format!("{name}-empty"), path);
     }
+    open::hold(&quartet);
     quartet.submit_crate("is_ci@1.2.0");
     let id = visit.open_round();
-    watch(&visit, &id);
+    watch(&visit, &quartet, &id);
     check_proof(&visit, &quartet, home.path(), &id);
     keyboard(&visit);
     search(&visit);
@@ -70,6 +83,7 @@ fn follow() {
     more(&visit, &quartet);
     let slow = everything(&visit, &id, &format!("{}/survey", quartet.url(1)));
     halted(&visit, &mut quartet);
+    assert_eq!(visit.browser.complaints(), Vec::<Value>::new(), "a script failed, or a policy forbade something");
     assert!(slow.is_empty(), "above a bound: {slow:?}");
 }
 
@@ -104,9 +118,14 @@ impl Visit {
 
     /// Looks at a page in every way, and takes pictures where they are wanted.
     fn look_at(&self, name: &str, path: &str) {
+        self.in_every_look(name, || self.go(path));
+    }
+
+    /// The same with whatever is shown.
+    fn in_every_look(&self, name: &str, show: impl Fn()) {
         for (look, width, dark) in [("light", WIDE, false), ("dark", WIDE, true), ("phone", PHONE, false)] {
             self.browser.look(width, dark);
-            self.go(path);
+            show();
             let told = self.browser.run(
                 "const wide = document.documentElement; return [wide.scrollWidth, wide.clientWidth, \
                  getComputedStyle(document.body).backgroundColor, document.querySelectorAll('h1').length]",
@@ -153,7 +172,7 @@ fn axe() -> Option<String> {
 }
 
 /// The time line moves by itself, and what a build printed comes when nobody can commit any more.
-fn watch(visit: &Visit, id: &str) {
+fn watch(visit: &Visit, quartet: &Quartet, id: &str) {
     let browser = &visit.browser;
     visit.go(&format!("/requests/{id}"));
     // What is printed meanwhile is gone from the page when it is loaded again.
@@ -173,9 +192,8 @@ fn watch(visit: &Visit, id: &str) {
     let stayed = "return [window.stayed, document.activeElement.getAttribute('href')]";
     let stayed = browser.run(stayed);
     assert_eq!(stayed, serde_json::json!([true, "/builders/builder-1"]), "the page moved, and was not loaded again");
-    if let Some(folder) = &visit.pictures {
-        browser.picture(&folder.join("round-open-light.png"), HEIGHT);
-    }
+    open::look_at(visit);
+    open::let_end(quartet);
     let text = browser.until("logged as entry 0", PATIENCE);
     assert!(text.contains("4 of 4 builders agree"), "{text}");
     // It is loaded again when the proof can be had.
@@ -209,10 +227,23 @@ fn check_proof(visit: &Visit, quartet: &Quartet, home: &Path, id: &str) {
     let artifacts = fs::read_dir(quartet.home(0).join("artifacts")).unwrap();
     let artifact = artifacts.map(|item| item.unwrap().path()).next().unwrap();
     assert_eq!(verify(&proof, Some(&artifact), &policy), 0);
+    let dropped = proof.with_extension("tlog-proof");
+    fs::copy(&proof, &dropped).unwrap();
+    let text = |path: &Path| path.to_str().unwrap().to_owned();
     for (file, expected) in [(&artifact, "byte for byte"), (&policy, "is not what was built")] {
         visit.go("/verify");
-        browser.write("#proof", proof.to_str().unwrap());
-        browser.write("#file", file.to_str().unwrap());
+        browser.write("#proof", &text(&proof));
+        browser.write("#file", &text(file));
+        browser.click("#verifier button");
+        browser.until(expected, PATIENCE);
+        // Dropped, wherever on the page.
+        visit.go("/verify");
+        browser.drop_file(&text(&dropped));
+        browser.drop_file(&text(file));
+        assert!(
+            browser.run("return location.pathname") == "/verify",
+            "the browser has left the page for what was dropped"
+        );
         browser.click("#verifier button");
         browser.until(expected, PATIENCE);
     }

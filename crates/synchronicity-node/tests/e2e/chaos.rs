@@ -13,7 +13,7 @@ use std::env;
 use std::fs;
 use std::path::Path;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -22,6 +22,7 @@ use synchronicity_node::folder::Folder;
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::entry::{Entry, Verdict};
 use synchronicity_verify::tile::{TileLevel, tiles_between};
+use tempfile::TempDir;
 
 use crate::Test;
 use crate::machine::Machine;
@@ -32,16 +33,24 @@ use audit::{Check, Findings};
 use load::{Acknowledged, Load, Wanted};
 use stage::Stage;
 
-/// Set to a number of rounds, has faults go on for so many, with crates of crates.io asked for meanwhile.
+/// Set to a number of rounds, has faults go on for so many, while hundreds of verdicts are due, crates of crates.io among them.
 const ROUNDS: &str = "SYNCHRONICITY_CHAOS";
 
 const CRATES_PER_ROUND: usize = 4;
+
+/// Small crates that are asked for before anything goes wrong, and how many rounds are open at the same time then, at least. A
+/// group has 256 at most.
+const GENERATED: usize = 240;
+const IN_FLIGHT: usize = 200;
 
 /// The seed of a run with [`ROUNDS`]; without it the clock gives one.
 const SEED: &str = "SEED";
 
 /// Results that must be equal, of four.
 const THRESHOLD: usize = 3;
+
+/// So many are asked for within this time.
+const FILLED: Duration = Duration::from_secs(180);
 
 /// After the faults everything comes to its end within this time for each request.
 const PATIENCE_EACH: Duration = Duration::from_secs(20);
@@ -58,14 +67,20 @@ struct Extent {
     load: Load,
     /// Between two submissions at one node.
     pause: Duration,
+    /// Rounds that are open when the faults begin, at least.
+    in_flight: usize,
+    /// What was written to be asked for.
+    _sources: TempDir,
 }
 
 impl Extent {
     fn chosen() -> Self {
         let number = |name: &str| env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
+        let sources = tempfile::tempdir().unwrap();
         let Some(rounds) = number(ROUNDS) else {
             let (longest, pause) = (Duration::from_millis(3500), Duration::from_secs(3));
-            return Self { seed: 5, rounds: 8, longest, load: Load::of(load::few()), pause };
+            let load = Load::of(load::few());
+            return Self { seed: 5, rounds: 8, longest, load, pause, in_flight: 0, _sources: sources };
         };
         let clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
         let missing = Machine::look().misses(Registry).map(str::to_owned);
@@ -77,8 +92,10 @@ impl Extent {
             seed: number(SEED).unwrap_or(clock),
             rounds: rounds as usize,
             longest: Duration::from_secs(12),
-            load: Load::of(load::few().into_iter().chain(load::many(crates))),
-            pause: Duration::from_millis(500),
+            load: Load::of(load::generated(sources.path(), GENERATED).chain(load::few()).chain(load::many(crates))),
+            pause: Duration::ZERO,
+            in_flight: IN_FLIGHT,
+            _sources: sources,
         }
     }
 }
@@ -90,12 +107,13 @@ fn chaos() {
     eprintln!("    seed {} ({SEED}={} {ROUNDS}={} runs it again):", extent.seed, extent.seed, extent.rounds);
     let homes = [0, 1, 2, 3].map(|node| stage.quartet.home(node));
     let urls = [0, 1, 2, 3].map(|node| stage.quartet.url(node));
-    let (told, over, since) = (Mutex::new(BTreeSet::new()), AtomicBool::new(false), Instant::now());
+    let (watched, over, since) = (Watched::default(), AtomicBool::new(false), Instant::now());
     thread::scope(|scope| {
         let _over = Over(&over);
-        scope.spawn(|| watch(&urls, &told, &over));
+        scope.spawn(|| watch(&urls, &watched, &over));
         let (load, pause, over) = (&extent.load, extent.pause, &over);
         let submitters = homes.each_ref().map(|home| scope.spawn(move || load.submit_all(home, pause, over)));
+        watched.wait_for(extent.in_flight);
         for (number, round) in rounds.iter().enumerate() {
             eprintln!("    {:6.1} s, round {number}: {round}", since.elapsed().as_secs_f32());
             stage.suffer(round);
@@ -106,7 +124,8 @@ fn chaos() {
         settle(&stage.quartet, load, over);
     });
     eprintln!("    {:6.1} s: all has ended", since.elapsed().as_secs_f32());
-    let findings = findings(&stage, &extent.load, told.into_inner().unwrap());
+    eprintln!("    {} rounds were open at the same time at most", watched.in_flight.load(Ordering::Relaxed));
+    let findings = findings(&stage, &extent.load, watched.told.into_inner().unwrap());
     tell(&findings, &extent.load);
     for (name, check) in Findings::CHECKS {
         check(&findings).unwrap_or_else(|what| panic!("{name}: {what}"));
@@ -124,14 +143,36 @@ impl Drop for Over<'_> {
     }
 }
 
-/// Writes down every log that any node tells of.
-fn watch(urls: &[String], told: &Mutex<BTreeSet<(u64, Digest)>>, over: &AtomicBool) {
+/// What the nodes have told meanwhile.
+#[derive(Default)]
+struct Watched {
+    /// Every size of the log with its root.
+    told: Mutex<BTreeSet<(u64, Digest)>>,
+    /// The most rounds that were open at the same time.
+    in_flight: AtomicUsize,
+}
+
+impl Watched {
+    fn wait_for(&self, in_flight: usize) {
+        let deadline = Instant::now() + FILLED;
+        while self.in_flight.load(Ordering::Relaxed) < in_flight {
+            let most = self.in_flight.load(Ordering::Relaxed);
+            assert!(Instant::now() < deadline, "{most} rounds were open at the same time, and not {in_flight}");
+            thread::sleep(Duration::from_millis(200));
+        }
+    }
+}
+
+fn watch(urls: &[String], watched: &Watched, over: &AtomicBool) {
     while !over.load(Ordering::Relaxed) {
         for url in urls {
             let Some(status) = get(&format!("{url}/status")) else { continue };
-            let log = &serde_json::from_slice::<Value>(&status).unwrap()["log"];
+            let status: Value = serde_json::from_slice(&status).unwrap();
+            let (log, rounds) = (&status["log"], status["rounds"].as_array().unwrap());
             let root = log["root"].as_str().unwrap().parse().unwrap();
-            told.lock().unwrap().insert((log["size"].as_u64().unwrap(), root));
+            watched.told.lock().unwrap().insert((log["size"].as_u64().unwrap(), root));
+            let open = rounds.iter().filter(|round| round["phase"] != "concluded").count();
+            watched.in_flight.fetch_max(open, Ordering::Relaxed);
         }
         thread::sleep(Duration::from_millis(200));
     }

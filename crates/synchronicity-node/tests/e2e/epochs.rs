@@ -1,6 +1,7 @@
-//! A group that changes while it builds: a fifth member joins, one leaves, one has new keys, one is down and misses the end
-//! of an epoch; and a client who trusts the first policy follows it to the last.
+//! A group that changes while it builds: a fifth member joins, one leaves, one has new keys, one is absent for an epoch, one is
+//! down and misses the end of another, one gets a new program; and a client who trusts the first policy follows it to the last.
 
+use std::collections::BTreeSet;
 use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -18,6 +19,7 @@ use crate::Test;
 use crate::devnet::{PROGRAM, cache, fixture};
 use crate::machine::Need::Embedded;
 use crate::node::{Process, succeed as run};
+use crate::verifier;
 
 pub(crate) fn tests() -> Vec<Test> {
     vec![Test::new("a_group_takes_in_dismisses_and_rotates_members_while_it_builds", &[Embedded], life)]
@@ -37,6 +39,7 @@ impl Group {
     /// Four of the five found the group.
     fn found(root: &Path) -> Group {
         let ports = ports::free(10).unwrap();
+        fs::copy(PROGRAM, root.join("program")).unwrap();
         let group = Group { root: root.to_owned(), ports, running: (0..5).map(|_| None).collect() };
         let charter = root.join("charter");
         let mut words: Vec<String> = ["group", "new", "--origin", "test.invalid/epochs", "--threshold", "3"]
@@ -65,11 +68,25 @@ impl Group {
 
     fn start(&mut self, number: usize) {
         let trace = OpenOptions::new().create(true).append(true).open(self.trace(number)).unwrap();
-        let mut command = Command::new(PROGRAM);
+        let mut command = Command::new(self.program(number));
         command.args(["run", "--die-with-parent", "--sandbox", "embedded", "--dir"]).arg(self.home(number));
         command.arg("--shared").arg(cache());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(trace);
         self.running[number - 1] = Some(Process::of(command.spawn().unwrap()));
+    }
+
+    /// The first member has a program of its own.
+    fn program(&self, number: usize) -> PathBuf {
+        if number == 1 { self.root.join("program") } else { PROGRAM.into() }
+    }
+
+    /// Puts another file in the place of the program on which the first member runs.
+    fn upgrade(&self) {
+        let new = self.root.join("program.new");
+        fs::copy(PROGRAM, &new).unwrap();
+        fs::rename(new, self.program(1)).unwrap();
+        let runs = self.running[0].as_ref().unwrap().executable();
+        assert!(runs.to_str().unwrap().ends_with(" (deleted)"), "{}", runs.display());
     }
 
     fn home(&self, number: usize) -> PathBuf {
@@ -129,33 +146,59 @@ impl Group {
         run(&["submit", &fixture(name), "--dir", &self.text(number)]);
     }
 
-    /// Proposes, has the others approve, and says who was said to be missing before the last one did.
-    fn agree(&self, words: &[&str], proposer: usize, others: &[usize]) {
+    /// Proposes, and has the others approve: each is told before it signs what it would sign, and who may still. Gives what
+    /// changes.
+    fn agree(&self, words: &[&str], proposer: usize, others: &[usize]) -> Vec<String> {
         let home = self.text(proposer);
-        let proposed = self.told(&[&["group", "propose", "--dir", &home, "--json"], words].concat());
+        let words = [&["group", "propose", "--json", "--dir", &home][..], words].concat();
+        let foretold = self.told(&[&words[..], &["--dry-run"]].concat());
+        let proposed = self.told(&words);
         let proposal = &proposed["proposals"][0];
-        assert_eq!(proposal["approved"], serde_json::json!([format!("builder-{proposer}")]), "{proposed:#}");
-        let membership = proposal["membership"].as_str().unwrap();
+        for same in ["membership", "changes"] {
+            assert_eq!(foretold[same], proposal[same], "{foretold:#}");
+        }
+        assert_eq!(texts(&foretold["approved"]), [""; 0], "somebody has signed before anybody was to");
+        let (all, mut signed) = (texts(&foretold["missing"]), vec![format!("builder-{proposer}")]);
+        assert_eq!(texts(&proposal["approved"]), signed, "{proposed:#}");
+        let membership = &proposal["membership"].as_str().unwrap()[..8];
         for number in others {
             let home = self.text(*number);
-            let told = self.told(&["group", "approve", &membership[..8], "--dir", &home, "--json"]);
+            let approve = ["group", "approve", membership, "--dir", &home];
+            let (done, missing): (Vec<String>, Vec<String>) =
+                all.iter().cloned().partition(|name| signed.contains(name));
+            let (count, needed) = (done.len(), &foretold["needed"]);
+            let [done, missing] = [done, missing].map(|names| names.join(" "));
+            let lines = format!("approved   {count} of {needed} needed: {done}\nmay sign   {missing}\n");
+            self.said(&[&approve[..], &["--dry-run"]].concat(), |said| said.ends_with(&lines));
+            let told = self.told(&[&approve[..], &["--json"]].concat());
             assert!(told["ordered"].is_boolean(), "{told:#}");
+            signed.push(format!("builder-{number}"));
         }
+        texts(&proposal["changes"])
     }
 
-    /// What a command prints as JSON. A proposal reaches a member a moment after it was ordered elsewhere.
+    /// What a command prints as JSON.
     fn told(&self, words: &[&str]) -> Value {
+        serde_json::from_str(&self.said(words, |_| true)).unwrap()
+    }
+
+    /// What a command prints, as soon as that fits. A proposal reaches a member a moment after it was ordered elsewhere.
+    fn said(&self, words: &[&str], fits: impl Fn(&str) -> bool) -> String {
         let deadline = Instant::now() + Duration::from_secs(10);
         loop {
             let output = Command::new(PROGRAM).args(words).stdin(Stdio::null()).output().unwrap();
-            if output.status.success() {
-                return serde_json::from_slice(&output.stdout).unwrap();
+            let [stdout, stderr] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+            if output.status.success() && fits(&stdout) {
+                return stdout;
             }
-            let stderr = String::from_utf8_lossy(&output.stderr);
-            assert!(Instant::now() < deadline, "{words:?}: {stderr}");
+            assert!(Instant::now() < deadline, "{words:?}: {stdout}{stderr}");
             std::thread::sleep(Duration::from_millis(200));
         }
     }
+}
+
+fn texts(list: &Value) -> Vec<String> {
+    list.as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect()
 }
 
 fn json(bytes: &[u8]) -> Value {
@@ -168,36 +211,71 @@ fn life() {
     (1..=4).for_each(|number| group.start(number));
     group.epoch(&[1, 2, 3, 4], 0);
     let first = group.get(1, "/policy").unwrap();
-
-    // A fifth member, agreed on while a crate is built: the round has its verdict before the epoch ends.
-    group.submit(1, "plain-binary");
-    let member = format!("{}/member.toml", group.text(5));
-    group.agree(&["--member", &member], 2, &[1, 3]);
-    group.epoch(&[1, 2, 3, 4], 1);
-    group.published(&[1, 2, 3, 4], 2);
     let policy = dir.path().join("first.policy");
     fs::write(&policy, &first).unwrap();
+
+    // A fifth member, agreed on while a crate is built: the round has its verdict before the epoch ends. Then the first one
+    // builds nothing, and goes over with a new program.
+    let mut groups = vec![group.get(1, "/group").unwrap()];
+    group.submit(1, "plain-binary");
+    group.upgrade();
+    let member = format!("{}/member.toml", group.text(5));
+    let changes = group.agree(&["--member", &member, "--absent", "builder-1"], 2, &[1, 3]);
+    assert_eq!(changes[0], "absent     builder-1 builds nothing");
+    group.epoch(&[1, 2, 3, 4], 1);
+    let program = group.running[0].as_ref().unwrap().executable();
+    assert_eq!(program, group.program(1).canonicalize().unwrap());
+    groups.push(group.get(1, "/group").unwrap());
+    group.published(&[1, 2, 3, 4], 2);
+    monitored(&group, "monitor", &[1, 2, 3], 1);
     let old_proof = fs::read(group.home(1).join("proofs/index-0.tlog-proof")).unwrap();
     run(&["group", "join", "--dir", &group.text(5), "--from", &group.url(3), "--policy", policy.to_str().unwrap()]);
     group.start(5);
     group.epoch(&[1, 2, 3, 4, 5], 1);
     group.submit(5, "does-not-compile");
     group.published(&[1, 2, 3, 4, 5], 3);
+    monitored(&group, "monitor", &[1, 2, 3, 5], 0);
 
     // One leaves, one has new keys, and one is down and misses it.
     group.running[2].take().unwrap().kill();
     run(&["group", "rotate", "--dir", &group.text(2)]);
     let keys = format!("{}/keys-next/member.toml", group.text(2));
-    group.agree(&["--member", &keys, "--remove", "builder-4"], 1, &[2, 4, 5]);
+    let words = ["--member", &keys, "--remove", "builder-4", "--present", "builder-1"];
+    assert!(group.agree(&words, 1, &[2, 4, 5]).contains(&"present    builder-1 builds again".to_owned()));
     group.epoch(&[1, 2, 5], 2);
     left(&mut group, 4);
-    run(&["group", "join", "--dir", &group.text(3), "--from", &group.url(5), "--policy", policy.to_str().unwrap()]);
+    // What it has kept of the epoch before the one that it knew is policy enough.
+    run(&["group", "join", "--dir", &group.text(3), "--from", &group.url(5)]);
     group.start(3);
     group.until(&[3], "/status", "caught up", |status| json(status)["caught_up"] == true);
     group.submit(2, "needs-network");
     group.published(&[1, 2, 3, 5], 5);
+    // The one that has followed before, and one that begins with the first policy now.
+    monitored(&group, "monitor", &[1, 2, 3, 5], 2);
+    monitored(&group, "monitor", &[1, 2, 3, 5], 0);
+    monitored(&group, "another monitor", &[5, 1], 2);
     what_clients_find(&group, &first, &old_proof);
     what_is_on_disk(&group);
+    groups_of_before(&group, &groups);
+}
+
+/// A pass of the monitor that was given the first policy and keeps its state there: it finds these nodes good, and says that it
+/// follows the group through so many changes, if it did not know of all of them before.
+fn monitored(group: &Group, state: &str, numbers: &[usize], changes: u64) {
+    let urls: Vec<String> = numbers.iter().map(|number| group.url(*number)).collect();
+    let words = ["monitor", "--policy", "first.policy", "--once", "--json", "--state", state];
+    let words: Vec<&str> = words.into_iter().chain(urls.iter().map(String::as_str)).collect();
+    let output = verifier::run(&group.root, &words);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    let told: Vec<Value> = said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(told.last().unwrap()["good"], numbers.len(), "{said}");
+    let followed: Vec<u64> = told
+        .iter()
+        .filter(|event| event["event"] == "policy")
+        .map(|event| event["changes"].as_u64().unwrap())
+        .collect();
+    assert_eq!(followed, Vec::from_iter((changes > 0).then_some(changes)), "{said}");
 }
 
 /// The process of a member who left has ended by itself, and without complaint.
@@ -231,8 +309,16 @@ fn what_clients_find(group: &Group, first: &[u8], old_proof: &[u8]) {
         let (mut reader, mut leaves) = (BundleReader::new(&succeeded.policy), Vec::new());
         reader.feed(&group.get(number, "/bundle").unwrap(), |_, leaf| leaves.push(leaf)).unwrap();
         reader.finish().unwrap();
-        let kinds: Vec<bool> = leaves.iter().map(|leaf| matches!(leaf, Leaf::Membership(_))).collect();
-        assert_eq!(kinds, [false, true, false, true, false]);
+        // Of each build, who took part: not who was absent in that epoch.
+        let took_part = |leaf: &Leaf| match leaf {
+            Leaf::Build(entry) => {
+                let numbers = entry.members.iter().map(|member| member.name.trim_start_matches("builder-"));
+                numbers.collect::<BTreeSet<&str>>().into_iter().collect::<String>()
+            }
+            Leaf::Membership(_) => String::new(),
+        };
+        let took_part: Vec<String> = leaves.iter().map(took_part).collect();
+        assert_eq!(took_part, ["1234", "", "2345", "", "1235"]);
         let told: Value = serde_json::from_slice(&group.get(number, "/api/v1/group").unwrap()).unwrap();
         let began = told["history"].as_array().unwrap().iter().map(|row| (row["epoch"].clone(), row["index"].clone()));
         assert_eq!(began.collect::<Vec<_>>(), [(2.into(), 3.into()), (1.into(), 1.into())], "{told:#}");
@@ -251,5 +337,19 @@ fn what_is_on_disk(group: &Group) {
         let epochs: Vec<_> = history.as_array().unwrap().iter().map(|end| end["epoch"].as_u64()).collect();
         assert_eq!(epochs, [Some(0), Some(1)], "{history:#}");
         assert_eq!(group.get(number, "/health").unwrap(), b"ok\n");
+    }
+}
+
+/// Whose keys are accused by a proof of an epoch that has ended: members serve the group files of all epochs in which they were,
+/// also of the one whose end they have missed.
+fn groups_of_before(group: &Group, groups: &[Vec<u8>]) {
+    for (epoch, text) in groups.iter().enumerate() {
+        let text = std::str::from_utf8(text).unwrap();
+        let path = format!("/group/{}", synchronicity_core::group::Group::parse(text).unwrap().id());
+        for number in [1, 2, 3, 5] {
+            let served = group.get(number, &path).map(|served| String::from_utf8(served).unwrap());
+            let was_there = number < 5 || epoch > 0;
+            assert_eq!(served.as_deref(), was_there.then_some(text), "{number} {epoch}");
+        }
     }
 }

@@ -43,6 +43,11 @@ impl Process {
         self.0.wait().unwrap();
     }
 
+    /// The file that it runs, as the system tells it.
+    pub(crate) fn executable(&self) -> PathBuf {
+        fs::read_link(format!("/proc/{}/exe", self.0.id())).unwrap()
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.0), signal).unwrap();
     }
@@ -186,8 +191,14 @@ fn program(words: &[&str]) -> Output {
 }
 
 pub(crate) fn succeed(words: &[&str]) {
-    let output = program(words);
+    succeed_by(Path::new(PROGRAM), words);
+}
+
+/// Runs a program to its good end, and gives what it prints.
+pub(crate) fn succeed_by(program: &Path, words: &[&str]) -> String {
+    let output = Command::new(program).args(words).stdin(Stdio::null()).output().unwrap();
     assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
 }
 
 /// Every file under `folder` with the hash of its content, sorted. Not what every start writes anew: the holder in the

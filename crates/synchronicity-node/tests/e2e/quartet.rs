@@ -10,7 +10,7 @@ use serde_json::Value;
 use synchronicity_node::devnet::ports;
 
 use crate::devnet::{PROGRAM, cache, fixture};
-use crate::node::{Process, succeed};
+use crate::node::{Process, succeed_by};
 
 /// The node to which the machine's trouble happens: the last one.
 pub(crate) const TROUBLED: usize = 3;
@@ -24,6 +24,8 @@ const ANSWERS: Duration = Duration::from_secs(5);
 pub(crate) struct Quartet {
     nodes: [Option<Process>; 4],
     places: [Place; 4],
+    /// Of which each node is a process.
+    programs: [PathBuf; 4],
     root: PathBuf,
 }
 
@@ -40,22 +42,37 @@ pub(crate) struct Place {
 impl Quartet {
     /// Founds a group in `root`; any three of its four members are enough for everything.
     pub(crate) fn found(root: &Path) -> Self {
+        Self::found_to_build_for(root, COMMIT_WINDOW)
+    }
+
+    /// The same, where builders get so many seconds.
+    pub(crate) fn found_to_build_for(root: &Path, commit_window: &str) -> Self {
+        Self::found_by(Path::new(PROGRAM), root, commit_window)
+    }
+
+    /// The same, by another program than this one, of which all nodes are.
+    pub(crate) fn found_by(program: &Path, root: &Path, commit_window: &str) -> Self {
         let ports = ports::free(8).unwrap();
         let place = |index: usize| Place {
             host: "127.0.0.1".to_owned(),
             ports: [ports[2 * index], ports[2 * index + 1]],
             within: Vec::new(),
         };
-        Self::found_at(root, [0, 1, 2, 3].map(place))
+        Self::founded(program, root, [0, 1, 2, 3].map(place), commit_window)
     }
 
     /// The same with nodes that live elsewhere.
     pub(crate) fn found_at(root: &Path, places: [Place; 4]) -> Self {
-        let quartet = Self { nodes: Default::default(), places, root: root.to_owned() };
+        Self::founded(Path::new(PROGRAM), root, places, COMMIT_WINDOW)
+    }
+
+    fn founded(program: &Path, root: &Path, places: [Place; 4], commit_window: &str) -> Self {
+        let programs = [(); 4].map(|()| program.to_owned());
+        let quartet = Self { nodes: Default::default(), places, programs, root: root.to_owned() };
         let charter = quartet.root.join("charter");
         let mut words: Vec<String> = ["group", "new", "--origin", "test.invalid/quartet", "--threshold", "3"]
             .into_iter()
-            .chain(["--commit-window", COMMIT_WINDOW, "--reveal-window", "20", "--out", charter.to_str().unwrap()])
+            .chain(["--commit-window", commit_window, "--reveal-window", "20", "--out", charter.to_str().unwrap()])
             .map(str::to_owned)
             .collect();
         words.push("--member".to_owned());
@@ -64,10 +81,11 @@ impl Quartet {
             let Place { host, ports, .. } = &quartet.places[index];
             let [listen, http] = ports.map(|port| format!("{host}:{port}"));
             let name = name(index);
-            succeed(&["init", "--dir", home.to_str().unwrap(), "--name", &name, "--listen", &listen, "--http", &http]);
+            let home_text = home.to_str().unwrap();
+            succeed_by(program, &["init", "--dir", home_text, "--name", &name, "--listen", &listen, "--http", &http]);
             words.push(home.join("member.toml").to_str().unwrap().to_owned());
         }
-        succeed(&words.iter().map(String::as_str).collect::<Vec<_>>());
+        succeed_by(program, &words.iter().map(String::as_str).collect::<Vec<_>>());
         for index in 0..4 {
             fs::copy(charter.join("group.toml"), quartet.home(index).join("group.toml")).unwrap();
             fs::copy(charter.join("log.key"), quartet.home(index).join("keys/log.key")).unwrap();
@@ -96,6 +114,11 @@ impl Quartet {
         self.nodes[index].take().unwrap().kill();
     }
 
+    /// Ends all nodes in good order: what they have written is at rest then.
+    pub(crate) fn stop(&mut self) {
+        self.nodes = Default::default();
+    }
+
     /// Sends node `index` a signal.
     pub(crate) fn signal(&self, index: usize, signal: Signal) {
         self.nodes[index].as_ref().unwrap().signal(signal);
@@ -109,7 +132,8 @@ impl Quartet {
     /// Starts node `index`, with this in its environment and these words to `run`.
     pub(crate) fn launch(&mut self, index: usize, environment: &[(&str, &str)], words: &[&str]) {
         let trace = OpenOptions::new().create(true).append(true).open(self.trace(index)).unwrap();
-        let within: Vec<&str> = self.places[index].within.iter().map(String::as_str).chain([PROGRAM]).collect();
+        let program = self.programs[index].to_str().unwrap();
+        let within: Vec<&str> = self.places[index].within.iter().map(String::as_str).chain([program]).collect();
         let mut command = Command::new(within[0]);
         command.args(&within[1..]);
         command.args(["run", "--die-with-parent", "--sandbox", "embedded", "--dir"]).arg(self.home(index));
@@ -119,6 +143,23 @@ impl Quartet {
         self.nodes[index] = Some(Process::of(command.spawn().unwrap()));
     }
 
+    /// Ends node `index` in good order.
+    pub(crate) fn end_at(&mut self, index: usize) {
+        self.nodes[index] = None;
+    }
+
+    /// Starts node `index` as a process of another program, after [`Quartet::end_at`].
+    pub(crate) fn launch_as(&mut self, index: usize, program: &Path) {
+        self.programs[index] = program.to_owned();
+        self.launch(index, &[], &[]);
+    }
+
+    /// Has the program of node `index` do something with that node's folder, and gives what it prints.
+    pub(crate) fn tell(&self, index: usize, words: &[&str]) -> String {
+        let home = self.home(index);
+        succeed_by(&self.programs[index], &[words, &["--dir", home.to_str().unwrap()]].concat())
+    }
+
     /// Has the group rebuild the smallest fixture, through the first node.
     pub(crate) fn submit(&self) {
         self.submit_crate(&fixture("plain-binary"));
@@ -126,8 +167,7 @@ impl Quartet {
 
     /// Has the group rebuild `spec`, through the first node.
     pub(crate) fn submit_crate(&self, spec: &str) {
-        let home = self.home(0);
-        succeed(&["submit", spec, "--dir", home.to_str().unwrap()]);
+        self.tell(0, &["submit", spec]);
     }
 
     /// Waits until node `index` has the fixture's verdict, and checks that the three without trouble have revealed.
@@ -180,7 +220,7 @@ impl Quartet {
         self.root.join(name(index))
     }
 
-    fn trace(&self, index: usize) -> PathBuf {
+    pub(crate) fn trace(&self, index: usize) -> PathBuf {
         self.root.join(name(index)).with_extension("trace")
     }
 }

@@ -20,6 +20,7 @@ pub(crate) fn tests() -> Vec<Test> {
         Test::new("an_old_copy_of_a_nodes_folder_signs_nothing_until_the_group_is_past_it", &[Embedded], old_copy),
         Test::new("a_node_restored_from_its_backup_does_its_part_again", &[Embedded], restored),
         Test::new("a_second_process_with_a_nodes_keys_is_silent", &[Embedded], second_process),
+        Test::new("a_node_that_lost_its_state_goes_on_from_one_that_the_group_signed", &[Embedded], joined_again),
     ]
 }
 
@@ -97,6 +98,37 @@ fn restored() {
     let status = quartet.concludes(TROUBLED);
     assert_eq!(status["log"]["root"], root);
     nobody_is_accused(&quartet);
+}
+
+fn joined_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut quartet = Quartet::found(dir.path());
+    quartet.start(&[]);
+    goes_on(&quartet, 3);
+    quartet.kill();
+    let home = quartet.home(TROUBLED);
+    fs::remove_file(home.join("state.redb")).unwrap();
+    fs::remove_dir_all(home.join("chain")).unwrap();
+    let policy = dir.path().join("policy");
+    let told = ureq::get(&format!("{}/policy", quartet.url(1))).call().unwrap().body_mut().read_to_vec().unwrap();
+    fs::write(&policy, told).unwrap();
+    let (before, words) = (height(&quartet.status(0).unwrap()), ["group", "join", "--dir"]);
+    let more = [home.to_str().unwrap(), "--from", &quartet.url(1), "--policy", policy.to_str().unwrap()];
+    succeed(&words.into_iter().chain(more).collect::<Vec<_>>());
+    quartet.restart();
+    recovers(&quartet);
+    let status = quartet.until(TROUBLED, "catches up", PATIENCE, |status| status["caught_up"] == true);
+    assert!(height(&status) >= before, "{status:#}");
+    quartet.submit();
+    let root = quartet.concludes(0)["log"]["root"].clone();
+    let status = quartet.concludes(TROUBLED);
+    assert_eq!(status["log"]["root"], root);
+    nobody_is_accused(&quartet);
+    // Killed once more: it starts with what it took up and the blocks behind it.
+    quartet.kill();
+    quartet.restart();
+    let status = quartet.concludes(TROUBLED);
+    assert_eq!((&status["log"]["root"], &status["health"]), (&root, &Value::from("ok")));
 }
 
 fn second_process() {

@@ -52,8 +52,9 @@ impl Browser {
         // Tests run as root in containers, where Chromium's own sandbox does not start.
         let args = ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--hide-scrollbars"];
         let options = json!({ "args": args, "prefs": preferences });
-        let wanted =
-            json!({ "capabilities": { "alwaysMatch": { "browserName": "chrome", "goog:chromeOptions": options } } });
+        let wanted = json!({ "capabilities": { "alwaysMatch": {
+            "browserName": "chrome", "goog:chromeOptions": options, "goog:loggingPrefs": { "browser": "ALL" },
+        } } });
         let session = browser.post("", &wanted);
         browser.session = format!("{}/{}", browser.session, session["sessionId"].as_str().unwrap());
         browser
@@ -96,6 +97,15 @@ impl Browser {
         }
     }
 
+    /// Waits until a script returns `true`.
+    pub(crate) fn until_true(&self, script: &str, patience: Duration) {
+        let deadline = Instant::now() + patience;
+        while self.run(script) != true {
+            assert!(Instant::now() < deadline, "{script} is not so in time:\n{}", self.text());
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
     fn element(&self, selector: &str) -> String {
         let found = self.post("/element", &json!({ "using": "css selector", "value": selector }));
         found[ELEMENT].as_str().unwrap().to_owned()
@@ -108,6 +118,25 @@ impl Browser {
     /// Types into a field, or chooses a file.
     pub(crate) fn write(&self, selector: &str, text: &str) {
         self.post(&format!("/element/{}/value", self.element(selector)), &json!({ "text": text }));
+    }
+
+    /// Drags a file from outside over the middle of the page, and drops it there.
+    pub(crate) fn drop_file(&self, path: &str) {
+        let middle = self.run("return [innerWidth / 2, innerHeight / 2]");
+        let data = json!({ "items": [], "files": [path], "dragOperationsMask": 1 });
+        for kind in ["dragEnter", "dragOver", "drop"] {
+            let dragged = json!({ "type": kind, "x": middle[0], "y": middle[1], "data": data });
+            self.command("Input.dispatchDragEvent", &dragged);
+        }
+    }
+
+    /// What its console was told since this was asked last: errors of scripts, and what a policy forbade. Not that an address has
+    /// nothing, or is not reached.
+    pub(crate) fn complaints(&self) -> Vec<Value> {
+        let mut told = self.post("/se/log", &json!({ "type": "browser" }));
+        let mut told = std::mem::take(told.as_array_mut().unwrap());
+        told.retain(|it| it["source"] != "network");
+        told
     }
 
     /// To what the keyboard comes to next.
@@ -125,12 +154,26 @@ impl Browser {
 
     /// How wide the window is, in pixels, and whether its user wants it dark.
     pub(crate) fn look(&self, width: u32, dark: bool) {
-        let phone = width < 600;
+        self.size(width, width < 600);
+        self.media("", dark);
+    }
+
+    /// The same for a sheet of paper.
+    pub(crate) fn look_on_paper(&self, width: u32, dark: bool) {
+        self.size(width, false);
+        self.media("print", dark);
+    }
+
+    fn size(&self, width: u32, phone: bool) {
         let size = json!({ "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": phone });
         self.command("Emulation.setDeviceMetricsOverride", &size);
+    }
+
+    /// For what a page is laid out; nothing for a screen.
+    fn media(&self, media: &str, dark: bool) {
         let scheme = if dark { "dark" } else { "light" };
         let feature = json!({ "name": "prefers-color-scheme", "value": scheme });
-        self.command("Emulation.setEmulatedMedia", &json!({ "features": [feature] }));
+        self.command("Emulation.setEmulatedMedia", &json!({ "media": media, "features": [feature] }));
     }
 
     /// The page from its top, at most so many pixels of it, as PNG.

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use object_store::memory::InMemory;
 use synchronicity_node::artifact_store::ArtifactStore;
 use synchronicity_verify::digest::Digest;
-use synchronicity_verify::result::{Artifact, Artifacts, BuildResult};
+use synchronicity_verify::result::{Artifact, Artifacts, BuildResult, Failure};
 
 use crate::group::{Nodes, raw};
 use crate::world::request;
@@ -65,7 +65,7 @@ async fn what_is_kept_comes_back_and_what_changed_after_it_was_hashed_is_not_kep
         let hash = Digest::of(&content);
         assert_eq!(store.size(&hash).await, Some(content.len() as u64));
         assert_eq!(store.piece(&hash, 5..9).await.unwrap(), content[5..9]);
-        assert_eq!(store.printed(&id).await.unwrap(), fs::read_to_string(&printed).unwrap());
+        assert_eq!(store.printed(&id).await.unwrap().text, fs::read_to_string(&printed).unwrap());
         let copy = folder.path().join("copy");
         store.export(&hash, &copy).await.unwrap();
         assert!(fs::read(&copy).unwrap() == content);
@@ -93,6 +93,19 @@ async fn what_is_kept_comes_back_and_what_changed_after_it_was_hashed_is_not_kep
     fs::write(root.join("artifacts").join(Digest::of(&content).to_string()), b"other bytes").unwrap();
     let error = again.export(&Digest::of(&content), &folder.path().join("copy")).await.unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::InvalidData);
+}
+
+#[tokio::test]
+async fn a_long_transcript_is_read_as_far_as_a_page_needs_it_and_told_to_be_cut() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, long) = (ArtifactStore::over(Arc::new(InMemory::new())), folder.path().join("long"));
+    let failed = BuildResult::Failed(Failure::Compile);
+    for (more, cut_at) in [(0, None), (1, Some(4 << 20))] {
+        fs::write(&long, vec![b'x'; (4 << 20) + more]).unwrap();
+        store.keep(&request(1).id(), &failed, None, &long).await.unwrap();
+        let read = store.printed(&request(1).id()).await.unwrap();
+        assert_eq!((read.text.len(), read.cut_at), (4 << 20, cut_at));
+    }
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
 
+use synchronicity_core::journal::Sealed;
 use synchronicity_node::config::Config;
 use synchronicity_node::exit;
 use synchronicity_node::folder::Folder;
@@ -12,9 +13,10 @@ use synchronicity_node::store::{Position, Store};
 use synchronicity_rebuild::bench::Bench;
 use synchronicity_rebuild::scripted::Script;
 use synchronicity_verify::digest::Digest;
+use synchronicity_verify::result::{BuildResult, Failure};
 
 use crate::publish::files;
-use crate::world::{PROGRAM, World, free_port};
+use crate::world::{PROGRAM, World, free_port, request};
 
 fn folder_of(world: &World, dir: &Path) -> (Folder, Config) {
     world.settle(0, dir, free_port())
@@ -31,12 +33,19 @@ async fn run(folder: &Folder) -> Result<(), (u8, String)> {
     ended.map(|_| ()).map_err(|stop| (stop.code, format!("{:?}", stop.report)))
 }
 
+/// What an error says, without the bars and breaks of a terminal.
+pub(crate) fn words(message: &str) -> String {
+    message.split_whitespace().filter(|word| *word != "│").collect::<Vec<_>>().join(" ")
+}
+
 /// Runs a node that is to be refused, and sees that this changes no file of its folder, but for the lock's.
-async fn refused(folder: &Folder) -> (u8, String) {
+pub(crate) async fn refused(folder: &Folder) -> (u8, String) {
     drop(folder.lock().unwrap());
     let before = files(folder.root());
     let refused = run(folder).await.unwrap_err();
-    assert_eq!(files(folder.root()), before, "a refusal changed the folder");
+    let after = files(folder.root());
+    let changed: Vec<_> = after.iter().filter(|(path, bytes)| before.get(*path) != Some(bytes)).collect();
+    assert_eq!((after.len(), changed), (before.len(), Vec::new()), "a refusal changed the folder");
     refused
 }
 
@@ -102,6 +111,40 @@ async fn a_folder_of_another_group_is_refused() {
     assert_eq!(code, exit::USAGE);
     let message: String = message.split_whitespace().filter(|word| *word != "│").collect();
     assert!(message.contains(&theirs.group.id().to_string()), "{message}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chain_of_another_group_or_in_another_form_is_refused_before_anything_is_put_in_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let (world, theirs) = (World::of(4), World::of(4));
+    let (folder, _) = folder_of(&world, dir.path());
+    // A crash has left a seal of a round that is over, and half of a file: what a start would clear away.
+    let store = Store::open(&folder.state(), &world.group).unwrap();
+    for block in [world.submission(1, 7), world.deadline(2)] {
+        store.append(Position { height: block.height, time_ms: block.time_ms }, Some(&block)).unwrap();
+    }
+    let sealed = Sealed { result: BuildResult::Failed(Failure::Network), nonce: [1; 32] };
+    store.put_seal(&request(7).id(), 0, &sealed).unwrap();
+    drop(store);
+    fs::create_dir_all(folder.log()).unwrap();
+    fs::write(folder.log().join(".writing-aB3xY9"), "half").unwrap();
+    fs::create_dir_all(folder.chain().join("engine")).unwrap();
+    let (ours, theirs) = (world.group.id(), theirs.group.id());
+    for (marker, why) in [
+        (format!("{ours}\n99\n"), "has blocks of schema 99"),
+        (format!("{ours}\n"), "has blocks of schema 1"),
+        (format!("{theirs}\n2\n"), "holds the chain of group"),
+    ] {
+        fs::write(folder.chain().join("group"), marker).unwrap();
+        let (code, message) = refused(&folder).await;
+        let message = words(&message);
+        assert!(code == exit::USAGE && message.contains(why), "{code}: {message}");
+    }
+    fs::remove_dir_all(folder.chain()).unwrap();
+    run(&folder).await.unwrap();
+    assert!(!folder.log().join(".writing-aB3xY9").exists());
+    let journal = Store::open(&folder.state(), &world.group).unwrap().journal().unwrap();
+    assert_eq!(journal.sealed(&request(7).id(), 0), None);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,6 +11,7 @@ use synchronicity_node::durable::{Disk, Synced};
 use synchronicity_node::explaining::apart::Order;
 use synchronicity_node::misbehave::Misbehaviour;
 use synchronicity_node::operator::{Answer, Request};
+use synchronicity_node::store::{Every, Position, Progress, Snapshot, Store};
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::proof::Proof;
 
@@ -74,6 +75,48 @@ async fn builders_that_diverge_exchange_artifacts_and_each_explains_the_differen
     explained(&nodes, 3, &submitted.request, "explained").await;
     explained(&nodes, 2, &submitted.request, "explained").await;
     assert_eq!(fs::read(&file).unwrap(), before);
+    nodes.stop_all().await;
+}
+
+/// Leaves a member's database without the blocks so far: a snapshot is in their place.
+fn prune(nodes: &Nodes, member: usize) {
+    let every = Every { blocks: 0, bytes: 0 };
+    let store = Store::open(&nodes.folder(member).state(), &nodes.world.group).unwrap().with_snapshots(every);
+    let machine = store.machine(&nodes.world.group).unwrap();
+    let executed = machine.executed();
+    let position = Position { height: executed.height, time_ms: executed.time_ms };
+    // Blocks go when a later snapshot is written.
+    for _ in 0..2 {
+        store.record(&Progress::to(position, &[]), || Snapshot::of(&machine), || executed.log_size).unwrap();
+    }
+    assert_eq!(store.begins_at().unwrap().unwrap().executed, executed);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_diverging_builders_revealed_is_told_and_explained_after_the_blocks_that_say_so_are_gone() {
+    let mut nodes = Nodes::found(4);
+    (0..4).for_each(|member| nodes.start_with(member, None, &artifact(SECONDS[member])));
+    let submitted = nodes.submit(0).await;
+    for member in 0..4 {
+        explained(&nodes, member, &submitted.request, "explained").await;
+    }
+    nodes.published(1, 1).await;
+    let path = format!("/api/v1/requests/{}", submitted.request);
+    let shown = async |nodes: &Nodes| -> Value { serde_json::from_slice(&nodes.get(1, &path).await.2).unwrap() };
+    let before = shown(&nodes).await;
+    assert_eq!(before["matrix"][0]["cells"].as_array().unwrap().iter().filter(|cell| cell.is_object()).count(), 4);
+    assert_eq!(before["explanation"]["state"], "explained", "{before:#}");
+    let causes: Value = serde_json::from_slice(&nodes.get(1, "/api/v1/trends").await.2).unwrap();
+    nodes.stop_all().await;
+    prune(&nodes, 1);
+    (0..4).for_each(|member| nodes.start_with(member, None, &artifact(SECONDS[member])));
+    nodes.published(1, 1).await;
+    let after = shown(&nodes).await;
+    for field in ["matrix", "builders", "explanation", "recipe", "verdict"] {
+        assert_eq!(after[field], before[field], "{field}");
+    }
+    assert_eq!(serde_json::from_slice::<Value>(&nodes.get(1, "/api/v1/trends").await.2).unwrap(), causes);
+    assert_eq!(causes["causes"][0]["name"], "build-time", "{causes:#}");
     nodes.stop_all().await;
 }
 

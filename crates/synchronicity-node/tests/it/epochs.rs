@@ -5,6 +5,7 @@ use std::fs;
 use synchronicity_core::group::Group;
 use synchronicity_core::journal::Sealed;
 use synchronicity_core::machine::Executed;
+use synchronicity_core::open::NOTHING_OPEN;
 use synchronicity_node::changes::differences;
 use synchronicity_node::epochs::{self, Epochs};
 use synchronicity_node::folder::Folder;
@@ -127,7 +128,7 @@ fn a_database_that_begins_anew_forgets_its_blocks_and_keeps_its_journal() {
     drop(store);
 
     let group = next(&world.group);
-    let begun = |height| Executed { height, time_ms: 40, log_size: 6, log_root: Digest([6; 32]) };
+    let begun = |height| Executed { height, time_ms: 40, log_size: 6, log_root: Digest([6; 32]), open: NOTHING_OPEN };
     let behind = Store::begin_with(&path, &group, &begun(19));
     assert!(matches!(behind, Err(OpenError::Ahead { height: 20, begun: 19, .. })), "{behind:?}");
     drop(Store::open(&path, &world.group).unwrap());

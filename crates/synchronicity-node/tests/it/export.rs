@@ -14,6 +14,7 @@ use synchronicity_verify::merkle::{Frontier, leaf_hash};
 use synchronicity_verify::note::{self, SignedNote};
 use synchronicity_verify::tile::{TILE_WIDTH, TileLevel, tiles_between};
 
+use crate::damaged::words;
 use crate::publish::files;
 use crate::world::World;
 
@@ -60,9 +61,9 @@ pub(crate) fn told(output: &Output) -> Value {
 
 fn refused(output: &Output, code: i32, why: &str) {
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-    let words = stderr.split_whitespace().filter(|word| *word != "│").collect::<Vec<_>>().join(" ");
-    assert_eq!(output.status.code(), Some(code), "{words}");
-    assert!(words.contains(why), "{words}");
+    let said = words(&stderr);
+    assert_eq!(output.status.code(), Some(code), "{said}");
+    assert!(said.contains(why), "{said}");
 }
 
 /// Reads every tile and entry and compares them with the checkpoint; gives the size.

@@ -48,14 +48,18 @@ impl Nodes {
     }
 
     pub(crate) fn of(world: World) -> Nodes {
-        let members = world.keys.len();
-        let dir = tempfile::tempdir().unwrap();
-        let http: Vec<u16> = (0..members).map(|_| free_port()).collect();
-        for (member, port) in http.iter().enumerate() {
-            world.settle(member, &dir.path().join(member.to_string()), *port);
+        let nodes = Nodes::without_folders(world);
+        for (member, port) in nodes.http.iter().enumerate() {
+            nodes.world.settle(member, nodes.folder(member).root(), *port);
         }
+        nodes
+    }
+
+    pub(crate) fn without_folders(world: World) -> Nodes {
+        let (dir, running) = (tempfile::tempdir().unwrap(), world.keys.iter().map(|_| None).collect());
+        let http = world.keys.iter().map(|_| free_port()).collect();
         let addresses = world.group.members().iter().map(|member| member.address.clone()).collect();
-        Nodes { dir, world, http, addresses, running: (0..members).map(|_| None).collect() }
+        Nodes { dir, world, http, addresses, running }
     }
 
     /// Changes what the operator of a member chose.
@@ -150,7 +154,7 @@ impl Nodes {
     }
 
     /// Waits until this member's status is as wished.
-    async fn until(&self, member: usize, what: &str, wished: impl Fn(&Status) -> bool) -> Status {
+    pub(crate) async fn until(&self, member: usize, what: &str, wished: impl Fn(&Status) -> bool) -> Status {
         let since = Instant::now();
         loop {
             let status = self.status(member).await;

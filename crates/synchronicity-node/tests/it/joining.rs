@@ -13,12 +13,14 @@ use synchronicity_node::durable::Synced;
 use synchronicity_node::epochs::Epochs;
 use synchronicity_node::folder::Folder;
 use synchronicity_node::group_file;
+use synchronicity_node::keys::{Keys, MemberKeys};
 use synchronicity_node::log_reader::{LogReader, Patience};
 use synchronicity_node::publish::PublishedLog;
-use synchronicity_node::store::Store;
+use synchronicity_node::store::{Position, Store};
 use synchronicity_verify::membership::Member;
 use synchronicity_verify::succession::Succession;
 
+use crate::publish::files;
 use crate::restarted::signed;
 use crate::world::{PROGRAM, World, free_port};
 
@@ -117,8 +119,34 @@ fn a_newcomer_begins_with_the_log_and_the_state_of_the_boundary_and_may_ask_twic
     }
 }
 
+#[test]
+fn a_member_that_has_gone_on_in_the_epoch_is_told_to_ask_again_where_no_state_is_served() {
+    let scene = Scene::new();
+    assert!(scene.join().status.success());
+    let state = Folder::at(scene.path("newcomer")).state();
+    let store = Store::open(&state, &scene.next).unwrap();
+    let time_ms = scene.world.group.commit_window_ms() + 9_000;
+    store.append(Position { height: 9, time_ms }, std::iter::empty::<&OrderedBlock>()).unwrap();
+    drop(store);
+    // Its beginning would take it back, which it must not be told to need: the log is not even asked for.
+    fs::remove_dir_all(scene.path("served/tile")).unwrap();
+    let output = scene.join();
+    let said = String::from_utf8_lossy(&output.stderr).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(output.status.code() == Some(75) && said.contains("ask again in a minute"), "{said}");
+}
+
 fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap()
+}
+
+#[test]
+fn a_succession_that_is_hidden_from_a_member_of_a_later_epoch_is_missed() {
+    let scene = Scene::new();
+    assert!(scene.join().status.success());
+    fs::remove_file(scene.path("served/succession")).unwrap();
+    let output = scene.join();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.code() == Some(40) && said.contains("serves no succession"), "{said}");
 }
 
 #[test]
@@ -131,12 +159,44 @@ fn a_log_that_was_altered_is_taken_from_nobody() {
         let mut altered = good.clone();
         altered[at] ^= 1;
         fs::write(&tile, &altered).unwrap();
-        scene.refused(40, "is not the one that the members signed");
+        scene.refused(40, "the members signed");
     }
     // Cut off behind the first entry, under a checkpoint that says so.
     fs::write(&tile, &good).unwrap();
     fs::write(scene.path("served/checkpoint"), signed(&scene.world, &scene.logged[0]).to_string()).unwrap();
-    scene.refused(40, "1 entries, and 2 are signed");
+    scene.refused(75, "has 1 entries, and 2 are signed");
+}
+
+#[test]
+fn next_keys_come_into_force_when_everything_holds_and_not_before() {
+    let scene = Scene::new();
+    let folder = Folder::at(scene.path("newcomer"));
+    // A member of the epoch before, which has missed its end: the keys that the next group lists wait in the folder.
+    fs::rename(folder.keys(), folder.next_keys()).unwrap();
+    Keys::create(&folder.keys()).unwrap();
+    fs::rename(folder.next_keys().join("log.key"), folder.keys().join("log.key")).unwrap();
+    fs::write(folder.group(), scene.world.group.to_text()).unwrap();
+    let keys = || [files(&folder.keys()), files(&folder.next_keys())];
+    let before = keys();
+
+    let tile = scene.path("served/tile/entries/000.p/2");
+    let good = fs::read(&tile).unwrap();
+    let mut altered = good.clone();
+    *altered.last_mut().unwrap() ^= 1;
+    fs::write(&tile, altered).unwrap();
+    let output = scene.join();
+    assert_eq!(output.status.code(), Some(40), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(keys() == before && !folder.root().join("keys-before-1").exists(), "keys were changed");
+    assert_eq!(group_file::read(&folder.group()).unwrap(), scene.world.group);
+
+    fs::write(&tile, good).unwrap();
+    let output = scene.join();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    MemberKeys::read(&folder.keys(), &scene.next).unwrap();
+    assert_eq!(files(&folder.root().join("keys-before-1")), before[0]);
+    assert!(!folder.next_keys().exists());
+    // Of the epoch whose end it has missed it keeps the group.
+    assert_eq!(Epochs::of(&folder).groups().unwrap(), [scene.world.group]);
 }
 
 #[test]

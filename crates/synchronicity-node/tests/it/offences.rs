@@ -8,13 +8,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use ed25519_dalek::{Signer, SigningKey};
 use synchronicity_consensus::{Conduct, Offence};
+use synchronicity_core::group::Group;
 use synchronicity_node::durable::{Disk, Synced};
-use synchronicity_node::offences::{Offences, PROOFS_MAX};
+use synchronicity_node::epochs::Epochs;
+use synchronicity_node::groups::Groups;
+use synchronicity_node::offences::{Accusation, Offences, PROOFS_ALL_MAX, PROOFS_MAX};
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::equivocation::{Ballot, Equivocation, Occasion, Proposal, Vote, verify};
 
 use crate::group::Nodes;
-use crate::world::World;
+use crate::world::{PROGRAM, World};
 
 /// A disk that fails as long as it is told to: every file, or the list alone.
 struct Failing {
@@ -31,9 +34,24 @@ impl Disk for Failing {
     }
 }
 
+/// A disk that is as fast as memory.
+struct Unsynced;
+
+impl Disk for Unsynced {
+    fn write(&mut self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        fs::create_dir_all(path.parent().unwrap())?;
+        fs::write(path, bytes)
+    }
+}
+
 fn equivocation(world: &World, member: usize, view: u64) -> Offence {
+    voted_twice(world, &world.group, member, view)
+}
+
+/// In the epoch of one of the groups of these keys.
+fn voted_twice(world: &World, group: &Group, member: usize, view: u64) -> Offence {
     let key = SigningKey::from_bytes(world.keys[member].consensus.expose());
-    let on = Occasion { group: world.group.id(), epoch: 0, view };
+    let on = Occasion { group: group.id(), epoch: group.epoch(), view };
     let vote = |block: &str| {
         let ballot = Ballot::Notarize(Proposal { parent: view - 1, block: Digest::of(block.as_bytes()) });
         Vote { ballot, signature: key.sign(&ballot.signed_bytes(&on)).to_bytes() }
@@ -44,7 +62,14 @@ fn equivocation(world: &World, member: usize, view: u64) -> Offence {
 }
 
 fn open(world: &World, folder: &Path) -> Offences {
-    Offences::open(folder.to_owned(), Arc::new(world.group.clone()), Synced)
+    Offences::open(folder.to_owned(), Groups::new(Vec::new(), world.group.clone()), Synced)
+}
+
+/// The group of the next epoch, in which one more is absent.
+fn next(group: &Group) -> Group {
+    let mut membership = group.membership();
+    membership.members.iter_mut().find(|member| !member.absent).unwrap().absent = true;
+    group.followed_by(&membership).unwrap()
 }
 
 #[test]
@@ -68,10 +93,9 @@ fn an_offence_survives_a_restart_with_its_proof_its_time_and_its_count() {
     assert_eq!(twice.last.as_deref(), Some("notarize-notarize in view 9"));
     assert_eq!((once.member.as_str(), once.count, once.first_s), ("builder-01", 1, 3000));
     assert_eq!(again.proofs().len(), 2);
-    for (id, member) in again.proofs() {
-        let id: Digest = id.parse().unwrap();
+    for Accusation { id, member, group } in again.proofs() {
         let proof = verify(&again.proof(&id).unwrap()).unwrap();
-        assert_eq!((proof.id(), member.as_str()), (id, "builder-02"));
+        assert_eq!((proof.id(), member.as_str(), group), (id, "builder-02", world.group.id()));
     }
     assert_eq!(again.proof(&Digest::of(b"no such proof")), None);
 }
@@ -82,7 +106,8 @@ fn nothing_is_told_that_is_not_on_disk() {
         let (world, dir) = (World::of(4), tempfile::tempdir().unwrap());
         let broken = Arc::new(AtomicBool::new(true));
         let disk = Failing { broken: broken.clone(), only };
-        let offences = Offences::open(dir.path().to_owned(), Arc::new(world.group.clone()), disk);
+        let groups = Groups::new(Vec::new(), world.group.clone());
+        let offences = Offences::open(dir.path().to_owned(), groups, disk);
         let offence = equivocation(&world, 0, 5);
         offences.record(&offence, 1000).unwrap_err();
         assert!(offences.list().is_empty() && offences.proofs().is_empty(), "{only:?}");
@@ -105,6 +130,68 @@ fn a_member_that_equivocates_without_end_fills_no_disk() {
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), PROOFS_MAX + 2);
     let counts: Vec<u64> = offences.list().iter().map(|told| told.count).collect();
     assert_eq!(counts.iter().sum::<u64>(), PROOFS_MAX as u64 + 6, "all are counted");
+}
+
+#[test]
+fn a_proof_of_an_epoch_that_has_ended_is_kept_and_one_of_the_present_epoch_beside_it() {
+    let (world, dir) = (World::of(4), tempfile::tempdir().unwrap());
+    let present = next(&world.group);
+    let offences = open(&world, dir.path());
+    for view in 1..=PROOFS_MAX as u64 {
+        offences.record(&equivocation(&world, 2, view), view).unwrap();
+    }
+    let groups = Groups::new(vec![world.group.clone()], present.clone());
+    let offences = Offences::open(dir.path().to_owned(), groups.clone(), Synced);
+    assert_eq!(offences.proofs().len(), PROOFS_MAX, "they vanish with their epoch");
+    offences.record(&voted_twice(&world, &present, 2, 1), 99).unwrap();
+    for offences in [&offences, &Offences::open(dir.path().to_owned(), groups, Synced)] {
+        let proofs = offences.proofs();
+        assert!(proofs.iter().all(|proof| proof.member == "builder-02" && offences.proof(&proof.id).is_some()));
+        let of = |group: &Group| proofs.iter().filter(|proof| proof.group == group.id()).count();
+        assert_eq!([of(&world.group), of(&present)], [PROOFS_MAX, 1]);
+    }
+}
+
+#[test]
+fn when_there_are_too_many_proofs_those_of_the_oldest_epoch_go_first() {
+    let (world, dir) = (World::of(12), tempfile::tempdir().unwrap());
+    let mut groups = vec![world.group.clone()];
+    for _ in 0..2 {
+        groups.push(next(groups.last().unwrap()));
+    }
+    // Each epoch begins as a start does.
+    for epoch in 0..3 {
+        let known = Groups::new(groups[..epoch].to_vec(), groups[epoch].clone());
+        let offences = Offences::open(dir.path().to_owned(), known, Unsynced);
+        for member in 0..12 {
+            for view in 1..=PROOFS_MAX as u64 {
+                offences.record(&voted_twice(&world, &groups[epoch], member, view), 1).unwrap();
+            }
+        }
+    }
+    let known = Groups::new(groups[..2].to_vec(), groups[2].clone());
+    let proofs = Offences::open(dir.path().to_owned(), known, Synced).proofs();
+    let of = |group: &Group| proofs.iter().filter(|proof| proof.group == group.id()).count();
+    let full = 12 * PROOFS_MAX;
+    assert_eq!([of(&groups[0]), of(&groups[1]), of(&groups[2])], [PROOFS_ALL_MAX - 2 * full, full, full]);
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), PROOFS_ALL_MAX + 1);
+}
+
+#[test]
+fn a_list_that_grows_for_years_is_cut_at_its_oldest_and_never_begun_anew() {
+    let (world, dir) = (World::of(4), tempfile::tempdir().unwrap());
+    let groups = Groups::new(Vec::new(), world.group.clone());
+    let offences = Offences::open(dir.path().to_owned(), groups, Unsynced);
+    // Each with keys of its own: members come and go, and get new ones.
+    let member = |number: u64| Digest::of(&number.to_be_bytes());
+    for number in 0..450 {
+        offences.record(&Offence { member: member(number).0, conduct: Conduct::Garbage }, 1000 + number).unwrap();
+    }
+    let list = open(&world, dir.path()).list();
+    assert_eq!(list, offences.list());
+    let last: Vec<u64> = list.iter().map(|told| told.last_s).collect();
+    let (least, greatest) = (*last.iter().min().unwrap(), *last.iter().max().unwrap());
+    assert!(list.len() > 250 && greatest == 1449 && list.len() as u64 == greatest - least + 1, "{} lines", list.len());
 }
 
 #[test]
@@ -137,9 +224,48 @@ async fn a_proof_is_served_as_the_file_that_it_is_and_nothing_else_is() {
     assert_eq!(served, proof.to_string().as_bytes());
     let (code, _, list) = nodes.get(0, "/equivocations").await;
     let list: serde_json::Value = serde_json::from_slice(&list).unwrap();
-    assert_eq!((code, list), (200, serde_json::json!([{ "id": id.to_string(), "member": "builder-00" }])));
+    let group = nodes.world.group.id().to_string();
+    let told = serde_json::json!([{ "id": id.to_string(), "member": "builder-00", "group": group }]);
+    assert_eq!((code, list), (200, told));
     for absent in [Digest::of(b"no such proof").to_string(), "x".to_owned(), "..%2foffences.json".to_owned()] {
         assert_eq!(nodes.get(0, &format!("/equivocations/{absent}")).await.0, 404, "{absent}");
     }
     nodes.stop_all().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_group_file_of_an_epoch_that_has_ended_is_served_and_judges_its_proofs() {
+    let mut world = World::of(1);
+    let first = world.group.clone();
+    let Conduct::Equivocation(proof) = equivocation(&world, 0, 5).conduct else { unreachable!("it is made so") };
+    world.group = first.followed_by(&first.membership()).unwrap();
+    let mut nodes = Nodes::of(world);
+    let (id, folder) = (proof.id(), nodes.folder(0));
+    Epochs::of(&folder).record_group(&first).unwrap();
+    Synced.write(&folder.offences().join(format!("{id}.equivocation")), proof.to_string().as_bytes()).unwrap();
+    nodes.start(0, None);
+    nodes.status(0).await;
+    let (code, _, list) = nodes.get(0, "/equivocations").await;
+    let list: serde_json::Value = serde_json::from_slice(&list).unwrap();
+    let told = serde_json::json!([{ "id": id.to_string(), "member": "builder-00", "group": first.id().to_string() }]);
+    assert_eq!((code, list), (200, told));
+    assert_eq!(nodes.get(0, &format!("/equivocations/{id}")).await.2, proof.to_string().as_bytes());
+    for group in [&first, &nodes.world.group] {
+        let (code, _, served) = nodes.get(0, &format!("/group/{}", group.id())).await;
+        assert_eq!((code, String::from_utf8(served).unwrap()), (200, group.to_text()));
+    }
+    assert_eq!(nodes.get(0, "/group").await.2, nodes.world.group.to_text().as_bytes());
+    for absent in [Digest::of(b"no such group").to_string(), "x".to_owned()] {
+        assert_eq!(nodes.get(0, &format!("/group/{absent}")).await.0, 404, "{absent}");
+    }
+    nodes.stop_all().await;
+
+    // What was served is all that it takes.
+    let [file, group] = ["proof.equivocation", "group-before.toml"].map(|name| folder.root().join(name));
+    fs::write(&file, proof.to_string()).unwrap();
+    fs::write(&group, first.to_text()).unwrap();
+    let words = ["verify", file.to_str().unwrap(), "--group", group.to_str().unwrap()];
+    let output = std::process::Command::new(PROGRAM).args(words).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.code() == Some(40) && said.contains("builder-00 signed"), "{said}");
 }

@@ -7,7 +7,7 @@ use synchronicity_core::log::Logged;
 use synchronicity_core::machine::Machine;
 use synchronicity_node::durable::Synced;
 use synchronicity_node::publish::PublishedLog;
-use synchronicity_node::store::{OpenError, Position, Store};
+use synchronicity_node::store::{Every, OpenError, Position, Progress, Snapshot, Store};
 use synchronicity_verify::checkpoint::Checkpoint;
 use synchronicity_verify::cosignature;
 use synchronicity_verify::lookup;
@@ -16,7 +16,7 @@ use synchronicity_verify::note::{self, KeyKind, SignedNote, Signer};
 use synchronicity_verify::policy::Policy;
 
 use crate::group::Nodes;
-use crate::world::{World, request};
+use crate::world::{PROGRAM, World, request};
 
 /// A checkpoint as all members sign it.
 pub(crate) fn signed(world: &World, logged: &Logged) -> SignedNote {
@@ -104,4 +104,59 @@ async fn what_a_kill_left_half_written_in_the_log_goes_at_the_next_start_and_not
     for name in others.into_iter().chain([".writing-folder", ".writing-linked", "checkpoint"]) {
         assert!(log.join(name).exists(), "{name} is gone");
     }
+}
+
+/// The same three requests, each published at once, and a fourth that is open; the database keeps as few blocks as it can.
+fn settle_and_prune(nodes: &Nodes) {
+    let (world, folder) = (&nodes.world, nodes.folder(0));
+    let every = Every { blocks: 2, bytes: u64::MAX };
+    let store = Store::open(&folder.state(), &world.group).unwrap().with_snapshots(every);
+    let mut log = PublishedLog::open(&folder.log(), Synced).unwrap();
+    let mut machine = Machine::new(world.group.clone());
+    let window = world.group.commit_window_ms();
+    for number in 1..=4 {
+        let begin = (1 + window) * number;
+        let commands = world.submission(number, number).commands;
+        for (late, commands) in [(0, commands), (window, Vec::new())] {
+            if number == 4 && late > 0 {
+                break;
+            }
+            let block = OrderedBlock { height: number * 2 + late.min(1) - 1, time_ms: begin + late, commands };
+            for logged in machine.apply(&block).unwrap().logged {
+                log.append(logged.index, &[&logged.entry]).unwrap();
+                log.publish(signed(world, &logged)).unwrap();
+            }
+            let position = Position { height: block.height, time_ms: block.time_ms };
+            let effective = [&block];
+            store.record(&Progress::to(position, &effective), || Snapshot::of(&machine), || log.size()).unwrap();
+        }
+    }
+    let begin = store.begins_at().unwrap().unwrap().executed;
+    assert_eq!((begin.height, begin.log_size), (4, 2), "the first blocks are still there");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_whose_old_blocks_are_gone_starts_with_its_log_and_shows_what_it_showed_before() {
+    let mut nodes = Nodes::found(4);
+    settle_and_prune(&nodes);
+    nodes.start(0, None);
+    let status = nodes.status(0).await;
+    assert_eq!((status.log.published_size, status.log.size, status.height), (3, 3, 7));
+    assert_eq!(nodes.get(0, "/health").await.2, b"ok\n");
+    for number in 1..=4 {
+        let id = request(number).id();
+        for path in [format!("/request/{id}"), format!("/requests/{id}"), format!("/api/v1/requests/{id}")] {
+            assert_eq!(nodes.get(0, &path).await.0, 200, "{path}");
+        }
+    }
+    for index in 0..3 {
+        assert_eq!(nodes.get(0, &format!("/proof/index/{index}")).await.0, 200);
+    }
+    nodes.stop_all().await;
+
+    // Without the log in front of its blocks the state cannot be told any more, and the node says so.
+    fs::rename(nodes.folder(0).log(), nodes.folder(0).root().join("aside")).unwrap();
+    let run = std::process::Command::new(PROGRAM).args(["run", "--dir"]).arg(nodes.folder(0).root()).output().unwrap();
+    let said = String::from_utf8_lossy(&run.stderr).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(!run.status.success() && said.contains("run `group join`"), "{said}");
 }

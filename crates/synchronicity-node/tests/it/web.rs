@@ -3,8 +3,12 @@
 mod answers;
 mod following;
 mod hostile;
+mod kept;
 mod lists;
+mod log;
+mod of_crate;
 mod restart;
 mod stage;
 mod survey;
+mod walks;
 mod webhooks;

@@ -24,17 +24,11 @@ pub(in crate::commands) fn show(dir: &Path, json: bool) -> Result<u8, Stop> {
 
 pub(in crate::commands) fn propose(args: &GroupPropose) -> Result<u8, Stop> {
     let folder = Folder::of_node(&args.dir.path).or_usage()?;
-    let group = group_of(&status(&folder)?)?;
+    let epoch = status(&folder)?;
+    let group = group_of(&epoch)?;
     let next = changed(&group, args)?;
-    let lines = differences(&group, &next);
     if args.dry_run {
-        let digest = next.digest().to_string();
-        if args.json {
-            say(json!({ "membership": digest, "epoch": next.epoch, "changes": lines }));
-        } else {
-            say(format!("membership {digest}\nepoch      {}\n{}", next.epoch, lines.join("\n")));
-        }
-        return Ok(exit::OK);
+        return foretell(&would_be(&group, &next, &epoch), &epoch, args.json);
     }
     let membership = next.to_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
     said(&folder, &Request::Propose { membership }, args.json)
@@ -44,12 +38,52 @@ pub(in crate::commands) fn approve(args: &GroupApprove) -> Result<u8, Stop> {
     let folder = Folder::of_node(&args.dir.path).or_usage()?;
     let epoch = status(&folder)?;
     let mut named = epoch.proposals.iter().filter(|proposal| proposal.membership.starts_with(&args.membership));
-    let membership = match (named.next(), named.next()) {
-        (Some(proposal), None) => proposal.membership.clone(),
+    let proposal = match (named.next(), named.next()) {
+        (Some(proposal), None) => proposal,
         (None, _) => return Err(usage(format!("nobody proposes {}", args.membership))),
         (Some(_), Some(_)) => return Err(usage(format!("{} begins more than one proposal", args.membership))),
     };
-    said(&folder, &Request::Approve { membership }, args.json)
+    if args.dry_run {
+        return foretell(proposal, &epoch, args.json);
+    }
+    said(&folder, &Request::Approve { membership: proposal.membership.clone() }, args.json)
+}
+
+/// A membership as it stands: somebody may propose the same already.
+fn would_be(group: &Group, next: &Membership, epoch: &EpochStatus) -> ProposalStatus {
+    let membership = next.digest().to_string();
+    let proposed = epoch.proposals.iter().find(|proposal| proposal.membership == membership);
+    proposed.cloned().unwrap_or_else(|| ProposalStatus {
+        membership,
+        by: String::new(),
+        changes: differences(group, next),
+        approved: Vec::new(),
+        missing: group.members().iter().map(|member| member.name.clone()).collect(),
+        agreed: false,
+    })
+}
+
+/// Prints what a signature would be for, and signs nothing.
+fn foretell(proposal: &ProposalStatus, epoch: &EpochStatus, json: bool) -> Result<u8, Stop> {
+    let next = group_of(epoch)?.epoch() + 1;
+    let ProposalStatus { membership, changes, approved, missing, .. } = proposal;
+    if json {
+        say(json!({
+            "membership": membership,
+            "epoch": next,
+            "changes": changes,
+            "needed": epoch.needed,
+            "approved": approved,
+            "missing": missing,
+        }));
+        return Ok(exit::OK);
+    }
+    let head = [format!("membership {membership}"), format!("epoch      {next}")];
+    let lines: Vec<String> =
+        head.into_iter().chain(changes.iter().cloned()).chain(signatures(proposal, epoch)).collect();
+    say(lines.join("\n"));
+    eprintln!("\nNothing was signed.");
+    Ok(exit::OK)
 }
 
 /// The members in force with the changes that were asked for.
@@ -136,19 +170,19 @@ fn tell(epoch: &EpochStatus, json: bool, ordered: Option<bool>) -> Result<(), St
 fn in_words(proposal: &ProposalStatus, epoch: &EpochStatus) -> String {
     let mut lines = vec![format!("\nproposal   {} by {}", proposal.membership, proposal.by)];
     lines.extend(proposal.changes.iter().cloned());
-    lines.push(format!(
-        "approved   {} of {} needed: {}",
-        proposal.approved.len(),
-        epoch.needed,
-        list(&proposal.approved)
-    ));
+    lines.extend(signatures(proposal, epoch));
+    lines.join("\n")
+}
+
+/// Who has signed, and who may still, or what follows from that.
+fn signatures(proposal: &ProposalStatus, epoch: &EpochStatus) -> [String; 2] {
+    let (count, needed) = (proposal.approved.len(), epoch.needed);
     let then = match (proposal.agreed, epoch.over, epoch.open_rounds) {
         (false, ..) => format!("may sign   {}", list(&proposal.missing)),
         (true, true, _) => "agreed     the epoch is over; its last entry is being signed".to_owned(),
         (true, false, open) => format!("agreed     the epoch ends when {open} open rounds have their verdicts"),
     };
-    lines.push(then);
-    lines.join("\n")
+    [format!("approved   {count} of {needed} needed: {}", list(&proposal.approved)), then]
 }
 
 fn list(names: &[String]) -> String {

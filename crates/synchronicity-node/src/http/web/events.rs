@@ -16,14 +16,16 @@ use axum::http::{Response, StatusCode, header};
 use futures_util::stream;
 use serde_json::{Value, json};
 use synchronicity_verify::identity::RequestId;
+use synchronicity_web::model::Bytes as Size;
 use synchronicity_web::page;
 use tokio::sync::mpsc::{self, Sender};
+use utoipa::ToSchema;
 
 use super::super::answer::{set, whole};
 use super::super::server::Caller;
 use super::WebSite;
 use super::asked::{Attempt, asked};
-use super::problem::problem;
+use super::problem::{Problem, problem};
 use crate::pages::tail;
 
 /// Events that wait for a slow reader; then the follower waits.
@@ -42,6 +44,35 @@ const LOOK: Duration = Duration::from_millis(300);
 const LINES: usize = 4_000;
 const LINES_AT_ONCE: usize = 500;
 
+/// An event of a stream.
+#[derive(ToSchema)]
+struct Event {
+    /// What it tells: `round`, `note`, `lines` or `end`.
+    #[schema(pattern = "^(round|note|lines|end)$")]
+    event: &'static str,
+    /// It as JSON, on one line.
+    data: String,
+}
+
+impl Event {
+    fn new(event: &'static str, data: &Value) -> Event {
+        // JSON has no line ends of its own, so one line of data is always enough.
+        Event { event, data: data.to_string() }
+    }
+
+    fn bytes(&self) -> Bytes {
+        format!("event: {}\ndata: {}\n\n", self.event, self.data).into()
+    }
+}
+
+/// An attempt while it goes on, as server-sent events; they end once its verdict is published
+#[utoipa::path(get, path = "/requests/{id}/events", tag = "programs",
+    description = "`round`: {\"html\": its part of the page}, whenever that changes. `note`: {\"text\": whether the transcript is shown}. `lines`: {\"from\": \
+                   number of the first, \"lines\": of the transcript}, once nobody can commit any more. `end`: {}.",
+    params(("id" = String, Path, description = "Identity of the request, 64 hex digits"), Attempt),
+    responses((status = 200, body = Event, content_type = "text/event-stream"), (status = 400, body = Problem, content_type = "application/problem+json"),
+        (status = 404, body = Problem, content_type = "application/problem+json"),
+        (status = 429, body = Problem, content_type = "application/problem+json", description = "This address follows 8 rounds")))]
 pub(super) async fn events(Shared(site): Shared<WebSite>, Path(id): Path<String>, about: Request) -> Response<Body> {
     let Ok(request) = id.parse::<RequestId>() else {
         return problem(StatusCode::NOT_FOUND, "a request's identity is 64 lower-case hex digits");
@@ -119,14 +150,18 @@ async fn follow(site: WebSite, (request, round): (RequestId, u32), to: &Sender<B
 /// The transcript, which exists before the commitment does. What cannot be shown is left out: the page of the transcript says why.
 async fn print(site: &WebSite, request: RequestId, to: &Sender<Bytes>) -> Result<(), Gone> {
     let Ok(printed) = site.printed(request).await else { return Ok(()) };
-    let (first, lines) = tail(&printed, LINES);
+    let (first, lines) = tail(&printed.text, LINES);
     for (part, lines) in lines.chunks(LINES_AT_ONCE).enumerate() {
         send(to, "lines", &json!({ "from": first + part * LINES_AT_ONCE, "lines": lines })).await?;
+    }
+    if let Some(cut_at) = printed.cut_at {
+        let text =
+            format!("It is longer than what is shown here: these are the last lines of its first {}.", Size(cut_at));
+        send(to, "note", &json!({ "text": text })).await?;
     }
     Ok(())
 }
 
-async fn send(to: &Sender<Bytes>, event: &str, data: &Value) -> Result<(), Gone> {
-    // JSON has no line ends of its own, so one line of data is always enough.
-    to.send(format!("event: {event}\ndata: {data}\n\n").into()).await.map_err(|_| Gone)
+async fn send(to: &Sender<Bytes>, event: &'static str, data: &Value) -> Result<(), Gone> {
+    to.send(Event::new(event, data).bytes()).await.map_err(|_| Gone)
 }

@@ -4,11 +4,13 @@ use axum::body::Body;
 use axum::extract::{Path, State as Shared};
 use axum::http::{Response, StatusCode, header};
 use synchronicity_verify::entry::Verdict;
+use synchronicity_web::model::EntryRow;
 use synchronicity_web::{asset, badge, feed};
 
 use super::super::answer::{Keep, compressible, known_by, missing, set, whole};
 use super::WebSite;
 use super::html::tagged;
+use super::problem::Problem;
 
 const ATOM: &str = "application/atom+xml; charset=utf-8";
 const SVG: &str = "image/svg+xml";
@@ -16,30 +18,51 @@ const SVG: &str = "image/svg+xml";
 /// Entries of a feed.
 const ENTRIES: usize = 50;
 
-/// `/feeds/all.atom`, `/feeds/crates/NAME.atom`, `/feeds/verdicts/VERDICT.atom`
-pub(super) async fn feed(Shared(site): Shared<WebSite>, Path(path): Path<String>) -> Response<Body> {
-    const NONE: &str = "no such feed: there are all.atom, crates/NAME.atom and verdicts/VERDICT.atom";
-    let Some(what) = path.strip_suffix(".atom") else { return missing(NONE) };
-    let (title, rows) = match what.split_once('/') {
-        None if what == "all" => ("All verdicts".to_owned(), site.pages.entries(None, None, ENTRIES)),
-        Some(("crates", name)) => (format!("Verdicts on {name}"), site.pages.entries(Some(name), None, ENTRIES)),
-        Some(("verdicts", name)) => match Verdict::named(name) {
-            Some(kind) => (format!("What was {name}"), site.pages.entries(None, Some(kind), ENTRIES)),
-            None => return missing(NONE),
-        },
-        _ => return missing(NONE),
-    };
-    let Some(rows) = rows else { return missing("the log does not speak of that crate") };
-    let path = format!("/feeds/{path}");
-    tagged(StatusCode::OK, ATOM, feed::feed(&site.pages.frame(), &title, (site.pages.url(), &path), &rows))
+const NO_FEED: &str = "no such feed: there are all.atom, crates/NAME.atom and verdicts/VERDICT.atom";
+
+/// The latest 50 verdicts, as an Atom feed
+#[utoipa::path(get, path = "/feeds/all.atom", tag = "programs",
+    responses((status = 200, body = String, content_type = "application/atom+xml"), (status = 429, body = Problem, content_type = "application/problem+json")))]
+pub(super) async fn feed_of_all(Shared(site): Shared<WebSite>) -> Response<Body> {
+    atom(&site, "All verdicts", "all.atom", site.pages.entries(None, None, ENTRIES))
 }
 
-/// `/badge/NAME`: of the newest entry on any version.
+/// The latest 50 verdicts on a crate, as an Atom feed
+#[utoipa::path(get, path = "/feeds/crates/{name}.atom", tag = "programs", params(("name" = String, Path, description = "Name of the crate")),
+    responses((status = 200, body = String, content_type = "application/atom+xml"), (status = 404, body = String, content_type = "text/plain"), (status = 429, body = Problem, content_type = "application/problem+json")))]
+pub(super) async fn feed_of_crate(Shared(site): Shared<WebSite>, Path(file): Path<String>) -> Response<Body> {
+    let Some(name) = file.strip_suffix(".atom") else { return missing(NO_FEED) };
+    let rows = site.pages.entries(Some(name), None, ENTRIES);
+    atom(&site, &format!("Verdicts on {name}"), &format!("crates/{file}"), rows)
+}
+
+/// The latest 50 verdicts of one kind, as an Atom feed
+#[utoipa::path(get, path = "/feeds/verdicts/{verdict}.atom", tag = "programs",
+    params(("verdict" = String, Path, description = "`reproduced`, `diverged`, `unbuildable` or `inconclusive`")),
+    responses((status = 200, body = String, content_type = "application/atom+xml"), (status = 404, body = String, content_type = "text/plain"), (status = 429, body = Problem, content_type = "application/problem+json")))]
+pub(super) async fn feed_of_verdict(Shared(site): Shared<WebSite>, Path(file): Path<String>) -> Response<Body> {
+    let Some(kind) = file.strip_suffix(".atom").and_then(Verdict::named) else { return missing(NO_FEED) };
+    let rows = site.pages.entries(None, Some(kind), ENTRIES);
+    atom(&site, &format!("What was {}", kind.as_str()), &format!("verdicts/{file}"), rows)
+}
+
+fn atom(site: &WebSite, title: &str, file: &str, rows: Option<Vec<EntryRow>>) -> Response<Body> {
+    let Some(rows) = rows else { return missing("the log does not speak of that crate") };
+    let path = format!("/feeds/{file}");
+    tagged(StatusCode::OK, ATOM, feed::feed(&site.pages.frame(), title, (site.pages.url(), &path), &rows))
+}
+
+/// A picture of the newest entry on any version of a crate; the name may end in .svg
+#[utoipa::path(get, path = "/badge/{name}", tag = "programs", params(("name" = String, Path, description = "Name of the crate")),
+    responses((status = 200, body = String, content_type = "image/svg+xml", description = "Of a crate that the log does not speak of: no evidence")))]
 pub(super) async fn badge(Shared(site): Shared<WebSite>, Path(name): Path<String>) -> Response<Body> {
     picture(&site, without_ending(&name), None)
 }
 
-/// `/badge/NAME/VERSION`
+/// A picture of the newest entry on a version; that may end in .svg
+#[utoipa::path(get, path = "/badge/{name}/{version}", tag = "programs",
+    params(("name" = String, Path, description = "Name of the crate"), ("version" = String, Path, description = "Its version")),
+    responses((status = 200, body = String, content_type = "image/svg+xml", description = "Of a version that the log does not speak of: no evidence")))]
 pub(super) async fn badge_of_version(
     Shared(site): Shared<WebSite>,
     Path((name, version)): Path<(String, String)>,

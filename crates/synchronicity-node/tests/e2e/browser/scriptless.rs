@@ -1,6 +1,6 @@
 //! The main pages, for somebody who has turned scripts off.
 
-use super::Visit;
+use super::{PATIENCE, Visit};
 
 /// A round that goes on says that it does not move by itself.
 pub(super) fn open_round(visit: &Visit, id: &str) {
@@ -12,10 +12,8 @@ pub(super) fn open_round(visit: &Visit, id: &str) {
 /// By the form to a crate, and by links to its round, to what the build printed, and to a line of that.
 pub(super) fn walk(visit: &Visit) {
     let browser = &visit.scriptless;
-    let shows = |words: &[&str]| {
-        let text = browser.text();
-        assert!(words.iter().all(|word| text.contains(word)), "{words:?}: {text}");
-    };
+    // The driver does not always wait for the page that a click leads to.
+    let shows = |words: &[&str]| words.iter().for_each(|word| drop(browser.until(word, PATIENCE)));
     browser.go(&format!("{}/verify", visit.url));
     shows(&["This page needs its script"]);
     browser.go(&visit.url);
@@ -31,6 +29,5 @@ pub(super) fn walk(visit: &Visit) {
     browser.click("main form button");
     shows(&["with “Compiling is_ci”", "Compiling is_ci v1.2.0"]);
     browser.click(".lines a");
-    let target = browser.run("return document.querySelector(':target')?.textContent ?? ''");
-    assert!(target.as_str().unwrap().contains("Compiling is_ci"), "{target}");
+    browser.until_true("return document.querySelector(':target')?.textContent.includes('Compiling is_ci')", PATIENCE);
 }

@@ -1,6 +1,7 @@
 //! What is asked of the group meanwhile, at all of its nodes at the same time, and what of it was acknowledged.
 
 use std::collections::VecDeque;
+use std::fs;
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -84,6 +85,20 @@ enum Answer {
 /// A few fixtures.
 pub(crate) fn few() -> Vec<Wanted> {
     FIXTURES.map(|(name, verdict)| Wanted { spec: fixture(name), verdict }).to_vec()
+}
+
+/// So many crates of a few lines, each another one, in folders of their own beneath `folder`.
+pub(crate) fn generated(folder: &Path, count: usize) -> impl Iterator<Item = Wanted> {
+    (0..count).map(move |number| {
+        let (name, home) = (format!("small-{number:03}"), folder.join(format!("small-{number:03}")));
+        fs::create_dir_all(home.join("src")).unwrap();
+        let manifest = format!("[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n");
+        fs::write(home.join("Cargo.toml"), manifest).unwrap();
+        let lock = format!("version = 4\n\n[[package]]\nname = \"{name}\"\nversion = \"0.1.0\"\n");
+        fs::write(home.join("Cargo.lock"), lock).unwrap();
+        fs::write(home.join("src/main.rs"), format!("fn main() {{\n    println!(\"{number}\");\n}}\n")).unwrap();
+        Wanted { spec: home.to_str().unwrap().to_owned(), verdict: "reproduced" }
+    })
 }
 
 /// So many crates of crates.io, or all there are in [`CRATES`].

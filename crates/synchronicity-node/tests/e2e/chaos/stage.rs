@@ -41,8 +41,10 @@ impl Stage {
         let disk = Tmpfs::mount(&dir.path().join(name(TROUBLED)), DISK);
         let disk = disk.map_err(|why| skipped("full disks", why)).ok();
         let net = Net::build().map_err(|why| skipped("cut links", why)).ok();
-        if let Some(Err(why)) = net.as_ref().map(Net::weather) {
-            skipped("loss and delay on all links", why);
+        match net.as_ref().map(Net::weather) {
+            Some(Ok(weather)) => eprintln!("    all links: {weather}"),
+            Some(Err(why)) => skipped("loss and delay on all links", why),
+            None => {}
         }
         let clock = faketime();
         if clock.is_none() {

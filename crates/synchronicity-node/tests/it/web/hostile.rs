@@ -1,7 +1,6 @@
 //! Whatever a crate, a build or a visitor wrote, it is text.
 
 use axum::http::StatusCode;
-use serde_json::json;
 use synchronicity_verify::result::BuildResult;
 
 use super::stage::{Stage, built, page};
@@ -26,15 +25,7 @@ async fn names_transcripts_and_explanations_are_shown_as_text() {
     stage.conclude(&request(0), &results());
     let wicked = "<script>alert(1)</script>\u{202e}\u{1b}[2J\0";
     stage.print(&request(0), &format!("{wicked}\n{}\nend\n", "<svg/onload=x>".repeat(100_000))).await;
-    let difference = json!({
-        "section": wicked, "first": wicked, "second": wicked, "cause": wicked, "certainty": wicked, "why": wicked,
-        "crate": wicked, "suggestion": wicked, "symbol": wicked, "line": wicked, "member": wicked,
-    });
-    stage.explain(json!({
-        "state": "explained", "advice": wicked, "words": wicked, "reason": wicked,
-        "first": { "builder": wicked }, "second": { "builders": [wicked] },
-        "explanation": { "artifacts": [{ "name": wicked, "differences": [difference] }] },
-    }));
+    stage.explain_in(wicked);
     let (routes, id) = (stage.routes(), request(0).id());
     let (code, shown) = page(&routes, &format!("/requests/{id}")).await;
     assert_eq!(code, StatusCode::OK);

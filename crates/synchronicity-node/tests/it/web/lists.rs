@@ -13,6 +13,31 @@ use super::stage::{Stage, built, json, page};
 use crate::world::request;
 
 #[tokio::test]
+async fn statements_are_offered_of_what_this_builder_agreed_on_in_the_epoch_that_is_in_force() {
+    let mut stage = Stage::of(4);
+    let (same, other) = (built("hexyl", b"x"), built("hexyl", b"y"));
+    let failed = BuildResult::Failed(Failure::Compile);
+    // The page is the first member's.
+    stage.conclude(&request(0), &[same.clone(), same.clone(), same.clone(), other.clone()]);
+    stage.conclude(&request(1), &[other, same.clone(), same.clone(), same]);
+    stage.conclude(&request(2), &[failed.clone(), failed.clone(), failed.clone(), failed]);
+    let offered = async |stage: &Stage| {
+        let mut offered = Vec::new();
+        for number in 0..3 {
+            let (_, told) = json(&stage.routes(), &format!("/api/v1/requests/{}", request(number).id())).await;
+            offered.push(told["attested"].as_bool().unwrap());
+        }
+        offered
+    };
+    assert_eq!(offered(&stage).await, [true, false, false]);
+    let membership = stage.world.group.membership();
+    let approve = Action::Approve { membership: membership.digest() };
+    stage.block(vec![(0, Action::Propose { membership })]);
+    stage.block((0..3).map(|member| (member, approve.clone())).collect());
+    assert_eq!(offered(&stage).await, [false, false, false]);
+}
+
+#[tokio::test]
 async fn pages_of_the_log_lead_from_one_to_the_next_and_miss_nothing() {
     let mut stage = Stage::of(1);
     for number in 0..45 {

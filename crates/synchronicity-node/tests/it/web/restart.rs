@@ -29,7 +29,16 @@ async fn what_pages_show_is_the_same_after_a_restart_and_the_paths_of_the_log_st
     assert_eq!(before[0]["matrix"][0]["cells"].as_array().unwrap().len(), 2);
     let (code, head, page) = nodes.get(0, &format!("/requests/{}", submitted.request)).await;
     assert!(code == 200 && head.contains("content-security-policy"), "{head}");
-    assert!(String::from_utf8_lossy(&page).contains("plain-binary 0.1.0"));
+    let page = String::from_utf8_lossy(&page).into_owned();
+    assert!(page.contains("plain-binary 0.1.0"));
+    // Those of the log, of the store and of attestations too.
+    let links: Vec<&str> = page.split(" href=\"").skip(1).map(|part| part.split(['"', '#']).next().unwrap()).collect();
+    for kind in ["/proof/index/0", "/policy", "/attestation/index/0/provenance", "/attestation/index/0/link"] {
+        assert!(links.contains(&kind), "{kind}: {links:?}");
+    }
+    for link in links.iter().filter(|link| link.starts_with('/')) {
+        assert_eq!(nodes.get(0, &link.replace("&amp;", "&")).await.0, 200, "{link}");
+    }
     nodes.stop(0).await;
     nodes.start(0, None);
     nodes.published(0, 1).await;

@@ -8,7 +8,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, Response, StatusCode};
 use object_store::memory::InMemory;
-use serde_json::Value;
+use serde_json::{Value, json};
 use synchronicity_core::block::OrderedBlock;
 use synchronicity_core::command::{Action, Command};
 use synchronicity_core::machine::Machine;
@@ -22,6 +22,7 @@ use synchronicity_verify::commitment::commitment;
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::identity::BuilderId;
 use synchronicity_verify::leaf::Leaf;
+use synchronicity_verify::note::SignedNote;
 use synchronicity_verify::request::BuildRequest;
 use synchronicity_verify::result::{Artifact, Artifacts, BuildResult};
 use synchronicity_web::model::Moment;
@@ -37,6 +38,7 @@ pub(super) struct Stage {
     shown: Shown,
     pub(super) store: ArtifactStore,
     explained: Arc<Mutex<Value>>,
+    published: watch::Sender<Option<Arc<SignedNote>>>,
     /// What members tell of themselves.
     pub(super) told: BTreeMap<BuilderId, Presence>,
     /// The folder of a survey that is shown.
@@ -46,7 +48,7 @@ pub(super) struct Stage {
 }
 
 /// 30 November 2026.
-const BEGIN_MS: u64 = 1_796_000_000_000;
+pub(super) const BEGIN_MS: u64 = 1_796_000_000_000;
 
 impl Stage {
     pub(super) fn of(members: usize) -> Stage {
@@ -62,6 +64,7 @@ impl Stage {
             shown,
             store,
             explained,
+            published: watch::Sender::new(None),
             told: BTreeMap::new(),
             survey: None,
             height: 0,
@@ -138,6 +141,24 @@ impl Stage {
         *self.explained.lock().unwrap() = told;
     }
 
+    /// Puts a checkpoint in the place of the one before.
+    pub(super) fn publish(&self, checkpoint: SignedNote) {
+        self.published.send_replace(Some(Arc::new(checkpoint)));
+    }
+
+    /// The same words for all that an explanation has of others.
+    pub(super) fn explain_in(&self, words: &str) {
+        let difference = json!({
+            "section": words, "first": words, "second": words, "cause": words, "certainty": words, "why": words,
+            "crate": words, "suggestion": words, "symbol": words, "line": words, "member": words,
+        });
+        self.explain(json!({
+            "state": "explained", "advice": words, "words": words, "reason": words,
+            "first": { "builder": words }, "second": { "builders": [words] },
+            "explanation": { "artifacts": [{ "name": words, "differences": [difference] }] },
+        }));
+    }
+
     /// What is shown, as it changes.
     pub(super) fn shown(&self) -> Shown {
         self.shown.clone()
@@ -145,7 +166,6 @@ impl Stage {
 
     pub(super) fn routes(&self) -> Router {
         let (machine, explained) = (self.machine.clone(), self.explained.clone());
-        let (_, published) = watch::channel(None);
         let group = Arc::new(self.world.group.clone());
         let present = Present {
             connected: group.members().iter().map(|it| it.command).collect(),
@@ -158,7 +178,7 @@ impl Stage {
             policy: group.policy_text(Some("https://node.example")).unwrap().into(),
             group,
             chronicle: self.shown.clone(),
-            published,
+            published: self.published.subscribe(),
             present: Arc::new(move || present.clone()),
             round: Arc::new(move |id| {
                 let machine = machine.lock().unwrap();

@@ -33,6 +33,8 @@ async fn rates_come_with_intervals_by_kind_and_by_cause_as_page_plot_and_json() 
         assert!(page.contains(words), "{words}: {page}");
     }
     assert!(page.len() < 100_000, "{} bytes", page.len());
+    let words = page.split("<blockquote>").nth(1).unwrap().split("</blockquote>").next().unwrap();
+    assert!(words.starts_with("<p>Chosen by hand") && words.ends_with("about crates.io.</p>"), "{words}");
     let causes: Vec<&str> =
         survey["causes"].as_array().unwrap().iter().map(|it| it["cause"].as_str().unwrap()).collect();
     assert!(causes.contains(&"build-time") && !causes.contains(&"random"), "only what was found: {causes:?}");

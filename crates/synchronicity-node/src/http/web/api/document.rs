@@ -11,8 +11,8 @@ use synchronicity_web::page;
 use utoipa::OpenApi;
 
 use super::super::super::answer::JSON;
-use super::super::WebSite;
 use super::super::html::{html, tagged};
+use super::super::{WebSite, events, feed};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -35,9 +35,18 @@ use super::super::html::{html, tagged};
         super::log,
         super::trends,
         super::survey,
-        super::group
+        super::group,
+        events::events,
+        feed::feed_of_all,
+        feed::feed_of_crate,
+        feed::feed_of_verdict,
+        feed::badge,
+        feed::badge_of_version
     ),
-    tags((name = "pages", description = "Each page of the site, as JSON"))
+    tags(
+        (name = "pages", description = "Each page of the site, as JSON"),
+        (name = "programs", description = "Feeds, badges, and a round as it moves")
+    )
 )]
 struct Document;
 
