@@ -20,9 +20,13 @@ pub fn build(request: &BuildRequest, builder: &BuilderId) -> BuildResult {
     }
 }
 
-/// Whether honest builders all get the same.
-pub fn is_deterministic(request: &BuildRequest) -> bool {
-    !request.source.name().as_str().starts_with("clock-")
+/// How the names of crates begin that a flooder asks for.
+pub const FLOOD: &str = "steady-flood-";
+
+/// Whether honest builders all get the same, and somebody other than a flooder wants it.
+pub fn is_reproducible(request: &BuildRequest) -> bool {
+    let name = request.source.name().as_str();
+    !name.starts_with("clock-") && !name.starts_with(FLOOD)
 }
 
 /// What somebody claims who did not build: never what an honest build gives. Liars of the same faction agree.

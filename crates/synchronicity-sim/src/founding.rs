@@ -1,7 +1,7 @@
 //! Founds a group from a seed: keys of every member, group file, policy.
 
 use synchronicity_core::command::CommandKey;
-use synchronicity_core::group::{Charter, Group, Member};
+use synchronicity_core::group::{Charter, Group, MEMBERS_MAX, Member};
 use synchronicity_verify::note::{KeyKind, Signer};
 use synchronicity_verify::policy::Policy;
 
@@ -82,6 +82,16 @@ impl Founding {
     pub fn members(&self) -> usize {
         self.commands.len()
     }
+}
+
+/// Of so many groups one is large.
+const LARGE_GROUPS: usize = 16;
+
+/// How many members the group of a seed has, unless somebody says: 4 to 7, and in a large one up to as many as there can be.
+pub fn size(dice: &mut Dice) -> usize {
+    let few = 4 + dice.below(4);
+    let many = 8 + dice.below(MEMBERS_MAX - 7);
+    if dice.once_in(LARGE_GROUPS) { many } else { few }
 }
 
 fn signer(name: &str, kind: KeyKind, dice: &mut Dice) -> Signer {

@@ -69,6 +69,7 @@ pub fn follow(seat: &mut Seat<'_>, build: impl Fn(&BuildRequest) -> BuildResult)
 /// Does one duty. A build takes its time, so it may still be going on.
 fn perform(seat: &mut Seat<'_>, duty: Duty, build: impl Fn(&BuildRequest) -> BuildResult) -> Option<Deed> {
     match duty {
+        Duty::Build { round, .. } if round > 0 && seat.plant == Some(Plant::BuildsOnceOnly) => None,
         Duty::Build { request, round } => {
             if seat.calm || !seat.dice.once_in(3) {
                 let result = build(seat.machine.round(&request)?.request());

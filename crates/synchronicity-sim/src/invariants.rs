@@ -14,6 +14,7 @@ mod phases;
 mod restart;
 mod seals;
 mod signatures;
+mod submissions;
 mod truth;
 
 use core::fmt;
@@ -41,6 +42,7 @@ pub struct Invariants {
     conduct: conduct::Seen,
     phases: phases::Seen,
     history: history::Seen,
+    submissions: submissions::Seen,
 }
 
 impl Invariants {
@@ -53,6 +55,7 @@ impl Invariants {
             ("published_entries_verify", evidence::invariant_published_entries_verify(world, &mut self.evidence)),
             ("nobody_honest_seals_twice", seals::invariant_nobody_honest_seals_twice(world, &mut self.seals)),
             ("nobody_seals_after_an_opening", seals::invariant_nobody_seals_after_an_opening(world, &mut self.seals)),
+            ("what_was_sealed_can_be_opened", seals::invariant_what_was_sealed_can_be_opened(world)),
             ("no_seal_opens_for_another", seals::invariant_no_seal_opens_for_another(world, &mut self.seals)),
             ("agreement_needs_threshold", truth::invariant_agreement_needs_threshold(world, &mut self.truth)),
             ("never_false_hashes", truth::invariant_never_false_hashes(world, &mut self.truth)),
@@ -62,6 +65,7 @@ impl Invariants {
             ("windows_are_kept", phases::invariant_windows_are_kept(world, &mut self.phases)),
             ("the_first_seal_counts", phases::invariant_the_first_seal_counts(world, &mut self.phases)),
             ("a_verdict_stands", history::invariant_a_verdict_stands(world, &mut self.history)),
+            ("no_submission_is_lost", submissions::invariant_no_submission_is_lost(world, &mut self.submissions)),
             ("redelivery_changes_nothing", restart::invariant_redelivery_changes_nothing(world)),
             ("state_is_bounded", bounds::invariant_state_is_bounded(world)),
         ];
@@ -72,6 +76,7 @@ impl Invariants {
     pub fn check_end(&mut self, world: &World, last_request: &str) -> Vec<Violation> {
         violations([
             ("every_request_concludes", liveness::invariant_every_request_concludes(world)),
+            ("what_is_reproducible_is_reproduced", liveness::invariant_what_is_reproducible_is_reproduced(world)),
             ("the_group_still_works", liveness::invariant_the_group_still_works(world, last_request)),
         ])
     }

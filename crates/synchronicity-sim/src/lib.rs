@@ -11,7 +11,8 @@
 //! * `script.rs` chooses events, `world.rs` performs them, `invariants/` judges;
 //! * `honest.rs` and `hostile/`: the members;
 //! * `plant.rs`: bugs to see the invariants fail;
-//! * [`engine::run`]: the real engine.
+//! * [`engine::run`]: the real engine;
+//! * [`panics`]: a panic breaks an invariant too.
 
 pub mod crates;
 pub mod dice;
@@ -22,6 +23,7 @@ pub mod honest;
 mod hostile;
 pub mod invariants;
 pub mod node;
+pub mod panics;
 pub mod plant;
 pub mod role;
 pub mod run;

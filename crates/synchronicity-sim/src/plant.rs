@@ -3,7 +3,10 @@
 //! They sit in the simulator, where it wraps the core: a feed that leaves something out, a node that forgets, an actor
 //! that skips a check. The core itself has no switch.
 
+use core::str::FromStr;
+
 use synchronicity_core::block::OrderedBlock;
+use synchronicity_core::command::{Action, Command};
 use synchronicity_core::machine::Machine;
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::entry::{Entry, Verdict, tally};
@@ -43,7 +46,49 @@ pub enum Plant {
     LosesCosignatures,
     /// Block time almost stands still once the faults are over.
     StallsTime,
+    /// Every machine loses the first submission of every second block, as if it had not been ordered.
+    DropsARound,
+    /// Honest nodes build nothing of which a round has ended without agreement.
+    BuildsOnceOnly,
+    /// The machine that every block reaches at once panics at a block.
+    Panics,
 }
+
+/// All of them.
+pub const PLANTS: [Plant; 19] = [
+    Plant::LosesACommand,
+    Plant::LosesABlock,
+    Plant::CosignsAnyRoot,
+    Plant::CosignsTwice,
+    Plant::ForgetsTheJournal,
+    Plant::RevealsEarly,
+    Plant::NeverPrunes,
+    Plant::LowersTheThreshold,
+    Plant::CountsCopies,
+    Plant::ClaimsReproduced,
+    Plant::ReversesBlocks,
+    Plant::HurriesTime,
+    Plant::AppliesAgain,
+    Plant::FinalTooSoon,
+    Plant::LosesCosignatures,
+    Plant::StallsTime,
+    Plant::DropsARound,
+    Plant::BuildsOnceOnly,
+    Plant::Panics,
+];
+
+/// The words that name them where somebody plants one by hand.
+impl FromStr for Plant {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Plant, String> {
+        let named = PLANTS.into_iter().find(|plant| format!("{plant:?}") == text);
+        named.ok_or_else(|| format!("there are {PLANTS:?}"))
+    }
+}
+
+/// Where [`Plant::Panics`] does.
+const PANICS_AT: u64 = 12;
 
 /// The block as this member gets to see it, or, without a member, as the machine that every block reaches at once.
 pub fn block(plant: Option<Plant>, member: Option<usize>, block: &OrderedBlock) -> OrderedBlock {
@@ -52,11 +97,22 @@ pub fn block(plant: Option<Plant>, member: Option<usize>, block: &OrderedBlock) 
         Some(Plant::LosesACommand) if member == Some(0) && !seen.commands.is_empty() => {
             seen.commands.remove(0);
         }
+        Some(Plant::DropsARound) if block.height.is_multiple_of(2) => drop_a_round(&mut seen),
+        Some(Plant::Panics) if member.is_none() => {
+            assert!(block.height < PANICS_AT, "a planted panic at block {PANICS_AT}");
+        }
         Some(Plant::ReversesBlocks) => seen.commands.reverse(),
         Some(Plant::HurriesTime) => seen.time_ms *= 8,
         _ => {}
     }
     seen
+}
+
+fn drop_a_round(block: &mut OrderedBlock) {
+    let is_submission = |command: &Command| matches!(command.action(), Action::Submit { .. });
+    if let Some(first) = block.commands.iter().position(is_submission) {
+        block.commands.remove(first);
+    }
 }
 
 /// A block that comes again, as the node gets to see it.

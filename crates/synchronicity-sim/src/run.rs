@@ -4,14 +4,17 @@ use core::fmt;
 use std::collections::BTreeSet;
 
 use synchronicity_core::machine::MAX_OPEN_ROUNDS;
+use synchronicity_verify::membership::faults;
 
 use crate::dice::Dice;
 use crate::event::Event;
-use crate::founding::Founding;
+use crate::founding::{self, Founding};
 use crate::invariants::{Invariants, Violation};
+use crate::panics::caught;
 use crate::plant::Plant;
 use crate::role;
 use crate::script::Course;
+use crate::shrink::shrink;
 use crate::world::World;
 
 /// Name of the crate that is submitted after the faults.
@@ -21,10 +24,13 @@ const LAST_REQUEST: &str = "steady-last";
 /// add up to so many commitment windows of four blocks each; the rest is for rounds that replayed submissions open.
 const SETTLING_BLOCKS_MAX: usize = 5 * MAX_OPEN_ROUNDS + 500;
 
+/// Runs that are tried before the shortest so far must do.
+const TRIES_MAX: usize = 4000;
+
 /// What a run is made of, besides its seed.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// Members of the group; by default 4 to 7, by the seed.
+    /// Members of the group; by default 4 to 31, by the seed, and mostly 4 to 7.
     pub members: Option<usize>,
     /// Random events before the calm.
     pub steps: usize,
@@ -51,9 +57,9 @@ pub struct Finished {
     pub reached: BTreeSet<String>,
 }
 
-/// A run that broke an invariant.
+/// A run that broke an invariant. What happened in it are events, or steps of a run over the engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Broken {
+pub struct Broken<E = Event> {
     /// The command of `synchronicity-sim` that runs it.
     pub command: &'static str,
     /// The seed, with which it happens again.
@@ -62,8 +68,8 @@ pub struct Broken {
     pub violations: Vec<Violation>,
     /// One line for each event.
     pub trace: Vec<String>,
-    /// The random events of the run, up to the calm: [`replay`] repeats it from them.
-    pub script: Vec<Event>,
+    /// What happened at random up to the calm: a replay repeats the run from it.
+    pub script: Vec<E>,
 }
 
 impl Default for Options {
@@ -72,7 +78,7 @@ impl Default for Options {
     }
 }
 
-impl fmt::Display for Broken {
+impl<E> fmt::Display for Broken<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} of seed {}: after event {}", self.command, self.seed, self.trace.len())?;
         for violation in &self.violations {
@@ -94,7 +100,7 @@ pub fn run(seed: u64, options: &Options) -> Result<Finished, Broken> {
     let mut dice = Dice::new(seed);
     let mut run = Run::new(seed, options, &mut dice);
     let outcome = run.improvise(options, &mut dice);
-    run.end(seed, outcome)
+    run.end(outcome)
 }
 
 /// Runs the group of a seed through these events instead of the seed's own, and then to the same end.
@@ -104,10 +110,17 @@ pub fn run(seed: u64, options: &Options) -> Result<Finished, Broken> {
 pub fn replay(seed: u64, options: &Options, script: &[Event]) -> Result<Finished, Broken> {
     let mut run = Run::new(seed, options, &mut Dice::new(seed));
     let outcome = run.follow(script);
-    run.end(seed, outcome)
+    run.end(outcome)
+}
+
+/// What is left of a failing run without every event that does not matter.
+pub fn shortened(broken: Broken, options: &Options) -> Broken {
+    let seed = broken.seed;
+    shrink(broken, TRIES_MAX, |script| replay(seed, options, script).err())
 }
 
 struct Run {
+    seed: u64,
     heed: Option<&'static str>,
     world: World,
     invariants: Invariants,
@@ -118,7 +131,7 @@ struct Run {
 impl Run {
     fn new(seed: u64, options: &Options, dice: &mut Dice) -> Run {
         // Rolled in any case, so that the members of a group do not depend on who says how many there are.
-        let rolled = 4 + dice.below(4);
+        let rolled = founding::size(dice);
         let members = options.members.unwrap_or(rolled);
         // From the smallest majority up to all but one of the members, or all where there is no room between.
         let least = members / 2 + 1;
@@ -130,7 +143,8 @@ impl Run {
         let names: Vec<String> = roles.iter().map(ToString::to_string).collect();
         let first = format!("seed {seed}: {members} members, threshold {meant}: {}", names.join(" "));
         let world = World::new(founding, &roles, seed, options.plant);
-        Run { heed: options.heed, world, invariants: Invariants::default(), trace: vec![first], script: Vec::new() }
+        let (heed, trace, script) = (options.heed, vec![first], Vec::new());
+        Run { seed, heed, world, invariants: Invariants::default(), trace, script }
     }
 
     fn improvise(&mut self, options: &Options, dice: &mut Dice) -> Result<(), Vec<Violation>> {
@@ -151,9 +165,9 @@ impl Run {
         self.step(&event)
     }
 
-    fn end(self, seed: u64, outcome: Result<(), Vec<Violation>>) -> Result<Finished, Broken> {
+    fn end(self, outcome: Result<(), Vec<Violation>>) -> Result<Finished, Broken> {
         if let Err(violations) = outcome {
-            return Err(Broken { command: "run", seed, violations, trace: self.trace, script: self.script });
+            return Err(Broken { command: "run", seed: self.seed, violations, trace: self.trace, script: self.script });
         }
         Ok(Finished {
             entries: self.world.reference.log().size(),
@@ -164,22 +178,37 @@ impl Run {
         })
     }
 
-    /// Calm, and one request more.
+    /// Calm; then every request that ended without agreement once more, and a last one.
     fn finish(&mut self) -> Result<(), Vec<Violation>> {
         self.step(&Event::Calm)?;
-        for member in 0..self.world.nodes.len() {
-            if self.world.nodes[member].machine.is_none() {
-                self.step(&Event::Restart { member })?;
-            }
-        }
+        self.wake()?;
         self.settle()?;
-        let honest = self.world.nodes.iter().position(|node| node.role.is_honest());
-        let member = honest.unwrap_or(0);
-        self.step(&Event::Submit { member, name: LAST_REQUEST.to_owned() })?;
+        let unsettled = self.world.unsettled();
+        for batch in unsettled.chunks(self.world.requests_at_once()) {
+            for name in batch {
+                self.submit(name)?;
+            }
+            self.settle()?;
+        }
+        self.submit(LAST_REQUEST)?;
         self.settle()?;
         self.spread()?;
         let violations = self.invariants.check_end(&self.world, LAST_REQUEST);
         self.judge(violations)
+    }
+
+    /// Starts who is down. In every second group as many stay down as it bears: the others must get done without them.
+    fn wake(&mut self) -> Result<(), Vec<Violation>> {
+        let mut down: Vec<usize> =
+            (0..self.world.nodes.len()).filter(|member| self.world.nodes[*member].machine.is_none()).collect();
+        // From the seed, and not from the dice that chose the events: a replay has none.
+        let borne = if self.seed.is_multiple_of(2) { faults(self.world.nodes.len()).min(down.len()) } else { 0 };
+        self.world.estranged = down.drain(..borne).collect();
+        down.into_iter().try_for_each(|member| self.step(&Event::Restart { member }))
+    }
+
+    fn submit(&mut self, name: &str) -> Result<(), Vec<Violation>> {
+        self.step(&Event::Submit { member: self.world.spokesman(), name: name.to_owned() })
     }
 
     /// Lets the group work without faults until nothing is open, or until it had far more time than it needs.
@@ -214,10 +243,13 @@ impl Run {
     }
 
     fn step(&mut self, event: &Event) -> Result<(), Vec<Violation>> {
-        self.world.perform(event);
+        let (world, invariants) = (&mut self.world, &mut self.invariants);
+        let seen = caught(|| {
+            world.perform(event);
+            invariants.check(world)
+        });
         self.trace.push(self.world.trace_line(self.trace.len(), event));
-        let violations = self.invariants.check(&self.world);
-        self.judge(violations)
+        self.judge(seen.unwrap_or_else(|panicked| vec![panicked]))
     }
 
     fn judge(&self, mut violations: Vec<Violation>) -> Result<(), Vec<Violation>> {

@@ -1,30 +1,27 @@
 //! Makes a failing run short: leaves events out for as long as the same invariant still fails.
 
-use crate::run::{Broken, Options, replay};
-
-/// Runs that are tried before the shortest so far must do.
-const TRIES_MAX: usize = 4000;
+use crate::run::Broken;
 
 /// The shortest run found that breaks what `broken` broke. It is minimal in that no single event can be left out, unless
-/// the search ended before.
-pub fn shrink(broken: Broken, options: &Options) -> Broken {
-    let invariant = |broken: &Broken| broken.violations.first().map(|violation| violation.invariant);
+/// `tries` runs were not enough. `again` runs a script, and gives what it breaks.
+pub fn shrink<E: Clone>(broken: Broken<E>, tries: usize, again: impl Fn(&[E]) -> Option<Broken<E>>) -> Broken<E> {
+    let invariant = |broken: &Broken<E>| broken.violations.first().map(|violation| violation.invariant);
     let wanted = invariant(&broken);
-    let (mut shortest, mut tries) = (broken, 0);
+    let (mut shortest, mut tried) = (broken, 0);
     let mut chunk = shortest.script.len().div_ceil(2);
     while chunk > 0 {
         let (mut at, mut shorter) = (0, false);
-        while at < shortest.script.len() && tries < TRIES_MAX {
-            tries += 1;
+        while at < shortest.script.len() && tried < tries {
+            tried += 1;
             let end = (at + chunk).min(shortest.script.len());
             let script = [&shortest.script[..at], &shortest.script[end..]].concat();
-            match replay(shortest.seed, options, &script) {
-                Err(found) if invariant(&found) == wanted => (shortest, shorter) = (found, true),
+            match again(&script) {
+                Some(found) if invariant(&found) == wanted => (shortest, shorter) = (found, true),
                 _ => at = end,
             }
         }
         chunk = match chunk {
-            1 if shorter && tries < TRIES_MAX => 1,
+            1 if shorter && tried < tries => 1,
             _ => chunk / 2,
         };
     }

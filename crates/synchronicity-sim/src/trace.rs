@@ -28,7 +28,7 @@ impl fmt::Display for TraceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             TraceError::Head(line) => {
-                write!(f, "{line:?} does not begin a trace: give a file that `run --trace` wrote for one seed")
+                write!(f, "{line:?} does not begin a trace: give a file that was written for one seed")
             }
             TraceError::Line(number, error) => write!(f, "line {number}: {error}"),
         }
@@ -61,7 +61,8 @@ impl Trace {
     }
 }
 
-fn head(line: &str) -> Option<(u64, usize)> {
+/// The seed and the number of members that the first line of a trace tells.
+pub(crate) fn head(line: &str) -> Option<(u64, usize)> {
     let (seed, rest) = line.strip_prefix("seed ")?.split_once(": ")?;
     let (members, _) = rest.split_once(" members")?;
     Some((seed.parse().ok()?, members.parse().ok()?))

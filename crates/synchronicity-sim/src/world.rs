@@ -5,7 +5,8 @@ use std::fmt::Display;
 
 use synchronicity_core::block::OrderedBlock;
 use synchronicity_core::command::{Action, Command};
-use synchronicity_core::machine::{Applied, Machine};
+use synchronicity_core::machine::{Applied, MAX_OPEN_ROUNDS_PER_AUTHOR, Machine};
+use synchronicity_core::round::Phase;
 use synchronicity_verify::checkpoint::Checkpoint;
 use synchronicity_verify::cosignature;
 use synchronicity_verify::digest::Digest;
@@ -52,7 +53,8 @@ pub struct World {
     pub last: Option<Event>,
     /// Whether the faults are over.
     pub calm: bool,
-    /// Members in whose place no honest engine runs: nothing is promised of the state that their nodes come to.
+    /// Members in whose place no honest engine runs, or none at all to the end: nothing is promised of the state that their
+    /// nodes come to.
     pub estranged: Vec<usize>,
     dice: Dice,
     plant: Option<Plant>,
@@ -129,6 +131,27 @@ impl World {
     /// Which node the last event was about, if it was about one.
     pub fn touched(&self) -> Option<&Node> {
         self.nodes.get(self.last.as_ref()?.member()?)
+    }
+
+    /// The first honest member that is up and that something is promised of, or the first of all: who asks in the calm.
+    pub fn spokesman(&self) -> usize {
+        let may =
+            |node: &Node| node.role.is_honest() && node.machine.is_some() && !self.estranged.contains(&node.member);
+        self.nodes.iter().position(may).unwrap_or(0)
+    }
+
+    /// Crates whose last round ended without agreement, although honest builders all get the same of them. What a flooder asked
+    /// for, nobody asks for again.
+    pub fn unsettled(&self) -> Vec<String> {
+        let reproducible = self.reference.rounds().filter(|(_, round)| crates::is_reproducible(round.request()));
+        let open_again = reproducible
+            .filter(|(_, round)| matches!(round.phase(), Phase::Concluded { verdict, .. } if !verdict.is_final()));
+        open_again.map(|(_, round)| round.request().source.name().as_str().to_owned()).collect()
+    }
+
+    /// How many requests may be asked for at once so that every command that follows finds room to wait.
+    pub fn requests_at_once(&self) -> usize {
+        (WAITING_MAX / 2 / self.nodes.len()).clamp(1, MAX_OPEN_ROUNDS_PER_AUTHOR / 2)
     }
 
     /// The role of the member who signs with this key.

@@ -11,6 +11,7 @@ use synchronicity_core::command::Command;
 use synchronicity_core::group::Group;
 use synchronicity_core::machine::{Executed, Machine};
 use synchronicity_core::rejection::Rejection;
+use synchronicity_verify::membership::faults;
 
 use crate::dice::Dice;
 use crate::role::Role;
@@ -28,9 +29,13 @@ pub(super) enum Mask {
     Censor,
     /// An engine that claims a state which its blocks do not give.
     Pretender,
+    /// No engine: whatever it hears, on any channel, it passes on to everybody, altered.
+    Babbler,
 }
 
-const MASKS: [Mask; 5] = [Mask::Twins, Mask::DoubleVoter, Mask::Withholder, Mask::Censor, Mask::Pretender];
+/// All of them.
+pub(super) const MASKS: [Mask; 6] =
+    [Mask::Twins, Mask::DoubleVoter, Mask::Withholder, Mask::Censor, Mask::Pretender, Mask::Babbler];
 
 impl fmt::Display for Mask {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -38,11 +43,12 @@ impl fmt::Display for Mask {
     }
 }
 
-/// Deals masks among the members whose node is hostile too, up to as many as the engine bears.
+/// Deals masks among the members whose node is hostile too: in half of the runs as many as the engine bears, if there are
+/// so many, and otherwise fewer or as many.
 pub(super) fn deal(roles: &[Role], dice: &mut Dice) -> BTreeMap<usize, Mask> {
-    let most = (roles.len() - 1) / 3;
     let hostile: Vec<usize> = (0..roles.len()).filter(|seat| !roles[*seat].is_honest()).collect();
-    let count = dice.below(most.min(hostile.len()) + 1);
+    let most = faults(roles.len()).min(hostile.len());
+    let count = if dice.once_in(2) { most } else { dice.below(most + 1) };
     let first = dice.below(hostile.len());
     let seats = hostile.iter().cycle().skip(first).take(count);
     seats.map(|seat| (*seat, *dice.pick(&MASKS).unwrap_or(&Mask::Twins))).collect()

@@ -9,6 +9,7 @@ use synchronicity_core::command::Command;
 use synchronicity_core::machine::{Executed, Machine};
 use synchronicity_verify::digest::Digest;
 
+use super::plan::Step;
 use crate::event::Event;
 use crate::invariants::{Invariants, Violation};
 use crate::world::World;
@@ -21,7 +22,12 @@ struct Scene {
     world: World,
     invariants: Invariants,
     trace: Vec<String>,
+    script: Vec<Step>,
     violations: Vec<Violation>,
+    /// Heed this invariant only.
+    heed: Option<&'static str>,
+    /// Whether disks have ever failed.
+    troubled: bool,
     /// Ids of the waiting commands that an engine has.
     handed_in: BTreeSet<Digest>,
     /// What each member showed last, for as long as it is down.
@@ -29,13 +35,16 @@ struct Scene {
 }
 
 impl Stage {
-    pub(super) fn new(world: World, first: String) -> Stage {
+    pub(super) fn new(world: World, first: String, heed: Option<&'static str>) -> Stage {
         let shown = vec![world.reference.executed(); world.nodes.len()];
         let scene = Scene {
             world,
             invariants: Invariants::default(),
             trace: vec![first],
+            script: Vec::new(),
             violations: Vec::new(),
+            heed,
+            troubled: false,
             handed_in: BTreeSet::new(),
             shown,
         };
@@ -49,6 +58,45 @@ impl Stage {
 
     pub(super) fn trace(&self) -> Vec<String> {
         self.scene().trace.clone()
+    }
+
+    pub(super) fn script(&self) -> Vec<Step> {
+        self.scene().script.clone()
+    }
+
+    /// Writes down a step that was not made up after the others.
+    pub(super) fn take_step(&self, step: Step) {
+        let scene = &mut *self.scene();
+        scene.line(format!("{}{step}", Step::MARK));
+        scene.script.push(step);
+    }
+
+    /// Whether a member's node is up.
+    pub(super) fn is_up(&self, member: usize) -> bool {
+        self.look(|world| world.nodes[member].machine.is_some())
+    }
+
+    /// Disks fail from now on, or fail no more.
+    pub(super) fn trouble(&self, fail: bool) {
+        self.scene().troubled |= fail;
+    }
+
+    /// Whether disks have ever failed.
+    pub(super) fn was_troubled(&self) -> bool {
+        self.scene().troubled
+    }
+
+    /// Whether nothing is open, and everybody of whom something is promised has executed everything.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.look(|world| {
+            // Nothing carries the commands of a member that has no engine, or one that few listen to.
+            let strangers: Vec<_> = world.estranged.iter().map(|seat| world.founding.commands[*seat].id()).collect();
+            let mut due = world.waiting.iter().filter(|command| !strangers.contains(&command.author()));
+            let due = due.any(|command| world.reference.screen(command).is_ok());
+            let idle = !due && world.reference.open_rounds().next().is_none();
+            let engaged = world.nodes.iter().filter(|node| !world.estranged.contains(&node.member));
+            idle && engaged.into_iter().all(|node| node.machine.as_ref() == Some(&world.reference))
+        })
     }
 
     /// Nothing is promised of these members' state.
@@ -73,20 +121,30 @@ impl Stage {
 
     /// What did not hold so far.
     pub(super) fn violations(&self) -> Vec<Violation> {
-        self.scene().violations.clone()
+        // Whoever panics while it has the stage leaves that behind, whatever becomes of the engine that it is the node of.
+        let panicked = self.0.is_poisoned().then(|| Violation {
+            invariant: "nothing_panics",
+            what: "a node did, while it executed or looked at a block".to_owned(),
+        });
+        let scene = self.scene();
+        let all = scene.violations.iter().cloned().chain(panicked);
+        all.filter(|violation| scene.heed.is_none_or(|heed| violation.invariant == heed)).collect()
     }
 
     /// What holds only at the end.
     pub(super) fn judge_end(&self, last_request: &str) -> Vec<Violation> {
-        let scene = &mut *self.scene();
-        let violations = scene.invariants.check_end(&scene.world, last_request);
-        scene.violations.extend(violations);
-        scene.violations.clone()
+        {
+            let scene = &mut *self.scene();
+            let violations = scene.invariants.check_end(&scene.world, last_request);
+            scene.violations.extend(violations);
+        }
+        self.violations()
     }
 
-    /// A member executes a block that its engine says is final, and then acts upon it.
-    pub(super) fn execute(&self, member: usize, block: &OrderedBlock) {
+    /// A member executes a block that its engine says is final, and then acts upon it; or it panics, where that is planted.
+    pub(super) fn execute(&self, member: usize, block: &OrderedBlock, panics: bool) {
         let mut scene = self.scene();
+        assert!(!panics, "a planted panic");
         scene.adopt(member, block);
         scene.perform(&Event::Deliver { member, blocks: 1 });
         scene.perform(&Event::Act { member });

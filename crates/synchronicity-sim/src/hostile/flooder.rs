@@ -3,7 +3,7 @@
 use synchronicity_core::command::Action;
 use synchronicity_core::machine::MAX_OPEN_ROUNDS_PER_AUTHOR;
 
-use crate::crates::{self, LOCK};
+use crate::crates::{self, FLOOD, LOCK};
 use crate::honest::{self, Deed, Seat};
 
 pub(super) fn act(seat: &mut Seat<'_>) -> Vec<Deed> {
@@ -14,7 +14,7 @@ pub(super) fn act(seat: &mut Seat<'_>) -> Vec<Deed> {
     // Mostly a trickle; now and then more than one member may have open.
     let wave = if seat.dice.once_in(40) { MAX_OPEN_ROUNDS_PER_AUTHOR + 6 } else { seat.dice.below(3) };
     for _ in 0..wave {
-        let request = crates::request(&format!("steady-flood-{:08x}", seat.dice.roll() as u32));
+        let request = crates::request(&format!("{FLOOD}{:08x}", seat.dice.roll() as u32));
         deeds.push(Deed::Say(Action::Submit { request, lock: LOCK.to_vec(), round: 0 }));
     }
     let known: Vec<_> = seat.machine.rounds().map(|(_, round)| round.request()).collect();

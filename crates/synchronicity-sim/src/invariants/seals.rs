@@ -51,6 +51,31 @@ pub(super) fn invariant_nobody_honest_seals_twice(world: &World, seen: &mut Seen
     Ok(())
 }
 
+/// As long as a round is open, an honest member that has let a commitment out has on its disk what opens it.
+pub(super) fn invariant_what_was_sealed_can_be_opened(world: &World) -> Result<(), String> {
+    let Some(node) = world.touched().filter(|node| node.role.is_honest()) else { return Ok(()) };
+    let me = world.founding.commands[node.member].id();
+    let opens = |request: &RequestId, round: u32, commitment: &Digest| {
+        let sealed = node.journal.sealed(request, round);
+        let kept = sealed.is_some_and(|sealed| sealed.commitment(request, &me) == *commitment);
+        require(kept, || format!("member {} cannot open its seal of round {round} of {request}", node.member))
+    };
+    for (request, round) in world.reference.open_rounds() {
+        let mine = round.member(&me).filter(|mine| mine.opening().is_none());
+        if let Some(commitment) = mine.and_then(|mine| mine.commitment()) {
+            opens(request, round.number(), commitment)?;
+        }
+    }
+    // What has left it and is not ordered yet counts as well, unless it will never be taken.
+    for command in world.waiting.iter().filter(|command| command.author() == me) {
+        let Action::Commit { request, round, commitment } = command.action() else { continue };
+        if world.reference.screen(command).is_ok() {
+            opens(request, *round, commitment)?;
+        }
+    }
+    Ok(())
+}
+
 /// No commitment that an entry counts was ordered after an honest builder of that round had shown its result.
 pub(super) fn invariant_nobody_seals_after_an_opening(world: &World, seen: &mut Seen) -> Result<(), String> {
     while let Some(Ok(entry)) = world.entry(seen.secrecy_entries) {

@@ -110,3 +110,23 @@ fn a_block_that_counts_again_is_seen() {
 fn a_verdict_that_stood_and_is_followed_by_another_is_seen() {
     reports(Plant::FinalTooSoon, "a_verdict_stands");
 }
+
+#[test]
+fn a_forgotten_journal_cannot_open_what_was_sealed() {
+    reports(Plant::ForgetsTheJournal, "what_was_sealed_can_be_opened");
+}
+
+#[test]
+fn a_round_that_is_dropped_after_it_was_accepted_is_missed() {
+    reports(Plant::DropsARound, "no_submission_is_lost");
+}
+
+#[test]
+fn a_builder_that_never_tries_again_leaves_a_reproducible_request_without_its_verdict() {
+    reports(Plant::BuildsOnceOnly, "what_is_reproducible_is_reproduced");
+}
+
+#[test]
+fn a_panic_of_a_machine_is_seen() {
+    reports(Plant::Panics, "nothing_panics");
+}

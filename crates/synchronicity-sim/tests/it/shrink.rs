@@ -2,9 +2,8 @@
 
 use synchronicity_sim::event::Event;
 use synchronicity_sim::plant::Plant;
-use synchronicity_sim::run::{Broken, Options, replay, run};
+use synchronicity_sim::run::{Broken, Options, replay, run, shortened};
 use synchronicity_sim::script::Course;
-use synchronicity_sim::shrink::shrink;
 use synchronicity_sim::trace::{Trace, TraceError};
 
 const BUG: Options = Options {
@@ -35,7 +34,7 @@ fn a_trace_runs_again_to_the_same_end() {
 fn a_failing_run_is_made_short_and_still_fails_from_its_trace() {
     let long = failing();
     let (events, violated) = (long.script.len(), long.violations[0].invariant);
-    let short = shrink(long, &BUG);
+    let short = shortened(long, &BUG);
     assert!(short.script.len() * 4 < events, "{} of {events} events are left", short.script.len());
     let trace = parsed(&short);
     let options = Options { members: Some(trace.members), ..BUG };
@@ -45,6 +44,17 @@ fn a_failing_run_is_made_short_and_still_fails_from_its_trace() {
         let without = [&trace.script[..at], &trace.script[at + 1..]].concat();
         assert!(replay(trace.seed, &options, &without).is_ok(), "{} does not matter", trace.script[at]);
     }
+}
+
+#[test]
+fn a_panic_breaks_an_invariant_and_is_made_short_like_any_other() {
+    let options = Options { steps: 300, plant: Some(Plant::Panics), ..Options::default() };
+    let long = run(5, &options).unwrap_err();
+    assert_eq!(long.violations[0].to_string(), "invariant_nothing_panics: a planted panic at block 12");
+    let events = long.script.len();
+    let short = shortened(long, &options);
+    assert!(short.script.len() * 4 < events, "{} of {events} events are left", short.script.len());
+    assert!(short.to_string().contains("seed 5"));
 }
 
 #[test]
