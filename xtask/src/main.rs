@@ -7,6 +7,7 @@
 //!
 //! The tidy checks (lengths, words, links) are tests of this crate, so that they run with the others.
 
+mod cargo;
 mod lint;
 mod screenshots;
 mod setup;

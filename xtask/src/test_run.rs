@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
+use crate::cargo::cargo;
 use crate::setup;
 
 /// Sums of the summary lines that the test harnesses print.
@@ -20,20 +21,20 @@ struct Count {
 /// A run that executed no test fails: a check that cannot fail is no check.
 pub(crate) fn run(root: &Path, extra: &[String]) -> ExitCode {
     let started = Instant::now();
-    let cargo = || {
-        let mut command = Command::new("cargo");
-        command.args(["test", "--workspace", "--locked", "--no-fail-fast"]).current_dir(root).stdin(Stdio::null());
+    let testing = || {
+        let mut command = cargo(root);
+        command.args(["test", "--workspace", "--locked", "--no-fail-fast"]).stdin(Stdio::null());
         command
     };
     // The set-up waits for the network, the compiler for the processors. What does not compile is told again below.
-    let compiling = cargo().args(own_arguments(extra)).arg("--no-run").spawn();
+    let compiling = testing().args(own_arguments(extra)).arg("--no-run").spawn();
     let readiness = setup::run(root);
     eprintln!("set-up took {} s: {readiness:?}", started.elapsed().as_secs());
     if let Ok(mut compiling) = compiling {
         let _ = compiling.wait();
     }
 
-    let mut command = cargo();
+    let mut command = testing();
     command.args(extra).env("SYNCHRONICITY_REQUIRE", required(root, readiness).join(",")).stdout(Stdio::piped());
     let mut child = match command.spawn() {
         Ok(child) => child,

@@ -112,7 +112,7 @@ fn saturation(quartet: &Quartet, window: Duration) {
          after",
         pool::COMMAND_BYTES
     );
-    tell("saturation", found, ended);
+    tell("saturation, each signed alone", found, ended);
 }
 
 fn one_dead(quartet: &mut Quartet, window: Duration) {

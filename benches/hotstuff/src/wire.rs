@@ -65,10 +65,13 @@ impl Wire {
         let alive = Arc::new(AtomicBool::new(false));
         let wire = Self { place, keys, out, own, inbox: Arc::new(Mutex::new(inbox)), alive };
         let listening = wire.clone();
+        // Whoever checks signatures keeps no vote waiting that comes over the same connection.
+        let (commands, to_check) = sync_channel::<Vec<Vec<u8>>>(WAITING_MAX);
+        thread::spawn(move || to_check.into_iter().flatten().for_each(|command| pool.hear(command)));
         thread::spawn(move || {
             for stream in listener.incoming().filter_map(Result::ok) {
-                let (wire, pool) = (listening.clone(), pool.clone());
-                thread::spawn(move || wire.hear(stream, &pool));
+                let (wire, commands) = (listening.clone(), commands.clone());
+                thread::spawn(move || wire.hear(stream, &commands));
             }
         });
         wire
@@ -96,7 +99,7 @@ impl Wire {
         }
     }
 
-    fn hear(&self, mut stream: TcpStream, pool: &Pool) {
+    fn hear(&self, mut stream: TcpStream, to_check: &SyncSender<Vec<Vec<u8>>>) {
         let mut from = [0];
         stream.read_exact(&mut from).unwrap();
         let key = self.keys[usize::from(from[0])];
@@ -111,7 +114,8 @@ impl Wire {
             }
             match Frame::try_from_slice(&bytes).unwrap() {
                 Frame::Engine(message) => drop(self.own.send((key, message))),
-                Frame::Commands(commands) => commands.into_iter().for_each(|command| pool.hear(command)),
+                // Without room they are lost, as on any network.
+                Frame::Commands(commands) => drop(to_check.try_send(commands)),
             }
         }
     }
