@@ -128,6 +128,10 @@ pub(crate) const CUT_OFF: Duration = Duration::from_secs(60 * 60);
 /// How far two clocks may differ for a connection: a clock that is set to another time zone is within it.
 const HANDSHAKE_SKEW: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// How long after an attempt to connect two members try again. Either refuses the other within that time, and the others keep
+/// dialing a member that is away: so it is how long a restarted one may find nobody. The engine's own default is a minute.
+const REDIAL: Duration = Duration::from_millis(250);
+
 /// Settings of the encrypted links between members whose addresses are known.
 pub(crate) fn links(
     identity: ed25519::PrivateKey,
@@ -159,14 +163,14 @@ pub(crate) fn links(
         send_batch_size: NZUsize!(8),
         handshake_timeout: Duration::from_secs(5),
         dial_timeout: Duration::from_secs(10),
-        // The engine's own default keeps a restarted member out for a minute.
-        peer_connection_cooldown: Duration::from_secs(1),
+        peer_connection_cooldown: REDIAL,
         max_concurrent_handshakes: NZU32!(128),
         // Members of a development group share one address.
         allowed_handshake_rate_per_ip: Quota::per_second(NZU32!(16)),
         allowed_handshake_rate_per_subnet: Quota::per_second(NZU32!(128)),
         ping_frequency: Duration::from_secs(10),
-        dial_frequency: Duration::from_millis(500),
+        // One member is dialed each time.
+        dial_frequency: Duration::from_millis(100),
         tracked_peer_sets: NZUsize!(1),
         block_duration: CUT_OFF,
     }
