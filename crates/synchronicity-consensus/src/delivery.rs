@@ -23,7 +23,7 @@ use crate::sightings::Sightings;
 use crate::storage;
 
 /// How many final blocks are handed over before the first of them is acknowledged.
-pub(crate) const UNACKNOWLEDGED_MAX: usize = 16;
+pub(crate) const UNACKNOWLEDGED_MAX: usize = 64;
 
 /// Why final blocks can no longer be delivered. Each is fatal for the engine.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
