@@ -1,17 +1,23 @@
-//! A final block together with the certificate that makes it final: what a quorum has signed about an executed state.
+//! Final blocks together with the certificates that make them final: what a quorum has signed about an executed state.
 //!
 //! ```text
-//! bytes = length of the block (u32) ‖ block ‖ finalization      as the engine writes them
+//! bytes = final             the block with which a chain begins, which claims the state before it
+//!       / final ‖ final     that block, and a later one that claims the state before it
+//! final = length of the block (u32) ‖ block ‖ finalization      as the engine writes them
 //! ```
 //!
-//! Whoever trusts the group's members needs nothing else to believe the claim in the block, and the engine can begin with such a
-//! block as if there had been none before it.
+//! A leader claims what it has executed, and a group that is busy proposes a block before the one ahead of it is final: each
+//! block then claims an older state than its parent's, and a later one says what was before it. Both are of the one chain that
+//! a quorum makes final under the group's namespace; nothing else need bind them to each other.
+//!
+//! Whoever trusts the group's members needs nothing else to believe the claim, and the engine can begin with the first block as
+//! if there had been none before it.
 
 use std::collections::BTreeSet;
 use std::future::pending;
 use std::sync::Arc;
 
-use commonware_codec::{Copying, Decode, DecodeExt, Encode};
+use commonware_codec::{Copying, Decode, DecodeExt, Encode, Read};
 use commonware_consensus::Epochable;
 use commonware_consensus::marshal::Identifier;
 use commonware_consensus::simplex::scheme::ed25519::Scheme;
@@ -28,13 +34,13 @@ use synchronicity_verify::equivocation::namespace;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::block::{BLOCK_PAYLOAD_BYTES_MAX, Block};
+use crate::block::{BLOCK_PAYLOAD_BYTES_MAX, Block, Claim};
 use crate::chain::{Chain, EPOCH};
 use crate::checked::Reading;
 use crate::memory::Finalization;
 
-/// Most bytes of a block with its certificate: its header and the certificate of 31 members have less than 8 KiB.
-pub const CERTIFIED_BYTES_MAX: usize = BLOCK_PAYLOAD_BYTES_MAX + 16 * 1024;
+/// Most bytes of both blocks with their certificates: a header and the certificate of 31 members have less than 8 KiB.
+pub const CERTIFIED_BYTES_MAX: usize = 2 * (BLOCK_PAYLOAD_BYTES_MAX + 16 * 1024);
 
 /// Blocks behind the last final one that are looked through for a claim.
 const BLOCKS_SEARCHED: u64 = 256;
@@ -51,14 +57,21 @@ pub struct WantedStates {
 /// What is wanted, and where the block is awaited.
 pub(crate) type Asked = (WantedStates, oneshot::Sender<Option<Certified>>);
 
-/// A final block that claims the very state before it, its certificate checked or the engine's own.
+/// A final block and who claims the very state before it, their certificates checked or the engine's own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Certified {
+    begin: Final,
+    /// `None` where the block itself claims it.
+    claiming: Option<Final>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Final {
     block: Block,
     finalization: Finalization,
 }
 
-/// Why bytes are no block that this group has made final.
+/// Why bytes are no blocks that this group has made final.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum CertifiedError {
     /// Not a block and a certificate.
@@ -70,12 +83,12 @@ pub enum CertifiedError {
     /// It is not signed by enough members.
     #[error("the certificate does not hold: it is not signed by a quorum of this group's members")]
     NotSigned,
-    /// The block claims a state of another height than its parent's.
-    #[error("the block claims the state after block {claimed}, and not the one before its own height {height}")]
-    NotTheParents {
-        /// Height that it claims the state of.
+    /// The state that is claimed is not the one before the first block.
+    #[error("the state after block {claimed} is claimed, and not the one before block {height}")]
+    NotBefore {
+        /// Height that the claim is about.
         claimed: u64,
-        /// Its own.
+        /// That of the first block.
         height: u64,
     },
 }
@@ -90,9 +103,10 @@ impl Certified {
         let keys = group.members().iter().map(|member| ed25519::PublicKey::decode(Copying(&member.consensus)));
         let keys = keys.collect::<Result<Vec<_>, _>>().map_err(malformed)?;
         let scheme = Scheme::verifier(&namespace(&group.id()), Set::from_iter_dedup(keys));
-        let finalization = &certified.finalization;
-        if finalization.epoch() != EPOCH || !finalization.verify(&mut UnwrapErr(SysRng), &scheme, &Sequential) {
-            return Err(CertifiedError::NotSigned);
+        for Final { finalization, .. } in std::iter::once(&certified.begin).chain(&certified.claiming) {
+            if finalization.epoch() != EPOCH || !finalization.verify(&mut UnwrapErr(SysRng), &scheme, &Sequential) {
+                return Err(CertifiedError::NotSigned);
+            }
         }
         Ok(certified)
     }
@@ -103,34 +117,32 @@ impl Certified {
     /// # Errors
     /// [`CertifiedError`].
     pub fn from_own_disk(bytes: &[u8], group: &Group) -> Result<Certified, CertifiedError> {
-        let split = bytes
-            .split_first_chunk::<4>()
-            .and_then(|(length, rest)| rest.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?));
-        let (block, finalization) = split.ok_or_else(|| malformed("it is cut off"))?;
-        let block = Block::decode_cfg(Copying(block), &Reading::new(Arc::new(group.clone()))).map_err(malformed)?;
-        let finalization =
-            Finalization::decode_cfg(Copying(finalization), &group.members().len()).map_err(malformed)?;
-        let certified = Certified { block, finalization };
-        let Block { height, claim, .. } = &certified.block;
-        if certified.finalization.proposal.payload != certified.block.digest() {
-            return Err(CertifiedError::OtherBlock);
+        let (begin, rest) = Final::split(bytes, group)?;
+        let claiming = if rest.is_empty() { None } else { Some(Final::split(rest, group)?) };
+        let certified = match claiming {
+            Some((_, [_, ..])) => return Err(malformed("more follows")),
+            Some((claiming, [])) => Certified { begin, claiming: Some(claiming) },
+            None => Certified { begin, claiming: None },
+        };
+        if certified.claiming.as_ref().is_some_and(|later| later.block.height <= certified.height()) {
+            return Err(malformed("the second block is not a later one"));
         }
-        if claim.height.checked_add(1) != Some(*height) {
-            return Err(CertifiedError::NotTheParents { claimed: claim.height, height: *height });
+        let (claimed, height) = (certified.claim().height, certified.height());
+        match claimed.checked_add(1) == Some(height) {
+            true => Ok(certified),
+            false => Err(CertifiedError::NotBefore { claimed, height }),
         }
-        Ok(certified)
     }
 
     /// The bytes, at most [`CERTIFIED_BYTES_MAX`].
     pub fn to_bytes(&self) -> Vec<u8> {
-        let block = self.block.encode();
-        let length = u32::try_from(block.len()).expect("a block has little more than a MiB");
-        [&length.to_be_bytes()[..], &block, &self.finalization.encode()].concat()
+        let finals = std::iter::once(&self.begin).chain(&self.claiming);
+        finals.flat_map(Final::to_bytes).collect()
     }
 
     /// The state that is signed, with heights as a node counts them: those of an epoch go on from where the epoch before ended.
     pub fn claimed(&self, begun: &Executed) -> Executed {
-        let claim = &self.block.claim;
+        let claim = self.claim();
         Executed {
             height: begun.height.saturating_add(claim.height),
             time_ms: claim.time_ms,
@@ -140,13 +152,47 @@ impl Certified {
         }
     }
 
-    /// Height of the block in its chain.
+    fn claim(&self) -> &Claim {
+        &self.claiming.as_ref().unwrap_or(&self.begin).block.claim
+    }
+
+    /// Height of the first block in its chain.
     pub(crate) fn height(&self) -> u64 {
-        self.block.height
+        self.begin.block.height
     }
 
     pub(crate) fn finalization(&self) -> &Finalization {
-        &self.finalization
+        &self.begin.finalization
+    }
+}
+
+impl Final {
+    /// The first one in `bytes`, and what follows.
+    fn split<'a>(bytes: &'a [u8], group: &Group) -> Result<(Final, &'a [u8]), CertifiedError> {
+        let split = bytes
+            .split_first_chunk::<4>()
+            .and_then(|(length, rest)| rest.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?));
+        let (block, rest) = split.ok_or_else(|| malformed("it is cut off"))?;
+        let block = Block::decode_cfg(Copying(block), &Reading::new(Arc::new(group.clone()))).map_err(malformed)?;
+        let mut unread = Copying(rest);
+        let finalization = Finalization::read_cfg(&mut unread, &group.members().len()).map_err(malformed)?;
+        match finalization.proposal.payload == block.digest() {
+            true => Ok((Final { block, finalization }, unread.0)),
+            false => Err(CertifiedError::OtherBlock),
+        }
+    }
+
+    fn to_bytes(&self) -> Vec<u8> {
+        let block = self.block.encode();
+        let length = u32::try_from(block.len()).expect("a block has little more than a MiB");
+        [&length.to_be_bytes()[..], &block, &self.finalization.encode()].concat()
+    }
+
+    /// The final block at a height, if it is here with its certificate.
+    async fn at(chain: &Chain, height: u64) -> Option<Final> {
+        let block = chain.get_block(Height::new(height)).await?;
+        let finalization = chain.get_finalization(Height::new(height)).await?;
+        Some(Final { block: Block::clone(block.inner()), finalization })
     }
 }
 
@@ -160,22 +206,24 @@ pub(crate) async fn answer(chain: &Chain, mut asked: mpsc::Receiver<Asked>) {
     pending().await
 }
 
-/// The newest final block here that claims the state before it, if the open state there is one of those that are `wanted`.
+/// The newest final block here that claims one of the states that are `wanted`, with the block behind that state.
 async fn newest(chain: &Chain, wanted: &WantedStates) -> Option<Certified> {
     let (tip, _) = chain.get_info(Identifier::Latest).await?;
     for height in (tip.get().saturating_sub(BLOCKS_SEARCHED).max(1)..=tip.get()).rev() {
         let Some(block) = chain.get_block(Height::new(height)).await else { continue };
-        let block = block.inner();
+        let claim = &block.inner().claim;
         // Claims never go back.
-        if block.claim.time_ms < wanted.since_ms {
+        if claim.time_ms < wanted.since_ms {
             return None;
         }
-        if block.claim.height + 1 == block.height
-            && wanted.open.contains(&block.claim.open)
-            && let Some(finalization) = chain.get_finalization(Height::new(height)).await
-        {
-            return Some(Certified { block: Block::clone(block), finalization });
+        if !wanted.open.contains(&claim.open) {
+            continue;
         }
+        let begins = claim.height.saturating_add(1);
+        let (Some(begin), Some(claiming)) = (Final::at(chain, begins).await, Final::at(chain, height).await) else {
+            continue;
+        };
+        return Some(Certified { begin, claiming: (begins < height).then_some(claiming) });
     }
     None
 }

@@ -247,8 +247,8 @@ impl Handle {
         self.offences.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// The newest final block, with its certificate, that claims the state right before it, if the open state there is one of
-    /// those that are `wanted`. `None` if there is no such block lately, or the engine has ended.
+    /// The newest state of which the open part is one of those that are `wanted`, as a final block claims it, with the block behind
+    /// that state. `None` if there is no such block lately, or the engine has ended.
     pub async fn certified(&self, wanted: WantedStates) -> Option<Certified> {
         let (answer, answered) = oneshot::channel();
         self.ask.send((wanted, answer)).await.ok()?;

@@ -128,9 +128,12 @@ pub(crate) const CUT_OFF: Duration = Duration::from_secs(60 * 60);
 /// How far two clocks may differ for a connection: a clock that is set to another time zone is within it.
 const HANDSHAKE_SKEW: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How long after an attempt to connect two members try again. Either refuses the other within that time, and the others keep
-/// dialing a member that is away: so it is how long a restarted one may find nobody. The engine's own default is a minute.
-const REDIAL: Duration = Duration::from_millis(250);
+/// Between two attempts to connect to somebody: one member is dialed each time.
+const DIAL: Duration = Duration::from_millis(250);
+
+/// How long after an attempt either of two members refuses the other. Those that run keep dialing one that is away, so a restarted
+/// one finds nobody for some while if this is not well below [`DIAL`]. The engine's own default is a minute.
+const REFUSAL: Duration = Duration::from_millis(100);
 
 /// Settings of the encrypted links between members whose addresses are known.
 pub(crate) fn links(
@@ -163,14 +166,13 @@ pub(crate) fn links(
         send_batch_size: NZUsize!(8),
         handshake_timeout: Duration::from_secs(5),
         dial_timeout: Duration::from_secs(10),
-        peer_connection_cooldown: REDIAL,
+        peer_connection_cooldown: REFUSAL,
         max_concurrent_handshakes: NZU32!(128),
         // Members of a development group share one address.
         allowed_handshake_rate_per_ip: Quota::per_second(NZU32!(16)),
         allowed_handshake_rate_per_subnet: Quota::per_second(NZU32!(128)),
         ping_frequency: Duration::from_secs(10),
-        // One member is dialed each time.
-        dial_frequency: Duration::from_millis(100),
+        dial_frequency: DIAL,
         tracked_peer_sets: NZUsize!(1),
         block_duration: CUT_OFF,
     }

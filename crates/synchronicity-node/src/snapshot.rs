@@ -2,12 +2,12 @@
 //!
 //! ```text
 //! file = "synchronicity/snapshot@v1" 0a
-//!        ‖ u32be length ‖ a final block that claims the state before it, with its certificate
+//!        ‖ u32be length ‖ the final block behind the state, and another one if that claims it, with their certificates
 //!        ‖ u32be length ‖ the checkpoint of the log of that state, as a signed note; empty where the log is
 //!        ‖ what the log does not say of that state
 //! ```
 //!
-//! The block says which log and which open state; the certificate, that a quorum of the epoch's members has found both by executing
+//! The claim says which log and which open state; its certificate, that a quorum of the epoch's members has found both by executing
 //! every block. So nothing in it has to be believed, whoever serves it. The entries of the log are read where the log is.
 
 use std::sync::Arc;
@@ -43,7 +43,7 @@ const PAUSE: Duration = Duration::from_millis(250);
 /// A snapshot as it was read, its certificate checked.
 #[derive(Debug)]
 pub struct SignedState {
-    /// The block and its certificate.
+    /// The block behind it and who claims it, with their certificates.
     pub certified: Certified,
     /// The checkpoint of the log; `None` where that is empty.
     pub checkpoint: Option<SignedNote>,
@@ -132,7 +132,7 @@ impl Snapshots {
     }
 
     /// A snapshot of a state that was the present one a moment ago; `None` if the group has signed none that is at hand here: its
-    /// epoch is over, nobody can publish its log, or it is so busy that each block claims an older state than its parent's.
+    /// epoch is over, or nobody can publish its log.
     pub async fn get(&self) -> Option<Arc<[u8]>> {
         let mut made = self.made.clone();
         loop {
@@ -172,11 +172,12 @@ impl Maker {
 
     /// One of the open states at hand, if a final block claims it together with the log that is published.
     async fn signed(&self) -> Option<SignedState> {
-        let wanted = self.state.lock().open_states();
+        let checkpoint = self.published.borrow().clone();
+        let size = checkpoint.as_deref().map_or(Some(0), |note| Some(note.text.parse::<Checkpoint>().ok()?.size))?;
+        let wanted = self.state.lock().open_states(size);
         let certified = self.chain.certified(wanted).await?;
         let claimed = certified.claimed(&self.state.begun());
         let open = self.state.lock().open_state(&claimed.open)?;
-        let checkpoint = self.published.borrow().clone();
         is_of(checkpoint.as_deref(), &claimed).then(|| SignedState {
             certified,
             checkpoint: checkpoint.map(|note| SignedNote::clone(&note)),

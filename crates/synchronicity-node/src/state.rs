@@ -55,13 +55,15 @@ pub struct Folded {
 #[derive(Clone, Debug)]
 struct Kept {
     digest: Digest,
+    log_size: u64,
     /// No block before this time led to it, in milliseconds since 1970.
     since_ms: u64,
     open: OpenState,
 }
 
-/// Open states that are kept at a time: as many blocks with an effect as may be between a state and the block that claims it.
-const OPEN_STATES: usize = 4;
+/// Open states that are kept at a time. In a busy group each block has an effect, and one that claims a state is final three or four
+/// blocks behind it; as many more may come while somebody asks for it.
+const OPEN_STATES: usize = 8;
 
 impl Folded {
     /// Notes an entry that the machine has just appended to its log.
@@ -83,16 +85,18 @@ impl Folded {
         if self.machine.closed().is_some() {
             return;
         }
-        self.open.push_back(Kept { digest: self.machine.open_digest(), since_ms, open: self.machine.copy_open() });
+        let (digest, log_size) = (self.machine.open_digest(), self.machine.log().size());
+        self.open.push_back(Kept { digest, log_size, since_ms, open: self.machine.copy_open() });
         if self.open.len() > OPEN_STATES {
             self.open.pop_front();
         }
     }
 
-    /// The open states that are kept.
-    pub fn open_states(&self) -> WantedStates {
-        let since_ms = self.open.iter().map(|kept| kept.since_ms).min().unwrap_or(u64::MAX);
-        WantedStates { open: self.open.iter().map(|kept| kept.digest).collect(), since_ms }
+    /// The open states that are kept beside a log of this size: no later one can be handed out before its log is published.
+    pub fn open_states(&self, log_size: u64) -> WantedStates {
+        let kept = || self.open.iter().filter(|kept| kept.log_size == log_size);
+        let since_ms = kept().map(|kept| kept.since_ms).min().unwrap_or(u64::MAX);
+        WantedStates { open: kept().map(|kept| kept.digest).collect(), since_ms }
     }
 
     /// One of them.

@@ -1,7 +1,8 @@
 //! Chains of which the beginning is not kept, and members that begin with a state that others have signed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU64;
+use std::ops::Range;
 use std::time::Duration;
 
 use synchronicity_consensus::simulation::{World, run};
@@ -17,8 +18,9 @@ use crate::order::{all_have, start_all, submit};
 const MINUTE: Duration = Duration::from_secs(60);
 const KEPT: NonZeroU64 = NonZeroU64::new(16).unwrap();
 
-fn wanted(open: Digest) -> WantedStates {
-    WantedStates { open: BTreeSet::from([open]), since_ms: 0 }
+/// What is open at a node.
+fn wanted_now(ledger: &Ledger) -> WantedStates {
+    WantedStates { open: BTreeSet::from([ledger.executed_now().open]), since_ms: 0 }
 }
 
 /// The state of a node, and the block with its certificate that says so.
@@ -27,7 +29,7 @@ async fn snapshot(world: &World, company: &Company, handle: &Handle, ledger: &Le
     world.sleep(HEARTBEAT * 2).await;
     // Nothing is ordered meanwhile, so what is open stays as it is.
     let open = ledger.open_state();
-    let certified = handle.certified(wanted(ledger.executed_now().open)).await.unwrap();
+    let certified = handle.certified(wanted_now(ledger)).await.unwrap();
     let certified = Certified::from_bytes(&certified.to_bytes(), &company.group).unwrap();
     let claimed = certified.claimed(&Executed::NOTHING);
     (Ledger::resumed(&company.group, &ledger.entries(), &claimed, &open), certified)
@@ -107,6 +109,79 @@ fn a_member_that_lost_its_folder_begins_with_a_signed_state_and_does_not_contrad
     });
 }
 
+/// Has every block hold commands, from one number on up to another, and says what was open meanwhile at a node.
+async fn keep_busy(
+    world: &World,
+    company: &Company,
+    handles: &[Handle],
+    numbers: Range<usize>,
+    ledger: &Ledger,
+) -> BTreeMap<Digest, Vec<u8>> {
+    let mut states = BTreeMap::new();
+    for number in numbers {
+        submit(company, handles, &[0, 1, 2], number);
+        for _ in 0..60 {
+            world.sleep(Duration::from_millis(1)).await;
+            states.insert(ledger.executed_now().open, ledger.open_state());
+        }
+    }
+    states
+}
+
+#[test]
+fn a_group_that_is_never_at_rest_has_a_signed_state_too_and_a_member_begins_with_it_meanwhile() {
+    with_seed(75, |seed| {
+        let company = Company::of(4);
+        let (bytes, alone) = run(seed, cast(&company), async |mut world| {
+            world.connect_all(ROAD).await;
+            let (mut handles, mut ledgers) = start_all(&mut world, &company).await;
+            keep_busy(&world, &company, &handles, 0..4, &ledgers[1]).await;
+            let states = keep_busy(&world, &company, &handles, 4..12, &ledgers[1]).await;
+            let wanted = WantedStates { open: states.keys().copied().collect(), since_ms: 0 };
+            let bytes = handles[1].certified(wanted).await.expect("a signed state").to_bytes();
+            let certified = Certified::from_bytes(&bytes, &company.group).unwrap();
+            let claimed = certified.claimed(&Executed::NOTHING);
+            let entries = ledgers[1].entries();
+            world.kill(3);
+            ledgers[3] = Ledger::resumed(&company.group, &entries, &claimed, &states[&claimed.open]);
+            handles[3] = world.start_from(3, "again-", ledgers[3].clone(), certified).await;
+            keep_busy(&world, &company, &handles, 12..24, &ledgers[1]).await;
+            let votes = || handles[3].status().standing == Standing::Voting;
+            assert!(world.until(MINUTE, votes).await, "{:?}", handles[3].status());
+            // With another member away its votes are needed.
+            world.kill(0);
+            let after = submit(&company, &handles, &[1, 2, 3], 24);
+            assert!(world.until(MINUTE, || all_have(&ledgers[1..], &after)).await, "it does not take part");
+            assert_same_order(&[&ledgers[1], &ledgers[2]]);
+            let first = ledgers[3].blocks()[0].height;
+            assert_eq!(first, claimed.height + 1);
+            assert!(ledgers[1].blocks()[first as usize - 1..].starts_with(&ledgers[3].blocks()));
+            assert_eq!(world.contradictions(), []);
+
+            world.sleep(HEARTBEAT * 3).await;
+            let at_rest = handles[1].certified(wanted_now(&ledgers[1])).await.expect("a signed state");
+            (bytes, at_rest.to_bytes())
+        })
+        .value;
+        let group = &company.group;
+        let read = |bytes: &[u8]| Certified::from_bytes(bytes, group);
+        assert_eq!(Certified::from_own_disk(&bytes, group), Ok(read(&bytes).unwrap()));
+        assert!(read(&alone).is_ok());
+        let is_cut_between = |at: &usize| matches!(read(&bytes[..*at]), Err(CertifiedError::NotBefore { .. }));
+        assert_eq!((0..bytes.len()).filter(is_cut_between).count(), 1, "one block claimed the state before it");
+        // One block that is final without the one that the claim is about, in either order, twice, or with a third.
+        for other in [[&bytes[..], &alone].concat(), [&alone[..], &bytes].concat(), [&alone[..], &alone].concat()] {
+            assert!(read(&other).is_err());
+        }
+        for at in 0..bytes.len() {
+            let mut changed = bytes.clone();
+            changed[at] ^= 1;
+            assert!(read(&changed).is_err(), "byte {at} is bound by nothing");
+            assert!(read(&bytes[..at]).is_err(), "cut after {at} bytes");
+        }
+    });
+}
+
 #[test]
 fn members_that_were_down_together_go_on_with_what_is_left_of_their_chains() {
     with_seed(73, |seed| {
@@ -143,7 +218,7 @@ fn a_certificate_of_another_group_or_block_and_bytes_that_were_changed_are_refus
             let (handles, ledgers) = start_all(&mut world, &company).await;
             world.sleep(HEARTBEAT * 3).await;
             assert_eq!(handles[0].certified(WantedStates::default()).await, None);
-            handles[0].certified(wanted(ledgers[0].executed_now().open)).await.unwrap().to_bytes()
+            handles[0].certified(wanted_now(&ledgers[0])).await.unwrap().to_bytes()
         })
         .value;
         let group = &company.group;
