@@ -103,7 +103,7 @@ impl Certified {
         let keys = group.members().iter().map(|member| ed25519::PublicKey::decode(Copying(&member.consensus)));
         let keys = keys.collect::<Result<Vec<_>, _>>().map_err(malformed)?;
         let scheme = Scheme::verifier(&namespace(&group.id()), Set::from_iter_dedup(keys));
-        for Final { finalization, .. } in std::iter::once(&certified.begin).chain(&certified.claiming) {
+        for Final { finalization, .. } in certified.finals() {
             if finalization.epoch() != EPOCH || !finalization.verify(&mut UnwrapErr(SysRng), &scheme, &Sequential) {
                 return Err(CertifiedError::NotSigned);
             }
@@ -117,16 +117,16 @@ impl Certified {
     /// # Errors
     /// [`CertifiedError`].
     pub fn from_own_disk(bytes: &[u8], group: &Group) -> Result<Certified, CertifiedError> {
-        let (begin, rest) = Final::split(bytes, group)?;
-        let claiming = if rest.is_empty() { None } else { Some(Final::split(rest, group)?) };
-        let certified = match claiming {
-            Some((_, [_, ..])) => return Err(malformed("more follows")),
-            Some((claiming, [])) => Certified { begin, claiming: Some(claiming) },
-            None => Certified { begin, claiming: None },
-        };
-        if certified.claiming.as_ref().is_some_and(|later| later.block.height <= certified.height()) {
+        let (reading, mut rest) = (Reading::new(Arc::new(group.clone())), bytes);
+        let begin = Final::read(&mut rest, &reading, group)?;
+        let claiming = if rest.is_empty() { None } else { Some(Final::read(&mut rest, &reading, group)?) };
+        if !rest.is_empty() {
+            return Err(malformed("more follows"));
+        }
+        if claiming.as_ref().is_some_and(|later| later.block.height <= begin.block.height) {
             return Err(malformed("the second block is not a later one"));
         }
+        let certified = Certified { begin, claiming };
         let (claimed, height) = (certified.claim().height, certified.height());
         match claimed.checked_add(1) == Some(height) {
             true => Ok(certified),
@@ -136,8 +136,7 @@ impl Certified {
 
     /// The bytes, at most [`CERTIFIED_BYTES_MAX`].
     pub fn to_bytes(&self) -> Vec<u8> {
-        let finals = std::iter::once(&self.begin).chain(&self.claiming);
-        finals.flat_map(Final::to_bytes).collect()
+        self.finals().flat_map(Final::to_bytes).collect()
     }
 
     /// The state that is signed, with heights as a node counts them: those of an epoch go on from where the epoch before ended.
@@ -150,6 +149,10 @@ impl Certified {
             log_root: claim.log_root,
             open: claim.open,
         }
+    }
+
+    fn finals(&self) -> impl Iterator<Item = &Final> {
+        std::iter::once(&self.begin).chain(&self.claiming)
     }
 
     fn claim(&self) -> &Claim {
@@ -167,17 +170,18 @@ impl Certified {
 }
 
 impl Final {
-    /// The first one in `bytes`, and what follows.
-    fn split<'a>(bytes: &'a [u8], group: &Group) -> Result<(Final, &'a [u8]), CertifiedError> {
+    /// Takes the first one off `bytes`.
+    fn read(bytes: &mut &[u8], reading: &Reading, group: &Group) -> Result<Final, CertifiedError> {
         let split = bytes
             .split_first_chunk::<4>()
             .and_then(|(length, rest)| rest.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?));
         let (block, rest) = split.ok_or_else(|| malformed("it is cut off"))?;
-        let block = Block::decode_cfg(Copying(block), &Reading::new(Arc::new(group.clone()))).map_err(malformed)?;
+        let block = Block::decode_cfg(Copying(block), reading).map_err(malformed)?;
         let mut unread = Copying(rest);
         let finalization = Finalization::read_cfg(&mut unread, &group.members().len()).map_err(malformed)?;
+        *bytes = unread.0;
         match finalization.proposal.payload == block.digest() {
-            true => Ok((Final { block, finalization }, unread.0)),
+            true => Ok(Final { block, finalization }),
             false => Err(CertifiedError::OtherBlock),
         }
     }
@@ -188,11 +192,10 @@ impl Final {
         [&length.to_be_bytes()[..], &block, &self.finalization.encode()].concat()
     }
 
-    /// The final block at a height, if it is here with its certificate.
-    async fn at(chain: &Chain, height: u64) -> Option<Final> {
-        let block = chain.get_block(Height::new(height)).await?;
-        let finalization = chain.get_finalization(Height::new(height)).await?;
-        Some(Final { block: Block::clone(block.inner()), finalization })
+    /// This final block, if its certificate is here.
+    async fn of(chain: &Chain, block: &Block) -> Option<Final> {
+        let finalization = chain.get_finalization(Height::new(block.height)).await?;
+        Some(Final { block: block.clone(), finalization })
     }
 }
 
@@ -216,16 +219,24 @@ async fn newest(chain: &Chain, wanted: &WantedStates) -> Option<Certified> {
         if claim.time_ms < wanted.since_ms {
             return None;
         }
-        if !wanted.open.contains(&claim.open) {
-            continue;
+        if wanted.open.contains(&claim.open)
+            && let Some(certified) = claimed_by(chain, block.inner()).await
+        {
+            return Some(certified);
         }
-        let begins = claim.height.saturating_add(1);
-        let (Some(begin), Some(claiming)) = (Final::at(chain, begins).await, Final::at(chain, height).await) else {
-            continue;
-        };
-        return Some(Certified { begin, claiming: (begins < height).then_some(claiming) });
     }
     None
+}
+
+/// What this final block claims, with the block behind that state, if both are here with their certificates.
+async fn claimed_by(chain: &Chain, block: &Block) -> Option<Certified> {
+    let claiming = Final::of(chain, block).await?;
+    let begins = block.claim.height.saturating_add(1);
+    if begins == block.height {
+        return Some(Certified { begin: claiming, claiming: None });
+    }
+    let begin = chain.get_block(Height::new(begins)).await?;
+    Some(Certified { begin: Final::of(chain, begin.inner()).await?, claiming: Some(claiming) })
 }
 
 fn malformed(error: impl std::fmt::Display) -> CertifiedError {

@@ -139,7 +139,7 @@ fn config(setup: Setup) -> Config<ConstantProvider<Scheme, Epoch>, FixedEpocher,
         value_write_buffer: storage::WRITE_BUFFER_BYTES,
         block_codec_config: setup.reading,
         max_repair: REPAIRS,
-        max_pending_acks: NonZeroUsize::new(UNACKNOWLEDGED_MAX).expect("64 is not zero"),
+        max_pending_acks: NZUsize!(UNACKNOWLEDGED_MAX),
         strategy: Sequential,
     }
 }
