@@ -35,6 +35,16 @@ async fn snapshot(world: &World, company: &Company, handle: &Handle, ledger: &Le
     (Ledger::resumed(&company.group, &ledger.entries(), &claimed, &open), certified)
 }
 
+/// Starts members that keep few blocks, and has a command of each ordered.
+async fn start_at_work(world: &mut World, company: &Company) -> (Vec<Handle>, Vec<Ledger>) {
+    world.keep_blocks(KEPT);
+    world.connect_all(ROAD).await;
+    let (handles, ledgers) = start_all(world, company).await;
+    let commands = submit(company, &handles, &[0, 1, 2, 3], 0);
+    assert!(world.until(MINUTE, || all_have(&ledgers, &commands)).await);
+    (handles, ledgers)
+}
+
 async fn more_blocks(world: &World, ledger: &Ledger, blocks: u64) {
     let enough = ledger.height() + blocks;
     assert!(world.until(MINUTE * 60, || ledger.height() >= enough).await);
@@ -45,11 +55,7 @@ fn a_member_that_was_away_for_longer_than_blocks_are_kept_goes_on_from_a_signed_
     with_seed(71, |seed| {
         let company = Company::of(4);
         run(seed, cast(&company), async |mut world| {
-            world.keep_blocks(KEPT);
-            world.connect_all(ROAD).await;
-            let (mut handles, mut ledgers) = start_all(&mut world, &company).await;
-            let before = submit(&company, &handles, &[0, 1, 2, 3], 0);
-            assert!(world.until(MINUTE, || all_have(&ledgers, &before)).await);
+            let (mut handles, mut ledgers) = start_at_work(&mut world, &company).await;
             world.kill(3);
             // Blocks of the last 256 views are kept besides, up to 256 more: these go together, too.
             more_blocks(&world, &ledgers[0], 560).await;
@@ -85,11 +91,7 @@ fn a_member_that_lost_its_folder_begins_with_a_signed_state_and_does_not_contrad
     with_seed(72, |seed| {
         let company = Company::of(4);
         run(seed, cast(&company), async |mut world| {
-            world.keep_blocks(KEPT);
-            world.connect_all(ROAD).await;
-            let (mut handles, mut ledgers) = start_all(&mut world, &company).await;
-            let before = submit(&company, &handles, &[0, 1, 2, 3], 0);
-            assert!(world.until(MINUTE, || all_have(&ledgers, &before)).await);
+            let (mut handles, mut ledgers) = start_at_work(&mut world, &company).await;
             more_blocks(&world, &ledgers[0], 2 * KEPT.get()).await;
             for number in 1..6 {
                 // At another moment of a view each time.
