@@ -15,9 +15,10 @@ use std::time::{Duration, Instant};
 
 use synchronicity_consensus::{CERTIFIED_BYTES_MAX, Certified, CertifiedError, Handle};
 use synchronicity_core::group::Group;
-use synchronicity_core::machine::Executed;
 use synchronicity_core::open::OPEN_STATE_BYTES_MAX;
-use synchronicity_verify::checkpoint::Checkpoint;
+use synchronicity_verify::checkpoint::{Checkpoint, CheckpointError};
+use synchronicity_verify::digest::Digest;
+use synchronicity_verify::merkle::EMPTY_ROOT;
 use synchronicity_verify::note::{NOTE_BYTES_MAX, NoteError, SignedNote};
 use thiserror::Error;
 use tokio::sync::{mpsc, watch};
@@ -173,12 +174,12 @@ impl Maker {
     /// One of the open states at hand, if a final block claims it together with the log that is published.
     async fn signed(&self) -> Option<SignedState> {
         let checkpoint = self.published.borrow().clone();
-        let size = checkpoint.as_deref().map_or(Some(0), |note| Some(note.text.parse::<Checkpoint>().ok()?.size))?;
+        let (size, root) = log_under(checkpoint.as_deref()).ok()?;
         let wanted = self.state.lock().open_states(size);
         let certified = self.chain.certified(wanted).await?;
         let claimed = certified.claimed(&self.state.begun());
         let open = self.state.lock().open_state(&claimed.open)?;
-        is_of(checkpoint.as_deref(), &claimed).then(|| SignedState {
+        ((claimed.log_size, claimed.log_root) == (size, root)).then(|| SignedState {
             certified,
             checkpoint: checkpoint.map(|note| SignedNote::clone(&note)),
             open: open.to_bytes(),
@@ -186,11 +187,11 @@ impl Maker {
     }
 }
 
-/// Whether a checkpoint is of the log of that state.
-pub fn is_of(checkpoint: Option<&SignedNote>, claimed: &Executed) -> bool {
-    match checkpoint.map(|note| note.text.parse::<Checkpoint>()) {
-        None => claimed.log_size == 0,
-        Some(Ok(checkpoint)) => (checkpoint.size, checkpoint.root) == (claimed.log_size, claimed.log_root),
-        Some(Err(_)) => false,
-    }
+/// Size and root of the log that a checkpoint is of; without one, of the empty log.
+///
+/// # Errors
+/// The note is no checkpoint.
+pub fn log_under(checkpoint: Option<&SignedNote>) -> Result<(u64, Digest), CheckpointError> {
+    let Some(note) = checkpoint else { return Ok((0, EMPTY_ROOT)) };
+    note.text.parse().map(|Checkpoint { size, root, .. }| (size, root))
 }

@@ -29,7 +29,7 @@ use crate::folder::Folder;
 use crate::group_file::{self, GroupFileError};
 use crate::publish::{AppendError, LoadError, PublishError};
 use crate::rotation;
-use crate::snapshot::{SNAPSHOT_BYTES_MAX, SignedState, SnapshotError, is_of};
+use crate::snapshot::{SNAPSHOT_BYTES_MAX, SignedState, SnapshotError, log_under};
 use crate::store::{OpenError, Store};
 
 /// The largest group file that is read, in bytes.
@@ -246,15 +246,13 @@ fn fetch(source: &Source, folder: &Folder, agreed: Agreed) -> Result<Found, Join
     };
     if let Some(signed) = &signed {
         // Before the log: its size is what a server says until this holds, and it can say any.
-        if !is_of(checkpoint.as_ref(), &signed.certified.claimed(&Executed::NOTHING)) {
+        let Executed { log_size, log_root, .. } = signed.certified.claimed(&Executed::NOTHING);
+        if log_under(checkpoint.as_ref()).ok() != Some((log_size, log_root)) {
             return Err(JoinError::Log("its checkpoint is not the one of the signed state".to_owned()));
         }
         check_signatures(checkpoint.as_ref(), &agreed)?;
     }
-    let size = match &checkpoint {
-        Some(note) => note.text.parse::<Checkpoint>()?.size,
-        None => 0,
-    };
+    let (size, root) = log_under(checkpoint.as_ref())?;
     let (resuming, entries) = entries(source, folder, size)?;
     let group = agreed.group.clone();
     let begun = match &signed {
@@ -265,7 +263,7 @@ fn fetch(source: &Source, folder: &Folder, agreed: Agreed) -> Result<Found, Join
             claimed
         }
         None => {
-            if resuming.replay().root() != last(&agreed)?.checkpoint.text.parse::<Checkpoint>()?.root {
+            if resuming.replay().root() != root {
                 return Err(JoinError::Log("its entries do not hash to the root".to_owned()));
             }
             resuming.finish(group)?.executed()
