@@ -24,7 +24,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use miette::Diagnostic;
-use redb::{Database, ReadOnlyDatabase, ReadableDatabase, ReadableTable, TableDefinition, TableError};
+use redb::{
+    Database, Key, ReadOnlyDatabase, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition,
+    TableError, Value,
+};
 use synchronicity_core::block::OrderedBlock;
 use synchronicity_core::group::Group;
 use synchronicity_core::journal::{Journal, Sealed};
@@ -321,10 +324,7 @@ fn peek(path: &Path) -> Result<Option<Stored>, redb::Error> {
 
 /// Reads whose database this is; `None` if it is nobody's yet.
 fn read_owner(database: &impl ReadableDatabase) -> Result<Option<Stored>, redb::Error> {
-    let meta = match database.begin_read()?.open_table(META) {
-        Err(TableError::TableDoesNotExist(_)) => return Ok(None),
-        meta => meta?,
-    };
+    let Some(meta) = table_if_any(&database.begin_read()?, META)? else { return Ok(None) };
     let Some(group) = meta.get("group")?.map(|row| row.value().to_vec()) else { return Ok(None) };
     let schema = meta.get("schema")?.map(|row| row.value().to_vec()).unwrap_or_default();
     Ok(Some(Stored { schema, group }))
@@ -341,6 +341,17 @@ fn check_owner<'a>(
         let stored = <[u8; 32]>::try_from(stored.group).map_or("?".to_owned(), |id| Digest(id).to_string());
         OpenError::ForeignGroup { path: path.to_owned(), stored, configured: group.id() }
     })
+}
+
+/// A table that files of some age do not have.
+fn table_if_any<K: Key + 'static, V: Value + 'static>(
+    transaction: &ReadTransaction,
+    table: TableDefinition<'_, K, V>,
+) -> Result<Option<ReadOnlyTable<K, V>>, redb::Error> {
+    match transaction.open_table(table) {
+        Err(TableError::TableDoesNotExist(_)) => Ok(None),
+        table => Ok(Some(table?)),
+    }
 }
 
 /// Makes an empty database this group's.

@@ -3,13 +3,13 @@
 
 use std::path::Path;
 
-use redb::{Database, ReadableDatabase, TableError, WriteTransaction};
+use redb::{Database, ReadableDatabase, WriteTransaction};
 use synchronicity_core::group::Group;
 use synchronicity_core::machine::Executed;
 use synchronicity_verify::digest::Digest;
 
 use super::snapshots::{self, SNAPSHOTS, Snapshot};
-use super::{BLOCKS, META, OpenError, SEALED, Store, decode_cosigned, migrate, peek, read_owner};
+use super::{BLOCKS, META, OpenError, SEALED, Store, decode_cosigned, migrate, peek, read_owner, table_if_any};
 
 impl Store {
     /// Size and root of the log with which the first block's epoch began; `None` where the blocks begin with the first.
@@ -99,10 +99,7 @@ fn check_beginning(path: &Path, begun: &Executed) -> Result<(Database, u8), Open
 }
 
 fn position_height(database: &Database) -> Result<Option<u64>, redb::Error> {
-    let meta = match database.begin_read()?.open_table(META) {
-        Err(TableError::TableDoesNotExist(_)) => return Ok(None),
-        meta => meta?,
-    };
+    let Some(meta) = table_if_any(&database.begin_read()?, META)? else { return Ok(None) };
     let row = meta.get("position")?.map(|row| row.value().to_vec());
     Ok(row.and_then(|row| super::two_words(&row)).map(|(height, _)| height))
 }

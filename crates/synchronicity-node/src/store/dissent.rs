@@ -3,14 +3,14 @@
 //! Nothing depends on it but what people are shown. So a row that cannot be read counts as none, and a result is believed
 //! only if the entry has its digest ([`Resuming::recall`](synchronicity_core::resume::Resuming::recall)).
 
-use redb::{ReadableDatabase, ReadableTable, TableDefinition, TableError, WriteTransaction};
+use redb::{ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
 use synchronicity_core::machine::Machine;
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::entry::Entry;
 use synchronicity_verify::identity::RequestId;
 use synchronicity_verify::result::BuildResult;
 
-use super::{OpenError, Store};
+use super::{OpenError, Store, table_if_any};
 
 const DISSENT: TableDefinition<&[u8], &[u8]> = TableDefinition::new("dissent");
 
@@ -60,10 +60,7 @@ impl Store {
     /// [`OpenError::Database`].
     pub fn dissent(&self) -> Result<Vec<Dissent>, OpenError> {
         let read = self.with(|database| {
-            let table = match database.begin_read()?.open_table(DISSENT) {
-                Err(TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
-                table => table?,
-            };
+            let Some(table) = table_if_any(&database.begin_read()?, DISSENT)? else { return Ok(Vec::new()) };
             let mut kept = Vec::new();
             for row in table.iter()? {
                 let (key, row) = row?;

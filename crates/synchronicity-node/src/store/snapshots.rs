@@ -7,13 +7,13 @@
 
 use std::sync::PoisonError;
 
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, TableError};
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use synchronicity_core::block::OrderedBlock;
 use synchronicity_core::machine::{Executed, Machine};
 use synchronicity_verify::digest::Digest;
 
 use super::dissent::{self, Dissent};
-use super::{BLOCKS, META, OpenError, Position, Store, WriteError};
+use super::{BLOCKS, META, OpenError, Position, Store, WriteError, table_if_any};
 
 pub(super) const SNAPSHOTS: TableDefinition<u64, &[u8]> = TableDefinition::new("snapshots");
 
@@ -102,9 +102,9 @@ impl Store {
             let begin = transaction.open_table(META)?.get("begin")?.map(|row| row.value().to_vec());
             let Some(begin) = begin else { return Ok(None) };
             let height = begin.try_into().map_or(u64::MAX, u64::from_be_bytes);
-            let row = match transaction.open_table(SNAPSHOTS) {
-                Err(TableError::TableDoesNotExist(_)) => None,
-                table => table?.get(height)?.map(|row| row.value().to_vec()),
+            let row = match table_if_any(&transaction, SNAPSHOTS)? {
+                Some(table) => table.get(height)?.map(|row| row.value().to_vec()),
+                None => None,
             };
             Ok(Some((height, row)))
         });
@@ -182,9 +182,9 @@ fn drop_before(transaction: &redb::WriteTransaction, published: u64) -> Result<(
 /// What lies behind the newest snapshot.
 pub(super) fn since(database: &Database) -> Result<Every, redb::Error> {
     let transaction = database.begin_read()?;
-    let newest = match transaction.open_table(SNAPSHOTS) {
-        Err(TableError::TableDoesNotExist(_)) => None,
-        table => table?.last()?.map(|(height, _)| height.value()),
+    let newest = match table_if_any(&transaction, SNAPSHOTS)? {
+        Some(table) => table.last()?.map(|(height, _)| height.value()),
+        None => None,
     };
     let mut since = Every { blocks: 0, bytes: 0 };
     for row in transaction.open_table(BLOCKS)?.range(newest.map_or(0, |height| height + 1)..)? {

@@ -1,8 +1,8 @@
 //! What this node's witness cosigned of the logs of others.
 
-use redb::{ReadableDatabase, ReadableTable, TableDefinition, TableError};
+use redb::{ReadableDatabase, ReadableTable, TableDefinition};
 
-use super::{OpenError, Store, WriteError, decode_cosigned};
+use super::{OpenError, Store, WriteError, decode_cosigned, table_if_any};
 use crate::witness::decide::Seen;
 
 const WITNESSED: TableDefinition<&str, &[u8]> = TableDefinition::new("witnessed");
@@ -28,10 +28,7 @@ impl Store {
     /// [`OpenError::Database`] or [`OpenError::Damaged`].
     pub fn witnessed(&self) -> Result<Vec<(String, Seen)>, OpenError> {
         let read = self.with(|database| {
-            let table = match database.begin_read()?.open_table(WITNESSED) {
-                Err(TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
-                table => table?,
-            };
+            let Some(table) = table_if_any(&database.begin_read()?, WITNESSED)? else { return Ok(Vec::new()) };
             let mut rows = Vec::new();
             for row in table.iter()? {
                 let (origin, value) = row?;
