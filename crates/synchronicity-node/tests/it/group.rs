@@ -88,11 +88,13 @@ impl Nodes {
 
     /// Starts a member whose builds come to this content.
     pub(crate) fn start_with(&mut self, member: usize, misbehaviour: Option<Misbehaviour>, content: &[u8]) {
+        self.start_scripted(member, misbehaviour, script(content));
+    }
+
+    pub(crate) fn start_scripted(&mut self, member: usize, misbehaviour: Option<Misbehaviour>, script: Script) {
         let folder = self.folder(member);
         let builds = folder.builds();
-        let script = script(content);
-        let open = move || Bench::scripted(&builds, script.clone());
-        let bench = BenchChoice::Opened(Box::new(open));
+        let bench = BenchChoice::Opened(Box::new(move || Bench::scripted(&builds, script.clone())));
         let choices =
             Choices { dir: folder.root().to_owned(), misbehaviour, bench, program: PROGRAM.into(), vouched: false };
         let (stop, stopped) = oneshot::channel();

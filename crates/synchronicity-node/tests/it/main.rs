@@ -4,6 +4,7 @@
 
 mod artifacts;
 mod backup;
+mod busy;
 mod damaged;
 mod diverged;
 mod epochs;

@@ -7,9 +7,12 @@ use std::time::{Duration, Instant};
 
 use synchronicity_core::machine::Executed;
 use synchronicity_core::resume::Resuming;
+use synchronicity_node::folder::Folder;
 use synchronicity_node::snapshot::{SignedState, SnapshotError};
 use synchronicity_node::store::Store;
+use synchronicity_rebuild::scripted::Script;
 
+use crate::busy;
 use crate::group::{Nodes, PATIENCE};
 use crate::world::{PROGRAM, World};
 
@@ -41,6 +44,14 @@ fn refused(output: &Output, code: i32, word: &str) {
     assert!(said.replace("│ ", "").contains(word), "{said}");
 }
 
+/// What is on a disk that broke, but not its keys.
+fn lose_state(folder: &Folder) {
+    for lost in [folder.chain(), folder.log(), folder.proofs()] {
+        fs::remove_dir_all(lost).unwrap();
+    }
+    fs::remove_file(folder.state()).unwrap();
+}
+
 async fn votes(nodes: &Nodes, member: usize) {
     let since = Instant::now();
     while nodes.status(member).await.standing != "voting" {
@@ -59,10 +70,7 @@ async fn a_member_without_its_state_takes_up_one_that_the_group_signed_and_nothi
     let root = nodes.published(0, 1).await.log.root;
     nodes.stop(3).await;
     let folder = nodes.folder(3);
-    for lost in [folder.chain(), folder.log(), folder.proofs()] {
-        fs::remove_dir_all(lost).unwrap();
-    }
-    fs::remove_file(folder.state()).unwrap();
+    lose_state(&folder);
 
     // A folder is as good as an address: what a member serves, with changes in it.
     let mut bytes = served(&nodes, 0).await;
@@ -164,5 +172,47 @@ async fn a_group_without_entries_has_a_state_too_and_one_that_stands_still_has_s
     alone.status(0).await;
     assert_eq!(alone.get(0, "/snapshot").await.0, 503);
     alone.stop_all().await;
+    nodes.stop_all().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_group_that_is_never_at_rest_hands_out_a_state_and_a_member_without_one_takes_it_up_meanwhile() {
+    let mut nodes = Nodes::found(4);
+    let script = busy::script(Script::new());
+    (0..3).for_each(|member| nodes.start_scripted(member, None, script.clone()));
+    let load = busy::start(&nodes.world, 3, script.clone());
+    // Nobody asks before: what a group at rest has signed would be handed out for a while.
+    nodes.published(0, 100).await;
+    for member in 0..3 {
+        let (code, _, bytes) = nodes.get(member, "/snapshot").await;
+        assert_eq!(code, 200, "member {member}: {}", String::from_utf8_lossy(&bytes));
+        let signed = SignedState::from_bytes(&bytes, &nodes.world.group).unwrap();
+        let claimed = signed.certified.claimed(&Executed::NOTHING);
+        assert!(claimed.log_size >= 100, "{claimed:?}");
+        nodes.published(member, claimed.log_size + 20).await;
+    }
+
+    nodes.stop(2).await;
+    let folder = nodes.folder(2);
+    lose_state(&folder);
+    let (from, since) = (format!("http://127.0.0.1:{}", nodes.http[0]), Instant::now());
+    let words = ["group", "join", "--from", &from, "--dir", folder.root().to_str().unwrap()];
+    loop {
+        let output = Command::new(PROGRAM).args(words).output().unwrap();
+        if output.status.success() {
+            break;
+        }
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(75) && since.elapsed() < PATIENCE, "{said}");
+    }
+    let joined = Store::open(&folder.state(), &nodes.world.group).unwrap().base().unwrap().unwrap().0;
+    assert!(joined >= 100, "it begins with {joined} entries");
+    nodes.start_scripted(2, None, script);
+    votes(&nodes, 2).await;
+    // Without another member its votes and its cosignatures are needed.
+    nodes.stop(1).await;
+    let size = nodes.status(2).await.log.published_size;
+    nodes.published(2, size + 50).await;
+    drop(load);
     nodes.stop_all().await;
 }
