@@ -139,8 +139,9 @@ where
     };
     let recollections = network.recollections.ends();
     let asked = (!member.vouched).then(|| (asker, recollections.0.clone()));
-    let mut recollecting = context.child("recollecting").spawn(move |_| async move {
-        recollection::hear(&memory, recollections, answer).await;
+    let sightings = member.local.sightings.clone();
+    let mut recollecting = context.child("recollecting").spawn(move |clock| async move {
+        recollection::hear(&clock, (&memory, &sightings), recollections, answer).await;
     });
     let mut voter = context.child("voting").spawn(move |context| vote_when_allowed(context, asked, setup, links));
     let (local, asked, others) = (member.local.clone(), chain.clone(), others(&member));

@@ -35,7 +35,7 @@ use tokio::sync::{mpsc, watch};
 use crate::chain::EPOCH;
 use crate::journal::Own;
 use crate::memory::{Answer, Certificate, Finalization, Memory, Vote, signer, signers};
-use crate::sightings::{Key, hex, key_of};
+use crate::sightings::{Key, Sightings, hex, key_of};
 
 const QUESTION: u8 = 0;
 const ANSWER: u8 = 1;
@@ -77,17 +77,20 @@ pub(crate) struct Asker {
     pub(crate) standing: Arc<watch::Sender<Standing>>,
 }
 
-/// Answers the others until the network closes, and hands on what they answer.
-pub(crate) async fn hear<S, R>(
-    memory: &Memory,
+/// Answers the others until the network closes, and hands on what they answer. Those who may not vote yet are heard here alone.
+pub(crate) async fn hear<E, S, R>(
+    clock: &E,
+    (memory, sightings): (&Memory, &Sightings),
     (mut sender, mut receiver): (S, R),
     answers: mpsc::Sender<(Key, Answer)>,
 ) where
+    E: Clock,
     S: Sender<PublicKey = PublicKey>,
     R: Receiver<PublicKey = PublicKey>,
 {
     while let Ok((from, bytes)) = receiver.recv().await {
         let (key, bytes) = (key_of(&from), bytes.as_ref().to_vec());
+        sightings.heard(key, clock.current());
         match bytes.split_first() {
             Some((&QUESTION, [])) => {
                 let answer = [&[ANSWER][..], memory.answer_to(&key).encode().as_ref()].concat();

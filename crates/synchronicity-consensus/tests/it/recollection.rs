@@ -94,6 +94,26 @@ fn the_others_remember_after_they_were_all_restarted_and_a_group_that_needs_the_
     });
 }
 
+#[test]
+fn members_that_may_not_vote_yet_see_each_other() {
+    with_seed(65, |seed| {
+        let company = Company::of(4);
+        run(seed, cast(&company), async |mut world| {
+            let (mut handles, ledgers) = working(&mut world, &company, 1).await;
+            (0..4).for_each(|place| world.kill(place));
+            for place in [0, 1] {
+                handles[place] = world.start(place, ledgers[place].clone()).await;
+            }
+            world.sleep(MINUTE).await;
+            for (place, other) in [(0, 1), (1, 0)] {
+                let status = handles[place].status();
+                assert_eq!(status.standing, Standing::Asking);
+                assert_eq!(status.connected, [company.group.members()[other].consensus]);
+            }
+        });
+    });
+}
+
 /// A member is killed at many moments and started upon an empty disk: its votes contradict each other at some of them if its operator
 /// vouches for that disk, and at none otherwise.
 #[test]

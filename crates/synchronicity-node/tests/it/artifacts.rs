@@ -10,7 +10,7 @@ use synchronicity_node::artifact_store::ArtifactStore;
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::result::{Artifact, Artifacts, BuildResult, Failure};
 
-use crate::group::{Nodes, raw};
+use crate::nodes::{Nodes, raw};
 use crate::world::request;
 
 /// An artifact can be had from where a download was cut off.

@@ -15,7 +15,7 @@ use synchronicity_node::store::{Every, Position, Progress, Snapshot, Store};
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::proof::Proof;
 
-use crate::group::{Nodes, PATIENCE};
+use crate::nodes::{Nodes, PATIENCE};
 
 /// What a build leaves that embeds its time: large enough for several pieces.
 fn artifact(second: u64) -> Vec<u8> {

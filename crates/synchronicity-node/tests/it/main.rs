@@ -4,6 +4,7 @@
 
 mod artifacts;
 mod backup;
+mod boundary;
 mod busy;
 mod damaged;
 mod diverged;
@@ -15,6 +16,7 @@ mod group;
 mod help;
 mod joining;
 mod journal;
+mod nodes;
 mod offences;
 mod old;
 mod publish;

@@ -16,7 +16,7 @@ use synchronicity_node::offences::{Accusation, Offences, PROOFS_ALL_MAX, PROOFS_
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::equivocation::{Ballot, Equivocation, Occasion, Proposal, Vote, verify};
 
-use crate::group::Nodes;
+use crate::nodes::Nodes;
 use crate::world::{PROGRAM, World};
 
 /// A disk that fails as long as it is told to: every file, or the list alone.

@@ -25,7 +25,7 @@ use synchronicity_verify::verify::verify;
 use tempfile::TempDir;
 
 use crate::damaged::{refused, words};
-use crate::group::Nodes;
+use crate::nodes::Nodes;
 use crate::world::{World, free_port};
 
 /// The last commit before blocks and `state.redb` had their second schema.

@@ -9,7 +9,7 @@ use synchronicity_verify::policy::Policy;
 use synchronicity_verify::proof::Proof;
 use synchronicity_verify::verify::verify;
 
-use crate::group::{Nodes, PATIENCE};
+use crate::nodes::{Nodes, PATIENCE};
 
 /// The published checkpoint of a member, and when each builder signed it.
 async fn published(nodes: &Nodes, member: usize) -> (Checkpoint, Vec<u64>) {

@@ -15,7 +15,7 @@ use synchronicity_verify::map::{MapKey, Prefix};
 use synchronicity_verify::note::{self, KeyKind, SignedNote, Signer};
 use synchronicity_verify::policy::Policy;
 
-use crate::group::Nodes;
+use crate::nodes::Nodes;
 use crate::world::{PROGRAM, World, request};
 
 /// A checkpoint as all members sign it.

@@ -13,7 +13,7 @@ use synchronicity_node::store::Store;
 use synchronicity_rebuild::scripted::Script;
 
 use crate::busy;
-use crate::group::{Nodes, PATIENCE};
+use crate::nodes::{Nodes, PATIENCE};
 use crate::world::{PROGRAM, World};
 
 /// The snapshot that a member serves, as soon as the group has signed one.

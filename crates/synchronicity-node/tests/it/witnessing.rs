@@ -13,7 +13,7 @@ use synchronicity_verify::policy::{Policy, Witness};
 use synchronicity_verify::proof::Proof;
 use synchronicity_verify::verify::{verify, verify_checkpoint};
 
-use crate::group::{Nodes, PATIENCE, raw};
+use crate::nodes::{Nodes, PATIENCE, raw};
 use crate::world::World;
 
 /// Two groups of one member, each of which witnesses the other's log and asks the other to witness its own.

@@ -87,7 +87,11 @@ pub(crate) fn few() -> Vec<Wanted> {
     FIXTURES.map(|(name, verdict)| Wanted { spec: fixture(name), verdict }).to_vec()
 }
 
-/// So many crates of a few lines, each another one, in folders of their own beneath `folder`.
+/// A build that would be over at once, on a fast machine before the next request is there.
+const BUILD_SCRIPT: &str = "fn main() {\n    std::thread::sleep(std::time::Duration::from_secs(2));\n}\n";
+
+/// So many crates of a few lines, each another one, in folders of their own beneath `folder`. Each takes seconds to build, so that
+/// requests come faster than verdicts.
 pub(crate) fn generated(folder: &Path, count: usize) -> impl Iterator<Item = Wanted> {
     (0..count).map(move |number| {
         let (name, home) = (format!("small-{number:03}"), folder.join(format!("small-{number:03}")));
@@ -96,6 +100,7 @@ pub(crate) fn generated(folder: &Path, count: usize) -> impl Iterator<Item = Wan
         fs::write(home.join("Cargo.toml"), manifest).unwrap();
         let lock = format!("version = 4\n\n[[package]]\nname = \"{name}\"\nversion = \"0.1.0\"\n");
         fs::write(home.join("Cargo.lock"), lock).unwrap();
+        fs::write(home.join("build.rs"), BUILD_SCRIPT).unwrap();
         fs::write(home.join("src/main.rs"), format!("fn main() {{\n    println!(\"{number}\");\n}}\n")).unwrap();
         Wanted { spec: home.to_str().unwrap().to_owned(), verdict: "reproduced" }
     })

@@ -7,7 +7,7 @@ use synchronicity_verify::note::{self, KeyKind, SignedNote, Signer};
 use synchronicity_web::model::Moment;
 
 use super::stage::{BEGIN_MS, Stage, built, json, page};
-use crate::group::Nodes;
+use crate::nodes::Nodes;
 use crate::world::{World, request};
 
 /// A checkpoint of two entries, cosigned by the first builders at these seconds of 1970.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::group::Nodes;
+use crate::nodes::Nodes;
 
 async fn told(nodes: &Nodes, path: &str) -> Value {
     let (code, _, body) = nodes.get(0, path).await;

@@ -22,7 +22,7 @@ use tokio::sync::watch;
 
 use self::receiver::{Answer, SECRET, Server};
 use super::stage::{Stage, built};
-use crate::group::{Nodes, PATIENCE};
+use crate::nodes::{Nodes, PATIENCE};
 use crate::world::{free_port, request};
 
 const PACE: Pace = Pace {

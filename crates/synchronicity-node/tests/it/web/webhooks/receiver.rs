@@ -11,7 +11,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
 use sha2::Sha256;
 
-use crate::group::PATIENCE;
+use crate::nodes::PATIENCE;
 
 /// 32 bytes, as a file has them.
 pub(super) const SECRET: &str = "whsec_c3luY2hyb25pY2l0eSBzeW5jaHJvbmljaXR5IQ==";
