@@ -22,7 +22,6 @@ use synchronicity_node::folder::Folder;
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::entry::{Entry, Verdict};
 use synchronicity_verify::tile::{TileLevel, tiles_between};
-use tempfile::TempDir;
 
 use crate::Test;
 use crate::machine::Machine;
@@ -36,11 +35,7 @@ use stage::Stage;
 /// Set to a number of rounds, has faults go on for so many, while hundreds of verdicts are due, crates of crates.io among them.
 const ROUNDS: &str = "SYNCHRONICITY_CHAOS";
 
-const CRATES_PER_ROUND: usize = 4;
-
-/// Small crates that are asked for before anything goes wrong, and how many rounds are open at the same time then, at least. A
-/// group has 256 at most.
-const GENERATED: usize = 240;
+/// How many rounds are open at the same time when the faults begin, at least. A group has 256 at most.
 const IN_FLIGHT: usize = 200;
 
 /// The seed of a run with [`ROUNDS`]; without it the clock gives one.
@@ -69,33 +64,27 @@ struct Extent {
     pause: Duration,
     /// Rounds that are open when the faults begin, at least.
     in_flight: usize,
-    /// What was written to be asked for.
-    _sources: TempDir,
 }
 
 impl Extent {
     fn chosen() -> Self {
         let number = |name: &str| env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
-        let sources = tempfile::tempdir().unwrap();
         let Some(rounds) = number(ROUNDS) else {
             let (longest, pause) = (Duration::from_millis(3500), Duration::from_secs(3));
             let load = Load::of(load::few());
-            return Self { seed: 5, rounds: 8, longest, load, pause, in_flight: 0, _sources: sources };
+            return Self { seed: 5, rounds: 8, longest, load, pause, in_flight: 0 };
         };
         let clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-        let missing = Machine::look().misses(Registry).map(str::to_owned);
-        if let Some(why) = &missing {
-            eprintln!("    SKIPPED crates of crates.io: {why}");
+        if let Some(why) = Machine::look().misses(Registry) {
+            panic!("{ROUNDS} asks for crates of crates.io: {why}");
         }
-        let crates = if missing.is_none() { CRATES_PER_ROUND * rounds as usize } else { 0 };
         Self {
             seed: number(SEED).unwrap_or(clock),
             rounds: rounds as usize,
             longest: Duration::from_secs(12),
-            load: Load::of(load::generated(sources.path(), GENERATED).chain(load::few()).chain(load::many(crates))),
+            load: Load::of(load::few().into_iter().chain(load::many())),
             pause: Duration::ZERO,
             in_flight: IN_FLIGHT,
-            _sources: sources,
         }
     }
 }

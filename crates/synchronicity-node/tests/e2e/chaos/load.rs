@@ -1,7 +1,6 @@
 //! What is asked of the group meanwhile, at all of its nodes at the same time, and what of it was acknowledged.
 
 use std::collections::VecDeque;
-use std::fs;
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -30,7 +29,7 @@ const FIXTURES: [(&str, &str); 12] = [
 ];
 
 /// Small libraries of crates.io: what comes before and after a number, and the numbers.
-const CRATES: [(&str, &str, RangeInclusive<u32>); 17] = [
+const CRATES: [(&str, &str, RangeInclusive<u32>); 21] = [
     ("itoa@1.0.", "", 0..=15),
     ("ryu@1.0.", "", 0..=18),
     ("fnv@1.0.", "", 0..=7),
@@ -48,6 +47,10 @@ const CRATES: [(&str, &str, RangeInclusive<u32>); 17] = [
     ("bitflags@2.", ".0", 0..=9),
     ("arrayvec@0.7.", "", 0..=6),
     ("percent-encoding@2.3.", "", 0..=1),
+    ("unicode-ident@1.0.", "", 0..=22),
+    ("pin-project-lite@0.2.", "", 0..=16),
+    ("futures-core@0.3.", "", 0..=31),
+    ("futures-io@0.3.", "", 0..=31),
 ];
 
 /// A node that is stopped answers when it goes on, and not before.
@@ -87,31 +90,11 @@ pub(crate) fn few() -> Vec<Wanted> {
     FIXTURES.map(|(name, verdict)| Wanted { spec: fixture(name), verdict }).to_vec()
 }
 
-/// A build that would be over at once, on a fast machine before the next request is there.
-const BUILD_SCRIPT: &str = "fn main() {\n    std::thread::sleep(std::time::Duration::from_secs(2));\n}\n";
-
-/// So many crates of a few lines, each another one, in folders of their own beneath `folder`. Each takes seconds to build, so that
-/// requests come faster than verdicts.
-pub(crate) fn generated(folder: &Path, count: usize) -> impl Iterator<Item = Wanted> {
-    (0..count).map(move |number| {
-        let (name, home) = (format!("small-{number:03}"), folder.join(format!("small-{number:03}")));
-        fs::create_dir_all(home.join("src")).unwrap();
-        let manifest = format!("[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n");
-        fs::write(home.join("Cargo.toml"), manifest).unwrap();
-        let lock = format!("version = 4\n\n[[package]]\nname = \"{name}\"\nversion = \"0.1.0\"\n");
-        fs::write(home.join("Cargo.lock"), lock).unwrap();
-        fs::write(home.join("build.rs"), BUILD_SCRIPT).unwrap();
-        fs::write(home.join("src/main.rs"), format!("fn main() {{\n    println!(\"{number}\");\n}}\n")).unwrap();
-        Wanted { spec: home.to_str().unwrap().to_owned(), verdict: "reproduced" }
-    })
-}
-
-/// So many crates of crates.io, or all there are in [`CRATES`].
-pub(crate) fn many(count: usize) -> impl Iterator<Item = Wanted> {
-    let all = CRATES.into_iter().flat_map(|(before, after, numbers)| {
+/// Some 280 crates of crates.io.
+pub(crate) fn many() -> impl Iterator<Item = Wanted> {
+    CRATES.into_iter().flat_map(|(before, after, numbers)| {
         numbers.map(move |number| Wanted { spec: format!("{before}{number}{after}"), verdict: "reproduced" })
-    });
-    all.take(count)
+    })
 }
 
 impl Load {
