@@ -9,7 +9,7 @@
 set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)
-SYNCHRONICITY_EARLIER_PROGRAM=$(sh "$root/scripts/old-program.sh" "${1:-331997e}")
+SYNCHRONICITY_EARLIER_PROGRAM=$(sh "$root/scripts/old-program.sh" "${1:-7fb21b7}")
 export SYNCHRONICITY_EARLIER_PROGRAM
 cd "$root"
 # A machine without the sandbox fails, and is not passed over.

@@ -29,10 +29,10 @@ use crate::nodes::Nodes;
 use crate::world::{World, free_port};
 
 /// The last commit before blocks and `state.redb` had their second schema.
-const FIRST_SCHEMAS: &str = "64694b3";
+const FIRST_SCHEMAS: &str = "5a1424e";
 
 /// The oldest commit whose program can be in one group with this one: blocks and `state.redb` have the second schema.
-const SECOND_SCHEMAS: &str = "331997e";
+const SECOND_SCHEMAS: &str = "7fb21b7";
 
 /// What was written down beside a packed folder.
 #[derive(Deserialize)]
