@@ -207,7 +207,7 @@ fn probe_port(address: SocketAddr) -> Result<(), StartError> {
     }
 }
 
-fn describe(panic: &(dyn Any + Send)) -> String {
+pub(crate) fn describe(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
     format!("the engine panicked: {}", text.unwrap_or_else(|| "no reason given".to_owned()))

@@ -3,12 +3,13 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 use std::{fmt, fs};
 
 use clap::{Parser, Subcommand};
 use synchronicity_core::group::MEMBERS_MAX;
 use synchronicity_sim::engine::{self, Script};
-use synchronicity_sim::panics::caught;
+use synchronicity_sim::panics::{self, caught};
 use synchronicity_sim::plant::Plant;
 use synchronicity_sim::run::{self, Broken, Options};
 use synchronicity_sim::script::Course;
@@ -73,7 +74,11 @@ struct Common {
     shrink: bool,
 }
 
+/// Between two lines about how far the seeds are.
+const PROGRESS: Duration = Duration::from_secs(10);
+
 fn main() -> ExitCode {
+    panics::print_unexpected();
     match Arguments::parse().command {
         Command::Run { common, builders, steps, changes, plant } => {
             let members = builders.map(|builders| builders as usize);
@@ -138,7 +143,7 @@ where
 /// Runs seeds until one breaks an invariant.
 fn play(command: &str, common: &Common, outcome: impl Fn(u64) -> Outcome) -> ExitCode {
     let (mut runs, mut verdicts) = (0_u64, 0);
-    let mut lines = Vec::new();
+    let (mut lines, mut since) = (Vec::new(), Instant::now());
     for seed in common.seeds.clone() {
         // What panics outside of all that is judged has no trace, but a seed.
         let outcome = caught(|| outcome(seed))
@@ -148,6 +153,10 @@ fn play(command: &str, common: &Common, outcome: impl Fn(u64) -> Outcome) -> Exi
                 runs += 1;
                 verdicts += entries;
                 lines = trace;
+                if since.elapsed() > PROGRESS {
+                    eprintln!("after seed {seed}: {runs} seeds, {verdicts} verdicts: every invariant held");
+                    since = Instant::now();
+                }
             }
             Err((broken, trace)) => {
                 eprintln!("{broken}");

@@ -1,18 +1,21 @@
 //! Who is in a member's place: its engine, or something hostile with its key.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 use commonware_consensus::simplex::scheme::ed25519::Scheme;
 use commonware_cryptography::ed25519::PublicKey;
+use commonware_macros::select;
 use commonware_p2p::{Receiver, Sender};
 use commonware_runtime::{Clock, Spawner, Supervisor};
 use commonware_utils::ordered::Set;
 use synchronicity_verify::equivocation::namespace;
+use tokio::sync::watch;
 
 use super::{Channel, World, babbler, ballots, double_voter, muddle, partial, slow};
 use crate::certified::Certified;
-use crate::engine::{self, Member};
+use crate::engine::{self, Member, Stopped};
 use crate::executor::Executor;
 use crate::handle::{Assembled, Handle, assemble};
 use crate::local::Pace;
@@ -133,8 +136,14 @@ impl World {
             channels.collect::<Vec<_>>().try_into().unwrap_or_else(|_| unreachable!("as many were made"));
         let network = Network::new(channels, self.oracle.manager(), self.oracle.control(self.key(place)));
         let context = self.context.child("member").with_attribute("place", place);
-        let task = slow::Slow::new(context, self.temper[place].clone()).spawn(|context| async move {
-            let outcome = engine::run(context, member, network).await;
+        let (panicked, mut panics) = watch::channel(None);
+        let context = slow::Slow::new(context, self.temper[place].clone(), Arc::new(panicked));
+        let task = context.spawn(|context| async move {
+            let panic = panics.wait_for(Option::is_some);
+            let outcome = select! {
+                outcome = engine::run(context, member, network) => outcome,
+                panic = panic => Stopped::Failed(panic.ok().and_then(|words| words.clone()).unwrap_or_default()),
+            };
             stopped.send_replace(Some(outcome));
         });
         self.running.entry(place).or_default().push(task);

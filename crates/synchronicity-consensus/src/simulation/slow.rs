@@ -1,10 +1,14 @@
 //! A runtime whose disk takes its time: the deterministic one, but every sync, and every write that syncs, waits first.
 //! Nothing fails by it; what waits for the disk comes later, and a member can be killed in between. A disk can also be told to
 //! feign its syncs, which no other disk here does.
+//!
+//! It also tells of a part that panics, wherever that was spawned. A process ends by it; a runtime that all members share cannot, and
+//! the engine, which has no handle on every part, would go on without one.
 
 use std::convert::Infallible;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
+use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
@@ -14,7 +18,11 @@ use commonware_runtime::{
     Blob, BlobVersion, Clock, Error, Handle, IoBufs, IoBufsMut, Metrics, Name, ReadOptions, Spawner, Storage,
     Supervisor, WriteOptions, deterministic, signal,
 };
+use futures::FutureExt;
 use rand_core::{TryCryptoRng, TryRng};
+use tokio::sync::watch;
+
+use crate::start::describe;
 
 /// How a member's disk syncs. Clones are of the same disk.
 #[derive(Clone, Default)]
@@ -37,10 +45,14 @@ impl Temper {
     }
 }
 
+/// Where it is told that a part of an engine panicked, and with which words.
+pub(super) type Panicked = Arc<watch::Sender<Option<String>>>;
+
 /// The context of a member with its own disk.
 pub(super) struct Slow {
     inner: deterministic::Context,
     temper: Temper,
+    panicked: Panicked,
 }
 
 /// A file on that disk.
@@ -51,8 +63,8 @@ pub(super) struct SlowBlob {
 }
 
 impl Slow {
-    pub(super) fn new(inner: deterministic::Context, temper: Temper) -> Self {
-        Self { inner, temper }
+    pub(super) fn new(inner: deterministic::Context, temper: Temper, panicked: Panicked) -> Self {
+        Self { inner, temper, panicked }
     }
 }
 
@@ -140,21 +152,21 @@ impl Supervisor for Slow {
     }
 
     fn child(&self, label: &'static str) -> Self {
-        Self::new(self.inner.child(label), self.temper.clone())
+        Self::new(self.inner.child(label), self.temper.clone(), self.panicked.clone())
     }
 
     fn with_attribute(self, key: &'static str, value: impl Display) -> Self {
-        Self::new(self.inner.with_attribute(key, value), self.temper)
+        Self::new(self.inner.with_attribute(key, value), self.temper, self.panicked)
     }
 }
 
 impl Spawner for Slow {
     fn shared(self, blocking: bool) -> Self {
-        Self::new(self.inner.shared(blocking), self.temper)
+        Self::new(self.inner.shared(blocking), self.temper, self.panicked)
     }
 
     fn dedicated(self) -> Self {
-        Self::new(self.inner.dedicated(), self.temper)
+        Self::new(self.inner.dedicated(), self.temper, self.panicked)
     }
 
     fn spawn<F, Fut, T>(self, f: F) -> Handle<T>
@@ -163,8 +175,16 @@ impl Spawner for Slow {
         Fut: Future<Output = T> + Send + 'static,
         T: Send + 'static,
     {
-        let temper = self.temper;
-        self.inner.spawn(move |inner| f(Self::new(inner, temper)))
+        let (temper, panicked) = (self.temper, self.panicked);
+        self.inner.spawn(move |inner| {
+            let part = f(Self::new(inner, temper, panicked.clone()));
+            async move {
+                AssertUnwindSafe(part).catch_unwind().await.unwrap_or_else(|panic| {
+                    panicked.send_replace(Some(describe(panic.as_ref())));
+                    resume_unwind(panic)
+                })
+            }
+        })
     }
 
     async fn stop(self, value: i32, timeout: Option<Duration>) -> Result<(), Error> {

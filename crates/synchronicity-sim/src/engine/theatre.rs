@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use synchronicity_consensus::Handle;
 use synchronicity_consensus::simulation::{DiskFaults, World as Links};
+use synchronicity_consensus::{ChainStatus, Handle};
 use synchronicity_verify::membership::faults;
 
 use super::actor::Actor;
@@ -164,7 +164,8 @@ impl Theatre<'_> {
     /// Waits until nothing is open and everybody has executed everything.
     pub(super) async fn settle(&mut self, time: Duration) -> Result<(), Vec<Violation>> {
         if !self.until(time, |theatre| theatre.stage.is_at_rest()).await? {
-            self.stage.accuse("the_group_comes_to_rest", format!("not at rest {time:?} after the faults"));
+            let what = format!("not at rest {time:?} after the faults; {}", self.standings());
+            self.stage.accuse("the_group_comes_to_rest", what);
         }
         self.judge()
     }
@@ -294,6 +295,21 @@ impl Theatre<'_> {
                 self.stage.withdraw(&command);
             }
         }
+    }
+
+    /// What each engine says of itself.
+    fn standings(&self) -> String {
+        let told = |(member, engines): (&usize, &Vec<Handle>)| {
+            let status = engines.first().map(Handle::status);
+            status.map(|status| {
+                let ChainStatus { view, height, standing, mempool, .. } = &status;
+                let heard = status.connected.len();
+                format!(
+                    "member {member}: block {height}, view {view}, {standing:?}, hears {heard}, {mempool} commands wait"
+                )
+            })
+        };
+        self.engines.iter().filter_map(told).collect::<Vec<_>>().join("; ")
     }
 
     fn judge(&self) -> Result<(), Vec<Violation>> {
