@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use synchronicity_verify::digest::Digest;
 use synchronicity_verify::entry::Entry;
-use synchronicity_verify::identity::{BuilderId, RequestId};
+use synchronicity_verify::identity::RequestId;
 use synchronicity_verify::leaf::Leaf;
 use synchronicity_verify::replay::{Replay, ReplayError};
 use synchronicity_verify::result::BuildResult;
@@ -206,9 +206,8 @@ fn concluded(entry: &Entry, index: u64) -> Round {
             opening: member.opening,
             attestation: member.attestation,
         };
-        (member.builder, did)
+        (member.builder, Box::new(did))
     });
-    let members: BTreeMap<BuilderId, Participation> = members.collect();
     let results = entry.agreed.iter().map(|result| (result.digest(), Arc::new(result.clone())));
     Round {
         request: entry.request.clone(),
@@ -216,7 +215,7 @@ fn concluded(entry: &Entry, index: u64) -> Round {
         number: entry.round,
         author: None,
         phase: Phase::Concluded { index, verdict: entry.verdict },
-        members,
+        members: members.collect(),
         results: results.collect(),
     }
 }

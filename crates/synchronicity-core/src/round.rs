@@ -50,7 +50,8 @@ pub struct Round {
     /// `None` where only the log is known.
     pub(crate) author: Option<BuilderId>,
     pub(crate) phase: Phase,
-    pub(crate) members: BTreeMap<BuilderId, Participation>,
+    /// Boxed: a map has room for eleven where most groups have four, and every request that was ever made has a round.
+    pub(crate) members: BTreeMap<BuilderId, Box<Participation>>,
     pub(crate) results: BTreeMap<Digest, Arc<BuildResult>>,
 }
 
@@ -95,12 +96,12 @@ impl Round {
 
     /// What this member has done; `None` for a stranger.
     pub fn member(&self, builder: &BuilderId) -> Option<&Participation> {
-        self.members.get(builder)
+        self.members.get(builder).map(Box::as_ref)
     }
 
     /// What each member has done, in order of [`BuilderId`].
     pub fn members(&self) -> impl Iterator<Item = (&BuilderId, &Participation)> {
-        self.members.iter()
+        self.members.iter().map(|(builder, member)| (builder, member.as_ref()))
     }
 
     /// The result that this member revealed, if it did.

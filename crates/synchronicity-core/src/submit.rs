@@ -8,7 +8,7 @@ use synchronicity_verify::request::BuildRequest;
 
 use crate::machine::{MAX_OPEN_ROUNDS, MAX_OPEN_ROUNDS_PER_AUTHOR, Machine};
 use crate::rejection::Rejection;
-use crate::round::{Participation, Phase, Round};
+use crate::round::{Phase, Round};
 
 impl Machine {
     pub(crate) fn may_submit(&self, author: BuilderId, request: &BuildRequest, number: u32) -> Result<(), Rejection> {
@@ -55,8 +55,7 @@ impl Machine {
         // Builders build one request after the other: whoever queues behind others needs the time of all of them.
         let shares = 1 + self.open.len() as u64;
         let window_ms = self.group.commit_window_ms().saturating_mul(shares);
-        let members: BTreeMap<BuilderId, Participation> =
-            self.group.building().map(|member| (member.command, Participation::default())).collect();
+        let members = self.group.building().map(|member| (member.command, Box::default())).collect();
         let id = request.id();
         let round = Round {
             request: request.clone(),

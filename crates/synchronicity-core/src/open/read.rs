@@ -86,7 +86,7 @@ fn read_round(cbor: &mut Decoder<'_>, group: &Group) -> Result<Round, OpenStateE
     Ok(Round { request, lock: lock.into(), number, author, phase, members, results })
 }
 
-fn read_member(cbor: &mut Decoder<'_>, request: &RequestId) -> Result<(BuilderId, Participation), OpenStateError> {
+fn read_member(cbor: &mut Decoder<'_>, request: &RequestId) -> Result<(BuilderId, Box<Participation>), OpenStateError> {
     fields(cbor, 5)?;
     let builder = BuilderId(fixed(cbor)?);
     let commitment_made = or_null(cbor, fixed)?.map(Digest);
@@ -101,13 +101,13 @@ fn read_member(cbor: &mut Decoder<'_>, request: &RequestId) -> Result<(BuilderId
     if !opens || opening.is_some() != attestation.is_some() || (contradicted.is_some() && commitment_made.is_none()) {
         return Err(OpenStateError::Impossible("what a member did in a round contradicts itself"));
     }
-    Ok((builder, Participation { commitment: commitment_made, contradicted, opening, attestation }))
+    Ok((builder, Box::new(Participation { commitment: commitment_made, contradicted, opening, attestation })))
 }
 
 /// Exactly the results that somebody revealed.
 fn read_results(
     cbor: &mut Decoder<'_>,
-    members: &BTreeMap<BuilderId, Participation>,
+    members: &BTreeMap<BuilderId, Box<Participation>>,
 ) -> Result<BTreeMap<Digest, Arc<BuildResult>>, OpenStateError> {
     let revealed = members.values().filter_map(|member| Some(member.opening?.result));
     let revealed: BTreeSet<Digest> = revealed.collect();

@@ -12,6 +12,7 @@ use synchronicity_verify::checkpoint::Checkpoint;
 use synchronicity_verify::commitment::commitment;
 use synchronicity_verify::cosignature;
 use synchronicity_verify::digest::Digest;
+use synchronicity_verify::identity::RequestId;
 use synchronicity_verify::note::{self, KeyKind, SignedNote, Signer};
 use synchronicity_verify::request::BuildRequest;
 use synchronicity_verify::result::{Artifact, Artifacts, BuildResult};
@@ -63,12 +64,13 @@ impl History {
             self.order(submissions.collect());
             let everybody = || requests.iter().flat_map(|request| (0..4).map(move |member| (member, request.id())));
             let seal = |(member, request): (usize, _)| {
-                let commitment = commitment(&request, &self.keys[member].id(), &result().digest(), &NONCE);
+                let commitment = commitment(&request, &self.keys[member].id(), &result(&request).digest(), &NONCE);
                 (member, Action::Commit { request, round: 0, commitment })
             };
             self.order(everybody().map(seal).collect());
-            let open =
-                |(member, request)| (member, Action::Reveal { request, round: 0, result: result(), nonce: NONCE });
+            let open = |(member, request)| {
+                (member, Action::Reveal { request, round: 0, result: result(&request), nonce: NONCE })
+            };
             self.order(everybody().map(open).collect());
             assert_eq!(self.verdicts(), self.requests, "every round has its verdict");
             self.publish();
@@ -106,8 +108,8 @@ impl History {
     }
 }
 
-/// What every builder gets.
-fn result() -> BuildResult {
-    let artifact = Artifact { name: "tool".to_owned().try_into().unwrap(), size: 7, sha256: Digest([9; 32]) };
+/// What every builder gets: of each crate another file, as it is with real ones.
+fn result(request: &RequestId) -> BuildResult {
+    let artifact = Artifact { name: "tool".to_owned().try_into().unwrap(), size: 7, sha256: Digest::of(&request.0.0) };
     BuildResult::Built(Artifacts::new(vec![artifact]).unwrap())
 }

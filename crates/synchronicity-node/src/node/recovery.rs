@@ -121,7 +121,7 @@ pub(super) fn recover(folder: &Folder, group: &Group) -> Result<Recovered, Stop>
 
     let mut history = History::of([cosigned, published]);
     let first = beginning(&store, &founding, folder, &log, &mut history).or_usage()?;
-    let folded = store.fold_blocks(first.clone(), |at, machine, logged| history.block(at, machine, logged, log.size()));
+    let folded = store.fold_blocks(first, |at, machine, logged| history.block(at, machine, logged, log.size()));
     let mut machine = folded.or_internal()?;
     if machine.closed().is_some_and(|next| next.id() == group.id()) {
         machine.begin_epoch();
@@ -140,7 +140,7 @@ pub(super) fn recover(folder: &Folder, group: &Group) -> Result<Recovered, Stop>
     }
     // Nothing is refused any more: from here on the folder may be changed.
     durable::remove_unfinished(&folder.log());
-    extend(&mut log, &store, first, &machine).or_internal()?;
+    extend(&mut log, (&store, &founding, folder), &machine).or_internal()?;
 
     let over = machine.closed().filter(|_| epochs.has_ended(group.epoch())).cloned();
     let journal = PersistedJournal::load(store.clone(), &machine).or_internal()?;
@@ -194,10 +194,15 @@ fn beginning(
     Ok(machine)
 }
 
-/// Gives the log the entries that are executed and not published. Seldom are there any, so the blocks are folded once
-/// more rather than all entries kept in the meantime.
-fn extend(log: &mut PublishedLog<Synced>, store: &Store, first: Machine, machine: &Machine) -> Result<(), FoldError> {
+/// Gives the log the entries that are executed and not published. Seldom are there any, so all is read once more rather than
+/// entries, or a second machine, kept in the meantime.
+fn extend(
+    log: &mut PublishedLog<Synced>,
+    (store, founding, folder): (&Store, &Group, &Folder),
+    machine: &Machine,
+) -> Result<(), FoldError> {
     if machine.log().size() > log.size() {
+        let first = beginning(store, founding, folder, log, &mut History::of([None, None]))?;
         store.fold(first, |logged| Ok::<_, FoldError>(log.append(logged.index, &[logged.entry])?))?;
     }
     Ok(())
